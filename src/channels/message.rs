@@ -1,0 +1,65 @@
+//! A rendered message, its recipient, and what can come of sending it.
+
+use crate::domain::{Msisdn, Span, Timestamp};
+
+/// A notice put into words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The notice's id; the stable part of the Message-ID.
+    pub id: String,
+    /// Constant per line and topic, so that mail threads hold.
+    pub subject: String,
+    /// The whole notice as plain text; stands alone.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+    /// One line for channels that have no room.
+    pub short: String,
+    /// What the thread is about (subscription and topic); messages with the same one belong together.
+    pub thread: String,
+    /// When its cause happened; the Date header, so that retries are the same message.
+    pub at: Timestamp,
+}
+
+/// Where one person can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: Option<String>,
+    /// Their number.
+    pub phone: Option<Msisdn>,
+}
+
+/// What came of one try, sorted by what may follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The channel took responsibility; its id if it gave one.
+    Accepted {
+        /// The vendor's id or queue id.
+        vendor_id: Option<String>,
+    },
+    /// Proven not accepted: try again, not sooner than `after` where given.
+    Retry {
+        /// How long the channel asked us to wait.
+        after: Option<Span>,
+        /// Why, in words.
+        why: String,
+    },
+    /// It may have been accepted.
+    Ambiguous {
+        /// Why, in words.
+        why: String,
+    },
+    /// This recipient cannot be reached by this channel.
+    BadRecipient {
+        /// Why, in words.
+        why: String,
+    },
+    /// This channel cannot send anything as configured.
+    BadConfig {
+        /// Why, in words.
+        why: String,
+    },
+}

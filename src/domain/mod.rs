@@ -1,0 +1,42 @@
+//! The words of topupd, as types. PURE: no async, no I/O, no clock, no SQL, no wire formats.
+//!
+//! | word | type |
+//! |---|---|
+//! | subscriber | [`Subscriber`]: who owns lines and gets notices |
+//! | subscription | [`Subscription`]: one watched line or wallet |
+//! | reading | [`Reading`]: what a provider said at a time; append-only |
+//! | rule, episode | [`Rule`]: conditions + mode + amount + caps; [`Episode`]: one breach |
+//! | need | [`Need`]: "this subscription must be paid"; what a top-up serves |
+//! | top-up | [`Topup`]: one order for value, with its whole life ([`State`]) |
+//! | notice | [`NoticeDraft`]: what is said, to whom, why |
+//!
+//!
+
+mod time;
+mod money;
+mod ids;
+mod subscription;
+mod reading;
+mod quantity;
+mod rule;
+mod caps;
+mod need;
+mod topup;
+mod notice;
+
+pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
+pub use ids::{
+    EpisodeId, Iccid, IdError, Msisdn, NeedId, NoticeId, RuleId, SubscriberId, SubscriptionId,
+    TopupId,
+};
+pub use money::{Currency, Money, MoneyError, Rounding};
+pub use need::{Episode, Need, NeedKind, NeedOutcome, reference};
+pub use notice::{Facts, NoticeDraft, NoticeKind, Severity};
+pub use quantity::{Metric, Quantity, Unit};
+pub use reading::{ErrorKind, Quality, Reading, Values};
+pub use rule::{Amount, Condition, Mode, Op, Rule, RuleFault, Scope};
+pub use subscription::{
+    Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus,
+};
+pub use time::{Span, Timestamp};
+pub use topup::{Before, State, Topup};

@@ -1,0 +1,185 @@
+//! What is said, and why. A notice is a row; words are made of it only when it is sent.
+
+use super::{Span, SubscriberId, SubscriptionId, Timestamp, TopupId};
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word in table, API and template name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The value of a stored word.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What a notice is about.
+    NoticeKind {
+        /// A level was breached.
+        LowBalance = "low_balance",
+        /// A deadline is near.
+        ExpiryNear = "expiry_near",
+        /// An order is about to be sent.
+        TopupStarted = "topup_started",
+        /// The provider says paid.
+        TopupPaid = "topup_paid",
+        /// The effect was seen.
+        TopupVerified = "topup_verified",
+        /// Proven not charged.
+        TopupFailed = "topup_failed",
+        /// May have been charged; not retried until checked.
+        TopupUnknown = "topup_unknown",
+        /// A person must decide.
+        TopupHeld = "topup_held",
+        /// The money came back.
+        TopupReversed = "topup_reversed",
+        /// A top-up is needed and a limit forbids it.
+        TopupRefused = "topup_refused",
+        /// A person is asked to pay by hand and nothing else will.
+        TopupTask = "topup_task",
+        /// A person must approve an order.
+        ApprovalWanted = "approval_wanted",
+        /// No usable reading for too long.
+        Stale = "stale",
+        /// A breach or staleness is over.
+        Recovered = "recovered",
+        /// All paying was stopped by a safety.
+        PayingStopped = "paying_stopped",
+        /// A test, asked for by a person.
+        Test = "test",
+    }
+}
+
+words! {
+    /// How much it matters; critical breaks through quiet hours.
+    Severity {
+        /// Good to know.
+        Info = "info",
+        /// Act in days.
+        Warning = "warning",
+        /// Act today.
+        High = "high",
+        /// Act now.
+        Critical = "critical",
+    }
+}
+
+impl NoticeKind {
+    /// How long it is worth sending.
+    pub const fn lifetime(self) -> Span {
+        match self {
+            Self::Test => Span::hours(1),
+            Self::TopupStarted | Self::TopupPaid | Self::Recovered => Span::days(1),
+            Self::LowBalance | Self::Stale | Self::ApprovalWanted => Span::days(3),
+            Self::ExpiryNear
+            | Self::TopupVerified
+            | Self::TopupFailed
+            | Self::TopupUnknown
+            | Self::TopupHeld
+            | Self::TopupReversed
+            | Self::TopupRefused
+            | Self::TopupTask
+            | Self::PayingStopped => Span::days(7),
+        }
+    }
+
+    /// The thread it belongs to: one constant subject per line and topic keeps mail threads whole.
+    pub const fn topic(self) -> &'static str {
+        match self {
+            Self::LowBalance | Self::ExpiryNear | Self::Recovered => "balance",
+            Self::TopupStarted
+            | Self::TopupPaid
+            | Self::TopupVerified
+            | Self::TopupFailed
+            | Self::TopupUnknown
+            | Self::TopupHeld
+            | Self::TopupReversed
+            | Self::TopupRefused
+            | Self::TopupTask
+            | Self::ApprovalWanted => "topup",
+            Self::Stale => "readings",
+            Self::PayingStopped => "paying",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The facts a notice speaks of; everything a template may show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// What the owner calls the line.
+    pub label: String,
+    /// The last four digits of its number.
+    pub last4: String,
+    /// What fired, in words: `balance 3.20 USD is at most 5.00 USD`.
+    pub trigger: Option<String>,
+    /// The newest balance, with its currency code.
+    pub balance: Option<String>,
+    /// The newest data volume.
+    pub data_left: Option<String>,
+    /// When that was read.
+    pub read_at: Option<i64>,
+    /// When the service ends (Unix milliseconds).
+    pub service_end_at: Option<i64>,
+    /// When the number is lost (Unix milliseconds).
+    pub number_loss_at: Option<i64>,
+    /// The amount ordered.
+    pub amount: Option<String>,
+    /// Who is asked to pay.
+    pub payer: Option<String>,
+    /// The balance before the order.
+    pub balance_before: Option<String>,
+    /// The provider's transaction id.
+    pub transaction_id: Option<String>,
+    /// Our reference.
+    pub reference: Option<String>,
+    /// The top-up's id, for `topups show`.
+    pub topup: Option<String>,
+    /// The hash a person approves.
+    pub order_hash: Option<String>,
+    /// The machine-readable reason.
+    pub reason: Option<String>,
+    /// The same in words.
+    pub detail: Option<String>,
+    /// What topupd does next, in words; absent means "nothing: you must act".
+    pub next: Option<String>,
+    /// When (Unix milliseconds).
+    pub next_at: Option<i64>,
+}
+
+/// A notice about to be written into the outbox, in the transaction of its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeDraft {
+    /// Who is told.
+    pub subscriber: SubscriberId,
+    /// About which line.
+    pub subscription: Option<SubscriptionId>,
+    /// About which top-up.
+    pub topup: Option<TopupId>,
+    /// What about.
+    pub kind: NoticeKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One row per key, whatever the number of polls, restarts or instances. The store puts the
+    /// subscriber in front.
+    pub dedupe: String,
+    /// When the cause happened.
+    pub at: Timestamp,
+    /// What it says.
+    pub facts: Facts,
+}

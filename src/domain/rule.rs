@@ -1,0 +1,248 @@
+//! Rules: conditions, mode, amount, caps. Validated once, when the fleet is applied.
+
+use super::{CapLimits, Metric, Money, Quantity, RuleId, Span, SubscriberId, Subscription, SubscriptionId};
+use std::fmt;
+
+/// Conditions on metrics, what may be done when they hold, how much, and within which limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Its id in the fleet file.
+    pub id: RuleId,
+    /// Which subscriptions it is for.
+    pub scope: Scope,
+    /// Among rules that would pay for the same need, the highest goes first.
+    pub priority: i64,
+    /// What it may do.
+    pub mode: Mode,
+    /// It fires when one of these holds …
+    pub any: Vec<Condition>,
+    /// … or, where `any` is empty, when all of these hold.
+    pub all: Vec<Condition>,
+    /// How much to buy; needed for `approve` and `auto`.
+    pub amount: Option<Amount>,
+    /// Hard limits of this rule, on top of the configured ones.
+    pub caps: CapLimits,
+    /// The first charge of a line waits for a person.
+    pub approve_first: bool,
+    /// Orders above this wait for a person.
+    pub approve_above: Option<Money>,
+    /// Quiet time on the line after a failed top-up; doubled with each further failure.
+    pub cooldown_attempt: Span,
+    /// Quiet time on the line after a verified top-up.
+    pub cooldown_success: Span,
+}
+
+/// Which subscriptions a rule is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One.
+    Subscription(SubscriptionId),
+    /// All of one subscriber.
+    Subscriber(SubscriberId),
+    /// All with a tag.
+    Tag(String),
+    /// All read by a provider.
+    Provider(String),
+    /// All.
+    All,
+}
+
+impl Scope {
+    /// True when `subscription` is meant.
+    pub fn covers(&self, subscription: &Subscription) -> bool {
+        match self {
+            Self::Subscription(id) => *id == subscription.id,
+            Self::Subscriber(id) => *id == subscription.subscriber,
+            Self::Tag(tag) => subscription.tags.contains(tag),
+            Self::Provider(name) => subscription.reader == *name,
+            Self::All => true,
+        }
+    }
+}
+
+/// What a rule may do, from least to most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Record only.
+    Observe,
+    /// Tell.
+    Notify,
+    /// Propose a top-up that a person must approve.
+    Approve,
+    /// Pay, within caps and gates.
+    Auto,
+}
+
+impl Mode {
+    /// The words of the fleet file.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("observe", Self::Observe),
+        ("notify", Self::Notify),
+        ("approve", Self::Approve),
+        ("auto", Self::Auto),
+    ];
+
+    /// The word of the fleet file.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, m)| *m == self).map_or("", |(word, _)| word)
+    }
+
+    /// True when the rule may lead to a top-up.
+    pub fn pays(self) -> bool {
+        self >= Self::Approve
+    }
+}
+
+/// Which side of the threshold fires; both are inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Fires at or below.
+    AtMost,
+    /// Fires at or above.
+    AtLeast,
+}
+
+impl Op {
+    /// The key in the fleet file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtMost => "at_most",
+            Self::AtLeast => "at_least",
+        }
+    }
+}
+
+/// One comparison, with a separate level at which it counts as over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What is looked at.
+    pub metric: Metric,
+    /// Which side fires.
+    pub op: Op,
+    /// Fires here, inclusive.
+    pub threshold: Quantity,
+    /// Clears here, inclusive; strictly beyond the threshold.
+    pub clear_at: Quantity,
+}
+
+impl Condition {
+    /// True when `value` fires it. A value of another unit or currency never does.
+    pub fn fires(&self, value: Quantity) -> bool {
+        value.compare(self.threshold).is_some_and(|order| match self.op {
+            Op::AtMost => order.is_le(),
+            Op::AtLeast => order.is_ge(),
+        })
+    }
+
+    /// True when `value` is back beyond the clear level.
+    pub fn clears(&self, value: Quantity) -> bool {
+        value.compare(self.clear_at).is_some_and(|order| match self.op {
+            Op::AtMost => order.is_ge(),
+            Op::AtLeast => order.is_le(),
+        })
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self.op {
+            Op::AtMost => "at most",
+            Op::AtLeast => "at least",
+        };
+        write!(f, "{} {words} {}", self.metric.as_str(), self.threshold)
+    }
+}
+
+/// How much to buy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// This much, or as many times this much as closes the gap in one order.
+    Fixed(Money),
+    /// What is missing to this balance.
+    ToTarget(Money),
+    /// What is missing to pay the next renewal, with a margin for taxes.
+    CoverNextRenewal {
+        /// Hundredths on top of the plan's price.
+        margin_percent: i64,
+    },
+}
+
+/// Why a rule cannot be saved: the key at fault and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFault {
+    /// The key in the rule.
+    pub key: &'static str,
+    /// What would be right.
+    pub allowed: String,
+}
+
+impl Rule {
+    /// The conditions, whichever list they are in.
+    pub fn conditions(&self) -> &[Condition] {
+        if self.any.is_empty() { &self.all } else { &self.any }
+    }
+
+    /// Checks what can be known without a subscription: levels, caps, amounts that can be reached.
+    pub fn validate(&self) -> Vec<RuleFault> {
+        let mut faults = Vec::new();
+        let mut fault = |key: &'static str, allowed: String| faults.push(RuleFault { key, allowed });
+        match (self.any.is_empty(), self.all.is_empty()) {
+            (true, true) => fault("any", "allowed is at least one condition in `any` or `all`".into()),
+            (false, false) => fault("all", "allowed is either `any` or `all`, not both".into()),
+            _ => {}
+        }
+        for condition in self.conditions() {
+            let beyond = condition.clear_at.compare(condition.threshold).is_some_and(|o| match condition.op {
+                Op::AtMost => o.is_gt(),
+                Op::AtLeast => o.is_lt(),
+            });
+            if !beyond {
+                let (side, t) = (if condition.op == Op::AtMost { "above" } else { "below" }, condition.threshold);
+                fault("clear_at", format!("allowed is a level {side} the threshold {t}, in the same unit"));
+            }
+        }
+        if self.mode.pays() && self.amount.is_none() {
+            let example = "{ fixed = \"10.00 USD\" }";
+            fault("amount", format!("mode \"{}\" needs an amount such as {example}", self.mode.as_str()));
+        }
+        for (key, allowed) in self.amount_faults() {
+            fault(key, allowed);
+        }
+        faults
+    }
+
+    fn amount_faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let least = match self.amount {
+            Some(Amount::Fixed(money)) => Some(money),
+            Some(Amount::ToTarget(target)) => {
+                for condition in self.conditions().iter().filter(|c| c.metric == Metric::Balance) {
+                    let (Quantity::Money(threshold), Quantity::Money(clear)) = (condition.threshold, condition.clear_at) else { continue };
+                    if threshold.currency() != target.currency() {
+                        faults.push(("amount", format!("allowed is a target in {}, as the threshold", threshold.currency())));
+                    } else if target.minor() < clear.minor() {
+                        faults.push(("amount", format!("allowed is a target of at least the clear level {clear}, or the rule never clears")));
+                    }
+                }
+                // The smallest order it can ask for: from the highest threshold up to the target.
+                self.conditions().iter().filter_map(|c| match c.threshold {
+                    Quantity::Money(t) if c.metric == Metric::Balance => target.checked_sub(t),
+                    _ => None,
+                }).min_by_key(|m| m.minor())
+            }
+            Some(Amount::CoverNextRenewal { .. }) | None => None,
+        };
+        let Some(least) = least else { return faults };
+        for (name, cap) in self.caps.amounts() {
+            if cap.currency() != least.currency() {
+                faults.push(("caps", format!("allowed is a {name} cap in {}, as the amount", least.currency())));
+            } else if cap.minor() < least.minor() {
+                faults.push(("caps", format!("allowed is a {name} cap of at least one order, {least}; {cap} can never be met")));
+            }
+        }
+        if let Some(limit) = self.approve_above.filter(|l| l.currency() != least.currency()) {
+            faults.push(("approve_above", format!("found {limit}; allowed is an amount in {}", least.currency())));
+        }
+        faults
+    }
+}

@@ -1,0 +1,7 @@
+//! topupd keeps prepaid SIM and eSIM lines alive.
+
+pub mod domain;
+pub mod input;
+pub mod clock;
+pub mod providers;
+pub mod channels;

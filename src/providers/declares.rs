@@ -1,0 +1,92 @@
+//! What a provider says of itself. Unknown always means the weaker class.
+
+use crate::domain::Span;
+
+/// How the fate of a top-up can be learnt afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// By our reference.
+    ByRef,
+    /// Only by going through a list.
+    ListOnly,
+    /// Not at all.
+    None,
+}
+
+impl Lookup {
+    /// The words in config.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("by_ref", Self::ByRef), ("list_only", Self::ListOnly), ("none", Self::None)];
+}
+
+/// How far a provider refuses a second order with the same reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefUnique {
+    /// Always, also for copies in parallel.
+    Strict,
+    /// Only one after the other; parallel copies get through.
+    Sequential,
+    /// A reference can be used again after a failure.
+    Reusable,
+    /// Not at all, or not known.
+    NotEnforced,
+}
+
+impl RefUnique {
+    /// The words in config.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("strict", Self::Strict),
+        ("sequential", Self::Sequential),
+        ("reusable", Self::Reusable),
+        ("not_enforced", Self::NotEnforced),
+    ];
+}
+
+/// Capabilities and trust, as data; checked when the fleet is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declares {
+    /// It can read lines.
+    pub reads: bool,
+    /// It can top up.
+    pub tops_up: bool,
+    /// A person does the paying: the order becomes a task.
+    pub assisted: bool,
+    /// It wants a product named in each order.
+    pub wants_product: bool,
+    /// How a top-up's fate can be learnt.
+    pub lookup: Lookup,
+    /// How far references protect.
+    pub ref_unique: RefUnique,
+    /// The longest it works on one order.
+    pub max_processing: Span,
+    /// How long until a new balance shows.
+    pub balance_lag: Span,
+    /// How far back look-ups see.
+    pub lookup_horizon: Span,
+    /// How long one call may take.
+    pub timeout: Span,
+    /// Polls under way at once.
+    pub concurrency: usize,
+    /// Polls per time, if limited.
+    pub rate: Option<crate::input::Rate>,
+}
+
+impl Default for Declares {
+    /// The weakest of everything.
+    fn default() -> Self {
+        Self {
+            reads: false,
+            tops_up: false,
+            assisted: false,
+            wants_product: false,
+            lookup: Lookup::None,
+            ref_unique: RefUnique::NotEnforced,
+            max_processing: Span::seconds(90),
+            balance_lag: Span::minutes(10),
+            lookup_horizon: Span::days(60),
+            timeout: Span::seconds(30),
+            concurrency: 32,
+            rate: None,
+        }
+    }
+}
