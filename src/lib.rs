@@ -3,5 +3,4 @@
 pub mod domain;
 pub mod input;
 pub mod clock;
-pub mod providers;
-pub mod channels;
+pub mod store;

@@ -10,7 +10,7 @@
 //! | top-up | [`Topup`]: one order for value, with its whole life ([`State`]) |
 //! | notice | [`NoticeDraft`]: what is said, to whom, why |
 //!
-//!
+//! The heart is [`decide()`]: a function of a [`Snapshot`] and `now`.
 
 mod time;
 mod money;
@@ -22,9 +22,22 @@ mod rule;
 mod caps;
 mod need;
 mod topup;
+mod snapshot;
+mod episodes;
+mod amount;
+mod gates;
+mod decide;
+mod speak;
+mod cadence;
+mod verify;
 mod notice;
 
+pub use amount::{AmountError, amount_needed};
+pub use cadence::{Cadence, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
+pub use decide::{Decision, Next, OrderStep, decide};
+pub use episodes::EpisodeChange;
+pub use gates::Gate;
 pub use ids::{
     EpisodeId, Iccid, IdError, Msisdn, NeedId, NoticeId, RuleId, SubscriberId, SubscriptionId,
     TopupId,
@@ -35,8 +48,11 @@ pub use notice::{Facts, NoticeDraft, NoticeKind, Severity};
 pub use quantity::{Metric, Quantity, Unit};
 pub use reading::{ErrorKind, Quality, Reading, Values};
 pub use rule::{Amount, Condition, Mode, Op, Rule, RuleFault, Scope};
+pub use snapshot::{MoneySwitch, Policy, Snapshot, SpendHistory};
+pub use speak::line_facts;
 pub use subscription::{
     Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus,
 };
 pub use time::{Span, Timestamp};
 pub use topup::{Before, State, Topup};
+pub use verify::{Movement, movement};

@@ -1,0 +1,314 @@
+//! The one decision function: live decisions, dry runs and simulations all use it.
+//!
+//! Invariant: no I/O, no clock, no randomness. The same snapshot gives the same decision.
+
+use super::{
+    Cadence, EpisodeChange, Gate, Mode, Money, Need, NeedKind, NoticeDraft, Policy, Rule, RuleId,
+    Snapshot, State, SubscriptionStatus, Timestamp, Topup,
+    amount::{AmountError, amount_needed},
+    episodes::{episode_changes, firing, next_deadline_firing},
+    gates::{Candidate, approval_reason, cooldown_until, gates},
+    speak,
+};
+
+/// What to do about one line now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Breaches that begin or end.
+    pub episodes: Vec<EpisodeChange>,
+    /// What happens to the order, if there is or should be one.
+    pub order: OrderStep,
+    /// Every gate, where there is an order in question.
+    pub gates: Vec<Gate>,
+    /// What is to be said.
+    pub notices: Vec<NoticeDraft>,
+    /// A reading is wanted then, sooner than the cadence would bring one.
+    pub poll_at: Option<Timestamp>,
+    /// When this must be looked at again even if no reading comes.
+    pub decide_at: Option<Timestamp>,
+    /// `Some(true)`: staleness begins; `Some(false)`: it ends.
+    pub stale: Option<bool>,
+    /// The same for people.
+    pub next: Next,
+}
+
+/// What happens next, when, and why: the answer to "does it work?".
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Next {
+    /// When; `None` when it waits for a person.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Option<Timestamp>,
+    /// A word: `poll`, `confirm`, `order`, `approve`, `reconcile`, `verify`, `resolve`, `wait`.
+    pub what: &'static str,
+    /// A sentence.
+    pub why: String,
+}
+
+fn rfc3339<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.serialize_str(&at.rfc3339()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// One step of an order before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderStep {
+    /// Nothing to order, nothing to change.
+    Nothing,
+    /// Write down a need (unless one is open) and a proposed top-up for it.
+    Propose {
+        /// The rule that asks.
+        rule: RuleId,
+        /// Period or episode.
+        kind: NeedKind,
+        /// How much, as things stand.
+        amount: Money,
+        /// Who would pay.
+        payer: String,
+        /// In words, for the history.
+        why: String,
+    },
+    /// Ask a person to approve exactly this amount.
+    Ask {
+        /// How much.
+        amount: Money,
+        /// Why a person is needed.
+        why: String,
+    },
+    /// Every gate is open: count the money and freeze the request.
+    Reserve {
+        /// How much.
+        amount: Money,
+    },
+    /// Withdraw the order before it is sent.
+    Cancel {
+        /// The reason code.
+        reason: &'static str,
+        /// True when the need itself is gone.
+        need_gone: bool,
+    },
+    /// The gates are shut, or a person is asked: stay as it is.
+    Wait {
+        /// The reason code of the first shut gate.
+        reason: &'static str,
+    },
+}
+
+/// Decides about one line.
+pub fn decide(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Decision {
+    let (episodes, stale) = if snapshot.subscription.status == SubscriptionStatus::Active {
+        (episode_changes(snapshot, now), staleness(snapshot, policy, now))
+    } else {
+        (Vec::new(), None)
+    };
+    let (order, gates) = order_step(snapshot, policy, now);
+    let poll_at = wanted_reading(snapshot, policy, &order, now);
+    let mut decision = Decision {
+        episodes,
+        order,
+        gates,
+        notices: Vec::new(),
+        poll_at,
+        decide_at: None,
+        stale,
+        next: Next { at: None, what: "wait", why: String::new() },
+    };
+    decision.decide_at = wake_up(snapshot, policy, &decision, now);
+    decision.next = speak::next(snapshot, &decision, now);
+    decision.notices = speak::notices(snapshot, policy, &decision, now);
+    decision
+}
+
+/// Among the paying rules that fire, the one that may order: highest priority, then the freer
+/// mode, then the id; so two rules never pay for one need.
+pub(super) fn paying_rule(snapshot: &Snapshot, now: Timestamp) -> Option<(&Rule, bool)> {
+    snapshot
+        .rules
+        .iter()
+        .filter(|rule| rule.mode.pays())
+        .filter_map(|rule| firing(snapshot, rule, now).map(|(c, _)| (rule, c.metric.is_deadline())))
+        .max_by(|(a, _), (b, _)| {
+            (a.priority, a.mode).cmp(&(b.priority, b.mode)).then_with(|| b.id.cmp(&a.id))
+        })
+}
+
+fn order_step(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, Vec<Gate>) {
+    match &snapshot.topup {
+        Some(topup) if topup.state.is_in_flight() => {
+            let rule = rule_of(snapshot, topup);
+            (OrderStep::Nothing, check(snapshot, policy, topup, rule, topup.amount, now))
+        }
+        Some(topup) => unsent(snapshot, policy, topup, now),
+        None => propose(snapshot, policy, now),
+    }
+}
+
+/// An order that nobody has sent yet: withdraw it, let it pass, or say what stands in its way.
+fn unsent(snapshot: &Snapshot, policy: &Policy, topup: &Topup, now: Timestamp) -> (OrderStep, Vec<Gate>) {
+    let manual = snapshot.need.as_ref().is_some_and(|need| need.kind == NeedKind::Manual);
+    let rule = rule_of(snapshot, topup);
+    let cancel = |reason, need_gone| (OrderStep::Cancel { reason, need_gone }, Vec::new());
+    if !manual {
+        if snapshot.subscription.status != SubscriptionStatus::Active {
+            return cancel("subscription_inactive", true);
+        }
+        if rule.is_none_or(|rule| !rule.mode.pays()) {
+            return cancel("rule_gone", true);
+        }
+        if paying_rule(snapshot, now).is_none() {
+            return cancel("need_gone", true);
+        }
+    }
+    let frozen = topup.approved.is_some() || matches!(topup.state, State::AwaitingApproval | State::Reserved);
+    let amount = match rule {
+        Some(rule) if !frozen => match amount_needed(snapshot, rule, now) {
+            Ok(amount) => amount,
+            Err(AmountError::Nothing) => return cancel("need_gone", true),
+            Err(AmountError::Unknown(_)) => topup.amount,
+        },
+        _ => topup.amount,
+    };
+    let gates = check(snapshot, policy, topup, rule, amount, now);
+    let shut = gates.iter().find(|gate| !gate.passed).map(|gate| gate.name);
+    let step = match (topup.state, shut) {
+        (State::AwaitingApproval, _) if topup.approved.is_none() => {
+            if topup.next_action_at.is_some_and(|expires| expires <= now) {
+                OrderStep::Cancel { reason: "approval_expired", need_gone: false }
+            } else {
+                OrderStep::Wait { reason: "approval_needed" }
+            }
+        }
+        (State::Proposed | State::AwaitingApproval, None) => OrderStep::Reserve { amount },
+        (State::Proposed, Some("approval_needed")) => {
+            let why = rule.and_then(|rule| {
+                approval_reason(snapshot, candidate(snapshot, topup, Some(rule), amount))
+            });
+            OrderStep::Ask { amount, why: why.unwrap_or_default() }
+        }
+        (_, Some(reason)) => OrderStep::Wait { reason },
+        (_, None) => OrderStep::Nothing,
+    };
+    (step, gates)
+}
+
+fn propose(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, Vec<Gate>) {
+    let nothing = (OrderStep::Nothing, Vec::new());
+    if snapshot.subscription.status != SubscriptionStatus::Active {
+        return nothing;
+    }
+    let Some((rule, is_deadline)) = paying_rule(snapshot, now) else { return nothing };
+    let Ok(amount) = amount_needed(snapshot, rule, now) else { return nothing };
+    let Some(payer) = usable_payer(snapshot) else { return nothing };
+    let first_read_at = first_read(snapshot, rule);
+    let candidate = Candidate { rule: Some(rule), amount, payer, first_read_at };
+    let gates = gates(snapshot, policy, candidate, now);
+    if cooldown_until(snapshot, Some(rule)).is_some_and(|until| until > now) {
+        return (OrderStep::Wait { reason: "cooldown" }, gates);
+    }
+    let why = firing(snapshot, rule, now).map(|(_, words)| words).unwrap_or_default();
+    let kind = if is_deadline { NeedKind::Period } else { NeedKind::Episode };
+    let (rule, payer) = (rule.id.clone(), payer.clone());
+    (OrderStep::Propose { rule, kind, amount, payer, why }, gates)
+}
+
+/// The first payer whose outcomes are known; the first of all where none is.
+fn usable_payer(snapshot: &Snapshot) -> Option<&String> {
+    let payers = &snapshot.subscription.payers;
+    let out = |name: &&String| snapshot.money.payers_out.iter().any(|(payer, _)| payer == *name);
+    payers.iter().find(|name| !out(name)).or_else(|| payers.first())
+}
+
+fn rule_of<'a>(snapshot: &'a Snapshot, topup: &Topup) -> Option<&'a Rule> {
+    let id = topup.rule.as_ref()?;
+    snapshot.rules.iter().find(|rule| rule.id == *id)
+}
+
+fn first_read(snapshot: &Snapshot, rule: &Rule) -> Option<Timestamp> {
+    let open = snapshot.episodes.iter().find(|(episode, _)| episode.rule == rule.id);
+    open.map(|(_, read_at)| *read_at).or_else(|| snapshot.reading.as_ref().map(|r| r.at))
+}
+
+fn candidate<'a>(snapshot: &Snapshot, topup: &'a Topup, rule: Option<&'a Rule>, amount: Money) -> Candidate<'a> {
+    let first_read_at = rule.and_then(|rule| first_read(snapshot, rule));
+    Candidate { rule, amount, payer: &topup.payer, first_read_at }
+}
+
+fn check(snapshot: &Snapshot, policy: &Policy, topup: &Topup, rule: Option<&Rule>, amount: Money, now: Timestamp) -> Vec<Gate> {
+    gates(snapshot, policy, candidate(snapshot, topup, rule, amount), now)
+}
+
+fn staleness(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<bool> {
+    let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
+    let age = now.since(newest);
+    let patience = match snapshot.nearest_deadline(newest) {
+        // Near a deadline silence is told sooner, but never before three polls could have failed.
+        Some(deadline) => policy.stale_age().min(deadline.since(newest).divided_by(4).max(policy.fresh_for())),
+        None => policy.stale_age(),
+    };
+    let old = age >= patience && (snapshot.trouble.is_some() || age >= policy.stale_age());
+    match (old, snapshot.stale_since) {
+        (true, None) => Some(true),
+        (false, Some(_)) => Some(false),
+        (true, Some(_)) | (false, None) => None,
+    }
+}
+
+/// The reading that an order waits for: the second one, or a fresh one.
+fn wanted_reading(snapshot: &Snapshot, policy: &Policy, order: &OrderStep, now: Timestamp) -> Option<Timestamp> {
+    let waits = match order {
+        OrderStep::Propose { .. } => true,
+        OrderStep::Wait { reason } => *reason == "preflight_fresh_read",
+        OrderStep::Nothing | OrderStep::Ask { .. } | OrderStep::Reserve { .. } | OrderStep::Cancel { .. } => false,
+    };
+    if !waits || snapshot.trouble.is_some() {
+        return None;
+    }
+    let rule = snapshot.topup.as_ref().and_then(|topup| rule_of(snapshot, topup));
+    let rule = rule.or_else(|| paying_rule(snapshot, now).map(|(rule, _)| rule));
+    let second = rule.and_then(|rule| first_read(snapshot, rule)).map(|first| first.plus(policy.confirm_after));
+    Some(second.unwrap_or(now).max(now))
+}
+
+/// When time alone may change the decision.
+fn wake_up(snapshot: &Snapshot, policy: &Policy, decision: &Decision, now: Timestamp) -> Option<Timestamp> {
+    let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
+    let goes_stale = snapshot.stale_since.is_none().then(|| newest.plus(policy.stale_age()));
+    let cooled = match decision.order {
+        OrderStep::Wait { .. } => snapshot
+            .topup
+            .as_ref()
+            .map_or_else(
+                || paying_rule(snapshot, now).and_then(|(rule, _)| cooldown_until(snapshot, Some(rule))),
+                |topup| cooldown_until(snapshot, rule_of(snapshot, topup)),
+            ),
+        _ => None,
+    };
+    let expires = snapshot
+        .topup
+        .as_ref()
+        .filter(|topup| topup.state == State::AwaitingApproval)
+        .and_then(|topup| topup.next_action_at);
+    let retry = match decision.order {
+        // Switches and caps open without a reading; look again at a modest pace.
+        OrderStep::Wait { reason } if reason != "approval_needed" => {
+            Some(now.plus(Cadence::of(policy, snapshot, now).every.min(super::Span::minutes(5))))
+        }
+        _ => None,
+    };
+    [goes_stale, cooled, expires, retry, next_deadline_firing(snapshot, now)]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now)
+        .min()
+}
+
+/// The need that `topup` or the next proposal serves, for words and keys.
+pub(super) fn need_key(need: Option<&Need>) -> String {
+    need.map_or_else(|| "new".to_owned(), |need| need.id.to_string())
+}
+
+/// True for modes that tell.
+pub(super) fn tells(rule: &Rule) -> bool {
+    rule.mode >= Mode::Notify
+}

@@ -1,0 +1,157 @@
+//! Everything a decision may look at, gathered beforehand. Nothing in here reads a clock.
+
+use super::{
+    CapLimits, CapUsage, Episode, Metric, Money, Need, Quality, Quantity, Reading, Rule, Span,
+    Subscription, Timestamp, Topup,
+};
+
+/// The configured part of a decision.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Cadence of a calm line.
+    pub poll_every: Span,
+    /// Least distance of the two readings that must agree before money moves.
+    pub confirm_after: Span,
+    /// Age at which readings count as stale; by default three polls, at most a day.
+    pub stale_after: Option<Span>,
+    /// How long a person has to approve.
+    pub approval_expires: Span,
+    /// The configured limits; rules may only tighten them.
+    pub caps: CapLimits,
+}
+
+impl Policy {
+    /// A reading this old may no longer start a payment.
+    pub fn fresh_for(&self) -> Span {
+        Span::minutes(5).max(self.confirm_after.times(2))
+    }
+
+    /// See [`Policy::stale_after`].
+    pub fn stale_age(&self) -> Span {
+        self.stale_after.unwrap_or_else(|| self.poll_every.times(3).min(Span::days(1)))
+    }
+}
+
+/// What stops paying for reasons that have nothing to do with the line.
+#[derive(Clone, Debug, Default)]
+pub struct MoneySwitch {
+    /// `topupd money off`, with its reason.
+    pub off: Option<String>,
+    /// The storm breaker, with the numbers that tripped it.
+    pub storm: Option<String>,
+    /// The clock cannot be trusted, and why.
+    pub clock: Option<String>,
+    /// Payers with too many unknown outcomes in a row, and why.
+    pub payers_out: Vec<(String, String)>,
+}
+
+/// How top-ups on this line went so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpendHistory {
+    /// At least one top-up was ever paid.
+    pub ever_paid: bool,
+    /// When the last one was verified.
+    pub last_success_at: Option<Timestamp>,
+    /// When the last one failed.
+    pub last_failure_at: Option<Timestamp>,
+    /// Failures since the last success or the last resume by hand.
+    pub failures_in_a_row: i64,
+}
+
+/// One line with everything that matters for what to do about it.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The line.
+    pub subscription: Subscription,
+    /// The rules that cover it.
+    pub rules: Vec<Rule>,
+    /// The newest `ok` reading.
+    pub reading: Option<Reading>,
+    /// The newest reading of any quality, where it is newer than that.
+    pub trouble: Option<Reading>,
+    /// When the line was first watched.
+    pub watched_since: Timestamp,
+    /// When staleness was told, if it was.
+    pub stale_since: Option<Timestamp>,
+    /// Open episodes, each with the time of the reading that opened it.
+    pub episodes: Vec<(Episode, Timestamp)>,
+    /// The open need.
+    pub need: Option<Need>,
+    /// The open top-up.
+    pub topup: Option<Topup>,
+    /// How earlier top-ups went.
+    pub history: SpendHistory,
+    /// What counts against the limits, in the currency of the order in question.
+    pub usage: CapUsage,
+    /// What stops paying elsewhere.
+    pub money: MoneySwitch,
+    /// When the line is polled next.
+    pub next_poll_at: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// What the line has, the effect of money in flight added: what rules fire on.
+    pub fn effective_balance(&self) -> Option<Money> {
+        let read = self.reading.as_ref()?.values.balance?;
+        let Some(topup) = self.topup.as_ref().filter(|t| t.state.is_in_flight()) else {
+            return Some(read);
+        };
+        let credit = topup.delivered.filter(|d| d.currency() == read.currency()).unwrap_or(topup.amount);
+        let arrived = match topup.before.balance.and_then(|before| read.checked_sub(before)) {
+            // Half of it is there: the reading already shows the effect.
+            Some(gain) => gain.minor() >= credit.minor() / 2,
+            None => false,
+        };
+        if arrived { Some(read) } else { read.checked_add(credit).or(Some(read)) }
+    }
+
+    /// The value of `metric` now; `effective` adds money in flight. `None` where nobody said.
+    pub fn measure(&self, metric: Metric, effective: bool, now: Timestamp) -> Option<Quantity> {
+        let reading = self.reading.as_ref();
+        let values = reading.map(|r| &r.values);
+        let balance = if effective { self.effective_balance() } else { values.and_then(|v| v.balance) };
+        match metric {
+            Metric::Balance => balance.map(Quantity::Money),
+            Metric::DataLeft => values?.data_left.map(Quantity::Bytes),
+            Metric::MinutesLeft => values?.minutes_left.map(Quantity::Count),
+            Metric::SmsLeft => values?.sms_left.map(Quantity::Count),
+            Metric::DaysToServiceEnd => self.service_end_at().map(|at| Quantity::Days(at.since(now))),
+            Metric::DaysToNumberLoss => self.number_loss_at().map(|at| Quantity::Days(at.since(now))),
+            Metric::RenewalsAffordable => {
+                let price = self.subscription.plan.as_ref()?.price?;
+                let balance = balance.filter(|b| b.currency() == price.currency())?;
+                balance.minor().checked_div(price.minor()).map(Quantity::Count)
+            }
+            Metric::ReadingAge => {
+                let newest = reading.map_or(self.watched_since, |r| r.at);
+                Some(Quantity::Age(now.since(newest)))
+            }
+            Metric::DaysToRunout | Metric::BurnPerDay | Metric::IdleDays => None,
+        }
+    }
+
+    /// When the service stops, by the newest `ok` reading.
+    pub fn service_end_at(&self) -> Option<Timestamp> {
+        self.reading.as_ref()?.values.service_end_at
+    }
+
+    /// When the number is lost: as read, or so many days after service end.
+    pub fn number_loss_at(&self) -> Option<Timestamp> {
+        let values = &self.reading.as_ref()?.values;
+        values.number_loss_at.or_else(|| {
+            let days = self.subscription.plan.as_ref()?.number_loss_days?;
+            Some(values.service_end_at?.plus(Span::days(days)))
+        })
+    }
+
+    /// The nearer of the two deadlines that is still ahead.
+    pub fn nearest_deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        [self.service_end_at(), self.number_loss_at()].into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// True when the newest reading says that the answer is about somebody else's line.
+    pub fn identity_in_doubt(&self) -> bool {
+        let kind = super::ErrorKind::Identity;
+        self.trouble.as_ref().is_some_and(|r| r.quality == Quality::Error(kind))
+    }
+}

@@ -1,0 +1,242 @@
+//! Opening the database: pragmas, pools, migrations, transactions.
+
+use sqlx::{AnyPool, AssertSqlSafe, SqlStr, any::AnyPoolOptions};
+use std::{path::PathBuf, time::Duration};
+
+/// Which database it is, where it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// The embedded default.
+    Sqlite,
+    /// The shared one.
+    Postgres,
+}
+
+/// The database could not be opened, or an operation on it failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL is of no known kind.
+    #[error("database.url: found {0:?}; allowed are sqlite://FILE and postgres://USER@HOST/NAME")]
+    BadUrl(String),
+    /// It could not be opened.
+    #[error("the database at {url} cannot be opened")]
+    Open {
+        /// The URL without its password.
+        url: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Its setting would make money rows less than durable.
+    #[error("the database has {setting} = {found}; money needs it on")]
+    NotDurable {
+        /// Which setting.
+        setting: &'static str,
+        /// What it says.
+        found: String,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the database cannot be migrated")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("database: {0}")]
+    Sql(#[from] sqlx::Error),
+    /// A row holds what this version cannot read.
+    #[error("database: {table}.{column} holds {found:?}, which this version cannot read")]
+    BadRow {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// Somebody else moved the row first; nothing was changed.
+    #[error("{what} changed in the meantime; nothing was done")]
+    Conflict {
+        /// Which row.
+        what: String,
+    },
+    /// There is no such row.
+    #[error("there is no {0}")]
+    NotFound(String),
+}
+
+impl StoreError {
+    /// True when a unique index refused the row.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}
+
+/// A transaction on the writer.
+pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
+
+/// The rows, and the way to them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    read: AnyPool,
+    write: AnyPool,
+    dialect: Dialect,
+    file: Option<PathBuf>,
+}
+
+impl Store {
+    /// Opens the database; for SQLite the file is made if need be.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::open_postgres(url).await
+        } else {
+            Err(StoreError::BadUrl(without_password(url)))
+        }
+    }
+
+    /// WAL, so that readers never wait; FULL, so that a committed money row survives a power cut;
+    /// one writer, because there is only one anyway and waiting in the pool is fairer than BUSY.
+    async fn open_sqlite(url: &str) -> Result<Self, StoreError> {
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        let path = path.split('?').next().unwrap_or(path);
+        let file = PathBuf::from(path);
+        let open = |mode: &str, pragmas: &'static [&'static str], most: u32| {
+            let options = AnyPoolOptions::new()
+                .max_connections(most)
+                .min_connections(0)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .acquire_timeout(Duration::from_secs(60))
+                .after_connect(move |connection, _| {
+                    Box::pin(async move {
+                        for pragma in pragmas {
+                            sqlx::query(*pragma).execute(&mut *connection).await?;
+                        }
+                        Ok(())
+                    })
+                });
+            let url = format!("sqlite://{path}?mode={mode}");
+            async move { options.connect(&url).await }
+        };
+        let failed = |source| StoreError::Open { url: url.to_owned(), source };
+        let write = open(
+            "rwc",
+            &[
+                "PRAGMA busy_timeout = 5000",
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                "PRAGMA foreign_keys = ON",
+            ],
+            1,
+        )
+        .await
+        .map_err(failed)?;
+        let read = open("rw", &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"], 3)
+            .await
+            .map_err(failed)?;
+        Ok(Self { read, write, dialect: Dialect::Sqlite, file: Some(file) })
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, StoreError> {
+        let pool = AnyPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(60))
+            .connect(url)
+            .await
+            .map_err(|source| StoreError::Open { url: without_password(url), source })?;
+        for setting in ["fsync", "synchronous_commit"] {
+            let found: String = sqlx::query_scalar("SELECT setting FROM pg_settings WHERE name = $1")
+                .bind(setting)
+                .fetch_one(&pool)
+                .await?;
+            if found == "off" {
+                return Err(StoreError::NotDurable { setting, found });
+            }
+        }
+        Ok(Self { read: pool.clone(), write: pool, dialect: Dialect::Postgres, file: None })
+    }
+
+    /// Brings the schema up to date.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        sqlx::migrate!("./migrations").run(&self.write).await.map_err(StoreError::Migrate)
+    }
+
+    /// The number of applied migrations, and of those this version knows.
+    pub async fn migrations(&self) -> Result<(i64, i64), StoreError> {
+        let known = i64::try_from(sqlx::migrate!("./migrations").iter().count()).unwrap_or(i64::MAX);
+        let applied = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&self.read).await;
+        Ok((applied.unwrap_or(0), known))
+    }
+
+    /// True while the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.read).await?;
+        Ok(())
+    }
+
+    /// Waits for running statements and closes.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// Which database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The database's file, for SQLite.
+    pub fn file(&self) -> Option<&std::path::Path> {
+        self.file.as_deref()
+    }
+
+    /// A consistent copy into a new file (SQLite only; PostgreSQL has `pg_dump`).
+    pub async fn backup(&self, to: &str) -> Result<(), StoreError> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                sqlx::query("VACUUM INTO $1").bind(to).execute(&self.write).await?;
+                Ok(())
+            }
+            Dialect::Postgres => Err(StoreError::NotFound("backup for PostgreSQL; use pg_dump".into())),
+        }
+    }
+
+    pub(crate) fn reader(&self) -> &AnyPool {
+        &self.read
+    }
+
+    /// The writer, for single statements.
+    pub(crate) fn writer(&self) -> AnyPool {
+        self.write.clone()
+    }
+
+    /// A write transaction. On SQLite it takes the write lock at once: an upgrade in the middle
+    /// would fail with BUSY whatever the timeout.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self.dialect {
+            Dialect::Sqlite => self.write.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => self.write.begin().await?,
+        })
+    }
+
+    /// Replaces `{ids $n}` by "the texts of the JSON array in parameter n", in this dialect.
+    pub(crate) fn sql(&self, template: &'static str) -> SqlStr {
+        let (before, after) = match self.dialect {
+            Dialect::Sqlite => ("(SELECT value FROM json_each(", "))"),
+            Dialect::Postgres => ("(SELECT jsonb_array_elements_text(CAST(", " AS jsonb)))"),
+        };
+        use sqlx::SqlSafeStr;
+        AssertSqlSafe(template.replace("{ids ", before).replace('}', after)).into_sql_str()
+    }
+}
+
+/// A database URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            parsed.set_password(Some("secret")).ok();
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}

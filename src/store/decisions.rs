@@ -1,0 +1,145 @@
+//! When a line is decided about again, and what the last decision was.
+
+use super::{SnapshotRow, Store, StoreError, Tx, rows::Columns};
+use crate::domain::{Decision, OrderStep, Span, SubscriptionId, Timestamp};
+use serde_json::json;
+
+/// A decision as it was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDecision {
+    /// When.
+    pub at: Timestamp,
+    /// The step: `propose`, `ask`, `reserve`, `cancel`, `wait`, `nothing`.
+    pub step: String,
+    /// The reason code.
+    pub reason: String,
+    /// What happens next, in words.
+    pub detail: String,
+}
+
+/// The step and its reason code, as stored.
+fn words(order: &OrderStep) -> (&'static str, &str) {
+    match order {
+        OrderStep::Nothing => ("nothing", ""),
+        OrderStep::Propose { rule, .. } => ("propose", rule.as_str()),
+        OrderStep::Ask { .. } => ("ask", "approval_needed"),
+        OrderStep::Reserve { .. } => ("reserve", "every_gate_open"),
+        OrderStep::Cancel { reason, .. } => ("cancel", reason),
+        OrderStep::Wait { reason } => ("wait", reason),
+    }
+}
+
+pub(super) async fn finish(
+    tx: &mut Tx,
+    row: &SnapshotRow,
+    decision: &Decision,
+    decide_at: Option<Timestamp>,
+    claimed: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let id = row.snapshot.subscription.id.as_str();
+    let stale_since = match decision.stale {
+        Some(true) => Some(now.ms()),
+        Some(false) => None,
+        None => row.snapshot.stale_since.map(Timestamp::ms),
+    };
+    sqlx::query(
+        "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $1 THEN $2 ELSE next_decide_at END, \
+         stale_since = $3, next_at = $4, next_what = $5, next_why = $6 WHERE subscription_id = $7",
+    )
+    .bind(claimed.ms())
+    .bind(decide_at.map(Timestamp::ms))
+    .bind(stale_since)
+    .bind(decision.next.at.map(Timestamp::ms))
+    .bind(decision.next.what)
+    .bind(&decision.next.why)
+    .bind(id)
+    .execute(&mut **tx)
+    .await?;
+    let (step, reason) = words(&decision.order);
+    sqlx::query(
+        "INSERT INTO decisions (subscription_id, at, step, reason, detail) SELECT $1, $2, $3, $4, $5 \
+         WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.subscription_id = $1 AND d.step = $3 AND d.reason = $4 \
+         AND d.at = (SELECT MAX(at) FROM decisions WHERE subscription_id = $1)) ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(now.ms())
+    .bind(step)
+    .bind(reason)
+    .bind(&decision.next.why)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Claims decisions: the named lines are due again only after `until`, unless a reading comes.
+    pub async fn claim_decisions(&self, ids: &[String], until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let sql = self.sql("UPDATE watches SET next_decide_at = $1 WHERE next_decide_at <= $2 AND subscription_id IN {ids $3}");
+        sqlx::query(sql)
+            .bind(until.ms())
+            .bind(now.ms())
+            .bind(json!(ids).to_string())
+            .execute(&self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Writes down many calm decisions at once: nothing to do but to look again then.
+    pub async fn apply_calm(&self, calm: &[(SubscriptionId, Decision)], claimed: Timestamp) -> Result<(), StoreError> {
+        if calm.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<serde_json::Value> = calm
+            .iter()
+            .map(|(id, decision)| {
+                json!({ "s": id.as_str(), "d": decision.decide_at.map(Timestamp::ms), "n": decision.next.at.map(Timestamp::ms),
+                        "w": decision.next.what, "y": decision.next.why })
+            })
+            .collect();
+        let statement = match self.dialect() {
+            super::Dialect::Sqlite => {
+                "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
+                 next_at = n.n, next_what = n.w, next_why = n.y FROM (SELECT value ->> 's' AS s, value ->> 'd' AS d, \
+                 value ->> 'n' AS n, value ->> 'w' AS w, value ->> 'y' AS y FROM json_each($1)) n WHERE subscription_id = n.s"
+            }
+            super::Dialect::Postgres => {
+                "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
+                 next_at = n.n, next_what = n.w, next_why = n.y FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 AS n(s text, d bigint, n bigint, w text, y text) WHERE subscription_id = n.s"
+            }
+        };
+        sqlx::query(statement)
+            .bind(serde_json::Value::Array(rows).to_string())
+            .bind(claimed.ms())
+            .execute(&self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// The newest written decision about a line.
+    pub async fn last_decision(&self, id: &SubscriptionId) -> Result<Option<StoredDecision>, StoreError> {
+        let row = sqlx::query("SELECT * FROM decisions WHERE subscription_id = $1 ORDER BY at DESC LIMIT 1")
+            .bind(id.as_str())
+            .fetch_optional(self.reader())
+            .await?;
+        row.as_ref()
+            .map(|row| {
+                let c = Columns { table: "decisions", row };
+                Ok(StoredDecision { at: c.at("at")?, step: c.text("step")?, reason: c.text("reason")?, detail: c.text("detail")? })
+            })
+            .transpose()
+    }
+
+    /// Makes every active line due for a decision now (a switch was turned).
+    pub async fn decide_all(&self, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE next_poll_at IS NOT NULL AND (next_decide_at IS NULL OR next_decide_at > $1)")
+            .bind(now.ms())
+            .execute(&self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// How long a decision may stay claimed before it is due again (after a crash).
+    pub const CLAIM: Span = Span::minutes(1);
+}

@@ -1,0 +1,41 @@
+//! ALL the SQL there is, one file per table group. The middle of the program.
+//!
+//! One SQL text serves SQLite and PostgreSQL: columns are TEXT and BIGINT, parameters `$n`. The few
+//! places where the two must differ go through [`Dialect`].
+//!
+//! Invariants: no transaction spans a network call; money rows commit alone and durably; the store
+//! never reads a clock.
+
+mod connect;
+mod rows;
+mod installation;
+mod fleet;
+mod watches;
+mod readings;
+mod snapshots;
+mod needs;
+mod decisions;
+mod topups;
+mod transition;
+mod orders;
+mod ledger;
+mod notices;
+mod outbox;
+mod tokens;
+mod views;
+
+pub use connect::{Dialect, Store, StoreError};
+pub use decisions::StoredDecision;
+pub use fleet::{Documents, FleetChanges};
+pub use orders::{Prepared, order_hash};
+pub use ledger::LedgerEntry;
+pub use notices::{StoredNotice, notice_id};
+pub use outbox::{DueNotice, Tried};
+pub use snapshots::SnapshotRow;
+pub use tokens::{Role, Token};
+pub use topups::TopupEvent;
+pub use transition::Change;
+pub use views::{NoticeView, SubscriptionView};
+pub use watches::{DuePoll, Polled};
+
+pub(crate) use connect::Tx;

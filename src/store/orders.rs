@@ -1,0 +1,228 @@
+//! Writes down what was decided about one line, in one transaction: breaches, need, order, notices,
+//! and when to look again. Money is reserved here, under the caps' lock.
+
+use super::{
+    Change, SnapshotRow, Store, StoreError, Tx, decisions,
+    needs::{close_episode, close_need, derived_id, open_episode, open_need, sha256_hex},
+    notices, topups, transition::move_in,
+};
+use crate::domain::{
+    Before, CapLimits, Decision, EpisodeChange, Money, Need, NeedKind, NeedOutcome, NoticeDraft,
+    OrderStep, Snapshot, State, Subscription, Timestamp, Topup, TopupId, check_caps, reference,
+};
+
+/// What the caller prepared for the step.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// This installation, part of every reference.
+    pub install_id: String,
+    /// The frozen request; there exactly when the step reserves.
+    pub request: Option<String>,
+    /// The limits that hold for this order.
+    pub limits: CapLimits,
+    /// Notices about the order's own move.
+    pub notices: Vec<NoticeDraft>,
+    /// When an approval expires.
+    pub approval_expires_at: Timestamp,
+}
+
+/// What a person approves: if any of it changes, the approval is void.
+pub fn order_hash(line: &Subscription, payer: &str, product: Option<&str>, amount: Money, need: &str) -> String {
+    let number = line.msisdn.as_ref().map_or("", |m| m.as_str());
+    let iccid = line.iccid.as_ref().map_or("", |i| i.as_str());
+    let product = product.unwrap_or("");
+    let hash = sha256_hex(&format!("{}|{number}|{iccid}|{payer}|{product}|{amount}|{need}", line.id));
+    hash.get(..32).unwrap_or(&hash).to_owned()
+}
+
+impl Store {
+    /// Applies `decision` to the rows it was made from. [`StoreError::Conflict`] when the top-up
+    /// moved meanwhile; then nothing is written and the line stays due.
+    pub async fn apply_decision(
+        &self,
+        row: &SnapshotRow,
+        decision: &Decision,
+        prepared: &Prepared,
+        claimed: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let snapshot = &row.snapshot;
+        let id = &snapshot.subscription.id;
+        let mut tx = self.begin().await?;
+        for change in &decision.episodes {
+            match change {
+                EpisodeChange::Open { rule, trigger, is_deadline, read_at } => {
+                    open_episode(&mut tx, rule, id, trigger, *is_deadline, *read_at, now).await?;
+                }
+                EpisodeChange::Close { id, .. } => close_episode(&mut tx, id, now).await?,
+            }
+        }
+        self.order(&mut tx, snapshot, &decision.order, prepared, now).await?;
+        for draft in decision.notices.iter().chain(&prepared.notices) {
+            notices::insert(&mut tx, draft).await?;
+        }
+        if let Some(at) = decision.poll_at {
+            self.ask_poll(&mut tx, id, at).await?;
+        }
+        // A step that opens the way for another is looked at again at once.
+        let again = matches!(decision.order, OrderStep::Propose { .. } | OrderStep::Cancel { .. });
+        decisions::finish(&mut tx, row, decision, if again { Some(now) } else { decision.decide_at }, claimed, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn order(
+        &self,
+        tx: &mut Tx,
+        snapshot: &Snapshot,
+        step: &OrderStep,
+        prepared: &Prepared,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        match (step, &snapshot.topup) {
+            (OrderStep::Nothing | OrderStep::Wait { .. }, _) => Ok(()),
+            (OrderStep::Propose { rule, kind, amount, payer, why }, _) => {
+                let need = open_need(tx, snapshot, Some(rule), *kind, now).await?;
+                let draft = Proposal { rule: Some(rule.as_str()), payer, amount: *amount, actor: "rule", why };
+                propose(tx, &snapshot.subscription, &need, &draft, &prepared.install_id, now).await.map(|_| ())
+            }
+            (OrderStep::Ask { amount, why }, Some(topup)) => {
+                let asked = Topup {
+                    state: State::AwaitingApproval,
+                    reason: "approval_needed".into(),
+                    amount: *amount,
+                    order_hash: order_hash(&snapshot.subscription, &topup.payer, topup.product.as_deref(), *amount, topup.need.as_str()),
+                    next_action_at: Some(prepared.approval_expires_at),
+                    ..topup.clone()
+                };
+                move_in(tx, topup, asked, &Change::by("decide", why), now).await.map(|_| ())
+            }
+            (OrderStep::Reserve { amount }, Some(topup)) => self.reserve(tx, snapshot, topup, *amount, prepared, now).await,
+            (OrderStep::Cancel { reason, need_gone }, Some(topup)) => {
+                let cancelled = Topup { state: State::Cancelled, reason: (*reason).to_owned(), next_action_at: None, ..topup.clone() };
+                move_in(tx, topup, cancelled, &Change::by("decide", *reason), now).await?;
+                if *need_gone {
+                    close_need(tx, &topup.need, NeedOutcome::Gone, now).await?;
+                }
+                Ok(())
+            }
+            (OrderStep::Ask { .. } | OrderStep::Reserve { .. } | OrderStep::Cancel { .. }, None) => {
+                Err(StoreError::Conflict { what: "a decision about a top-up that is not there".into() })
+            }
+        }
+    }
+
+    /// Counts the money and freezes the request. The caps are checked here once more, under the
+    /// lock, whatever the decision saw.
+    async fn reserve(
+        &self,
+        tx: &mut Tx,
+        snapshot: &Snapshot,
+        topup: &Topup,
+        amount: Money,
+        prepared: &Prepared,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let usage = self
+            .cap_usage_locked(tx, &topup.subscription, &topup.subscriber, amount.currency(), now)
+            .await?;
+        if let Err(breach) = check_caps(&prepared.limits, &usage, amount) {
+            return Err(StoreError::Conflict { what: format!("the {} cap ({})", breach.code, breach.why) });
+        }
+        let reading = snapshot.reading.as_ref();
+        let reserved = Topup {
+            state: State::Reserved,
+            reason: "reserved".into(),
+            amount,
+            order_hash: order_hash(&snapshot.subscription, &topup.payer, topup.product.as_deref(), amount, topup.need.as_str()),
+            request: prepared.request.clone(),
+            before: Before {
+                balance: reading.and_then(|r| r.values.balance),
+                data_left: reading.and_then(|r| r.values.data_left),
+                service_end_at: reading.and_then(|r| r.values.service_end_at),
+                read_at: reading.map(|r| r.at),
+            },
+            next_action_at: Some(now),
+            ..topup.clone()
+        };
+        move_in(tx, topup, reserved, &Change::by("decide", "every gate is open"), now).await.map(|_| ())
+    }
+
+    /// Writes down an order by hand; the gates and the flow treat it like any other.
+    pub async fn propose_by_hand(
+        &self,
+        snapshot: &Snapshot,
+        payer: &str,
+        amount: Money,
+        product: Option<&str>,
+        install_id: &str,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<Topup, StoreError> {
+        let mut tx = self.begin().await?;
+        let need = open_need(&mut tx, snapshot, None, NeedKind::Manual, now).await?;
+        let mut line = snapshot.subscription.clone();
+        if let Some(product) = product {
+            line.products.insert(payer.to_owned(), product.to_owned());
+        }
+        let draft = Proposal { rule: None, payer, amount, actor, why: "ordered by hand" };
+        let topup = propose(&mut tx, &line, &need, &draft, install_id, now).await?;
+        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2")
+            .bind(now.ms())
+            .bind(line.id.as_str())
+            .execute(&mut *tx)
+            .await?;
+        self.ask_poll(&mut tx, &line.id, now).await?;
+        tx.commit().await?;
+        Ok(topup)
+    }
+}
+
+struct Proposal<'a> {
+    rule: Option<&'a str>,
+    payer: &'a str,
+    amount: Money,
+    actor: &'a str,
+    why: &'a str,
+}
+
+async fn propose(
+    tx: &mut Tx,
+    line: &Subscription,
+    need: &Need,
+    draft: &Proposal<'_>,
+    install_id: &str,
+    now: Timestamp,
+) -> Result<Topup, StoreError> {
+    let earlier: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM topups WHERE need_id = $1")
+        .bind(need.id.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+    let reference = reference(install_id, &line.id, need.seq, earlier.saturating_add(1));
+    let id = TopupId::trusted(derived_id("t", &reference));
+    let product = line.products.get(draft.payer).cloned();
+    let hash = order_hash(line, draft.payer, product.as_deref(), draft.amount, need.id.as_str());
+    sqlx::query(
+        "INSERT INTO topups (id, subscription_id, subscriber_id, rule_id, need_id, payer, product, amount_minor, currency, \
+         reference, order_hash, state, reason, created_at, updated_at, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'proposed', 'proposed', $12, $12, 1)",
+    )
+    .bind(id.as_str())
+    .bind(line.id.as_str())
+    .bind(line.subscriber.as_str())
+    .bind(draft.rule.map(str::to_owned))
+    .bind(need.id.as_str())
+    .bind(draft.payer)
+    .bind(&product)
+    .bind(draft.amount.minor())
+    .bind(draft.amount.currency().code())
+    .bind(&reference)
+    .bind(&hash)
+    .bind(now.ms())
+    .execute(&mut **tx)
+    .await?;
+    let row = sqlx::query("SELECT * FROM topups WHERE id = $1").bind(id.as_str()).fetch_one(&mut **tx).await?;
+    let topup = super::rows::topup(&row)?;
+    topups::append_event(tx, &topup, "none", &Change::by(draft.actor, draft.why), now).await?;
+    Ok(topup)
+}

@@ -1,0 +1,124 @@
+//! The outbox's outward side: claims, tries, retries, dead letters.
+
+use super::{Store, StoreError, StoredNotice, notices, rows};
+use crate::domain::{Span, Subscriber, Timestamp};
+
+/// A notice claimed for one try, with its reader.
+#[derive(Clone, Debug)]
+pub struct DueNotice {
+    /// The notice; `attempts` already counts this try.
+    pub notice: StoredNotice,
+    /// Who is told.
+    pub subscriber: Subscriber,
+    /// True when an earlier try was cut off (a crash), so that it may have been accepted.
+    pub was_cut_off: bool,
+}
+
+/// What follows a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Accepted.
+    Sent,
+    /// Again then, by this channel.
+    Again {
+        /// When.
+        at: Timestamp,
+        /// By which channel.
+        channel: String,
+        /// True when this try may have been accepted.
+        ambiguous: bool,
+    },
+    /// Given up; the row stays.
+    Dead,
+    /// No longer true or worth sending.
+    Dropped,
+}
+
+impl Store {
+    /// Claims up to `limit` due notices for one try each. The claim lasts `lease`; a row that comes
+    /// back after a crash counts as possibly accepted.
+    pub async fn claim_notices(&self, limit: i64, lease: Span, now: Timestamp) -> Result<Vec<DueNotice>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2")
+            .bind(now.ms())
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?;
+        let mut due = Vec::with_capacity(ids.len());
+        for id in ids {
+            let mut tx = self.begin().await?;
+            let before: Option<String> = sqlx::query_scalar("SELECT state FROM notices WHERE id = $1 AND next_try_at <= $2")
+                .bind(&id)
+                .bind(now.ms())
+                .fetch_optional(&mut *tx)
+                .await?;
+            let Some(before) = before else { continue };
+            let cut_off = before == "sending";
+            let row = sqlx::query(
+                "UPDATE notices SET state = 'sending', attempts = attempts + 1, next_try_at = $1, ambiguous = ambiguous + $2 \
+                 WHERE id = $3 AND state = $4 AND next_try_at <= $5 RETURNING *",
+            )
+            .bind(now.plus(lease).ms())
+            .bind(i64::from(cut_off))
+            .bind(&id)
+            .bind(&before)
+            .bind(now.ms())
+            .fetch_optional(&mut *tx)
+            .await?;
+            let Some(row) = row else { continue };
+            let notice = notices::stored(&row)?;
+            let owner = sqlx::query("SELECT * FROM subscribers WHERE id = $1")
+                .bind(&notice.subscriber)
+                .fetch_one(&mut *tx)
+                .await?;
+            let subscriber = rows::subscriber(&owner)?;
+            tx.commit().await?;
+            due.push(DueNotice { notice, subscriber, was_cut_off: cut_off });
+        }
+        Ok(due)
+    }
+
+    /// Writes down what came of a try and what follows.
+    pub async fn tried(&self, due: &DueNotice, outcome: &str, detail: Option<&str>, then: &Tried, now: Timestamp) -> Result<(), StoreError> {
+        let notice = &due.notice;
+        let (state, next, channel, ambiguous) = match then {
+            Tried::Sent => ("sent", None, notice.channel.clone(), false),
+            Tried::Again { at, channel, ambiguous } => ("queued", Some(at.ms()), Some(channel.clone()), *ambiguous),
+            Tried::Dead => ("dead", None, notice.channel.clone(), false),
+            Tried::Dropped => ("dropped", None, notice.channel.clone(), false),
+        };
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE notices SET state = $1, next_try_at = $2, channel = $3, ambiguous = ambiguous + $4, \
+             sent_at = $5, last_error = $6 WHERE id = $7 AND state = 'sending'",
+        )
+        .bind(state)
+        .bind(next)
+        .bind(channel)
+        .bind(i64::from(ambiguous))
+        .bind((*then == Tried::Sent).then(|| now.ms()))
+        .bind(detail.filter(|_| *then != Tried::Sent).map(str::to_owned))
+        .bind(&notice.id)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO deliveries (notice_id, attempt, channel, at, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&notice.id)
+        .bind(notice.attempts)
+        .bind(notice.channel.clone().unwrap_or_default())
+        .bind(now.ms())
+        .bind(outcome)
+        .bind(detail.map(str::to_owned))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// When the next notice is due.
+    pub async fn next_notice_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_try_at) FROM notices").fetch_one(self.reader()).await?;
+        Ok(at.map(Timestamp::from_ms))
+    }
+}

@@ -1,0 +1,36 @@
+//! Readings, newest first.
+
+use super::{Store, StoreError, rows};
+use crate::domain::{Reading, SubscriptionId, Timestamp};
+
+impl Store {
+    /// The newest `limit` readings of a line.
+    pub async fn readings(&self, id: &SubscriptionId, limit: i64) -> Result<Vec<Reading>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM readings WHERE subscription_id = $1 ORDER BY at DESC LIMIT $2")
+            .bind(id.as_str())
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(rows::reading).collect()
+    }
+
+    /// The newest `ok` reading of a line.
+    pub async fn newest_ok(&self, id: &SubscriptionId) -> Result<Option<Reading>, StoreError> {
+        let row = sqlx::query(
+            "SELECT r.* FROM readings r JOIN watches w ON w.subscription_id = r.subscription_id AND w.ok_at = r.at \
+             WHERE r.subscription_id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.reader())
+        .await?;
+        row.as_ref().map(rows::reading).transpose()
+    }
+
+    /// How many readings there are from `since` on.
+    pub async fn count_readings(&self, since: Timestamp) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM readings WHERE at >= $1")
+            .bind(since.ms())
+            .fetch_one(self.reader())
+            .await?)
+    }
+}

@@ -1,0 +1,245 @@
+//! From rows to domain types. A row this version cannot read is an error that names it.
+
+use super::StoreError;
+use crate::domain::{
+    Before, Currency, Episode, EpisodeId, Iccid, Money, Msisdn, Need, NeedId, NeedKind, Plan,
+    QuietHours, Reading, Renewal, RuleId, State, Subscriber, SubscriberId, Subscription,
+    SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
+};
+use serde_json::Value as Json;
+use sqlx::{Row, any::AnyRow};
+use std::collections::BTreeMap;
+
+/// Reads columns of one table by name.
+pub(super) struct Columns<'a> {
+    pub(super) table: &'static str,
+    pub(super) row: &'a AnyRow,
+}
+
+impl Columns<'_> {
+    pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
+        Ok(self.row.try_get(column)?)
+    }
+
+    pub(super) fn maybe_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
+        Ok(self.row.try_get(column)?)
+    }
+
+    pub(super) fn int(&self, column: &'static str) -> Result<i64, StoreError> {
+        Ok(self.row.try_get(column)?)
+    }
+
+    pub(super) fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
+        Ok(self.row.try_get(column)?)
+    }
+
+    pub(super) fn at(&self, column: &'static str) -> Result<Timestamp, StoreError> {
+        self.int(column).map(Timestamp::from_ms)
+    }
+
+    pub(super) fn maybe_at(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.maybe_int(column)?.map(Timestamp::from_ms))
+    }
+
+    pub(super) fn bad(&self, column: &'static str, found: impl Into<String>) -> StoreError {
+        StoreError::BadRow { table: self.table, column, found: found.into() }
+    }
+
+    pub(super) fn parsed<T>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        parse(&text).ok_or_else(|| self.bad(column, text))
+    }
+
+    fn json(&self, column: &'static str) -> Result<Json, StoreError> {
+        self.parsed(column, |text| serde_json::from_str(text).ok())
+    }
+
+    fn texts(&self, column: &'static str) -> Result<Vec<String>, StoreError> {
+        self.parsed(column, |text| serde_json::from_str(text).ok())
+    }
+
+    /// An amount in two columns; absent where the number is.
+    pub(super) fn money(
+        &self,
+        minor: &'static str,
+        currency: &'static str,
+    ) -> Result<Option<Money>, StoreError> {
+        let (Some(minor), Some(code)) = (self.maybe_int(minor)?, self.maybe_text(currency)?) else {
+            return Ok(None);
+        };
+        match Currency::parse(&code) {
+            Ok(found) => Ok(Some(Money::new(minor, found))),
+            Err(_) => Err(self.bad(currency, code)),
+        }
+    }
+}
+
+pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
+    let c = Columns { table: "subscribers", row };
+    Ok(Subscriber {
+        id: SubscriberId::trusted(c.text("id")?),
+        name: c.text("name")?,
+        email: c.maybe_text("email")?,
+        phone: match c.maybe_text("phone")? {
+            Some(text) => Some(Msisdn::parse(&text).map_err(|_| c.bad("phone", "<number>"))?),
+            None => None,
+        },
+        locale: c.text("locale")?,
+        time_zone: c.parsed("time_zone", |text| text.parse().ok())?,
+        quiet_hours: match c.maybe_text("quiet_hours")? {
+            Some(text) => Some(QuietHours::parse(&text).ok_or_else(|| c.bad("quiet_hours", text))?),
+            None => None,
+        },
+        channels: c.texts("channels")?,
+    })
+}
+
+pub(super) fn subscription(row: &AnyRow) -> Result<Subscription, StoreError> {
+    let c = Columns { table: "subscriptions", row };
+    let products: BTreeMap<String, String> =
+        c.parsed("products", |text| serde_json::from_str(text).ok())?;
+    Ok(Subscription {
+        id: SubscriptionId::trusted(c.text("id")?),
+        subscriber: SubscriberId::trusted(c.text("subscriber_id")?),
+        label: c.text("label")?,
+        msisdn: match c.maybe_text("msisdn")? {
+            Some(text) => Some(Msisdn::parse(&text).map_err(|_| c.bad("msisdn", "<number>"))?),
+            None => None,
+        },
+        iccid: match c.maybe_text("iccid")? {
+            Some(text) => Some(Iccid::parse(&text).map_err(|_| c.bad("iccid", "<iccid>"))?),
+            None => None,
+        },
+        operator: c.maybe_text("operator")?,
+        time_zone: c.parsed("time_zone", |text| text.parse().ok())?,
+        reader: c.text("reader")?,
+        payers: c.texts("payers")?,
+        tags: c.texts("tags")?,
+        plan: if c.maybe_text("plan")?.is_some() { Some(plan(&c, &c.json("plan")?)?) } else { None },
+        products,
+        status: c.parsed("status", SubscriptionStatus::parse)?,
+    })
+}
+
+/// The stored form of a plan.
+pub(super) fn plan_json(plan: &Plan) -> String {
+    serde_json::json!({
+        "price": plan.price.map(|m| m.to_string()),
+        "cycle_days": plan.cycle_days,
+        "renewal": plan.renewal.as_str(),
+        "number_loss_days": plan.number_loss_days,
+    })
+    .to_string()
+}
+
+fn plan(c: &Columns<'_>, json: &Json) -> Result<Plan, StoreError> {
+    let text = |key| json.get(key).and_then(Json::as_str);
+    let price = match text("price") {
+        Some(price) => Some(Money::parse(price).map_err(|_| c.bad("plan", price))?),
+        None => None,
+    };
+    let renewal = text("renewal").unwrap_or("unknown");
+    Ok(Plan {
+        price,
+        cycle_days: json.get("cycle_days").and_then(Json::as_i64),
+        renewal: Renewal::WORDS
+            .iter()
+            .find(|(word, _)| *word == renewal)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| c.bad("plan", renewal))?,
+        number_loss_days: json.get("number_loss_days").and_then(Json::as_i64),
+    })
+}
+
+pub(super) fn reading(row: &AnyRow) -> Result<Reading, StoreError> {
+    let c = Columns { table: "readings", row };
+    Ok(Reading {
+        subscription: SubscriptionId::trusted(c.text("subscription_id")?),
+        provider: c.text("provider")?,
+        at: c.at("at")?,
+        quality: c.parsed("quality", |text| text.parse().ok())?,
+        values: Values {
+            balance: c.money("balance_minor", "currency")?,
+            data_left: c.maybe_int("data_left_bytes")?,
+            minutes_left: c.maybe_int("minutes_left")?,
+            sms_left: c.maybe_int("sms_left")?,
+            service_end_at: c.maybe_at("service_end_at")?,
+            number_loss_at: c.maybe_at("number_loss_at")?,
+        },
+        detail: c.maybe_text("detail")?,
+    })
+}
+
+pub(super) fn episode(row: &AnyRow) -> Result<(Episode, Timestamp), StoreError> {
+    let c = Columns { table: "episodes", row };
+    let episode = Episode {
+        id: EpisodeId::trusted(c.text("id")?),
+        rule: RuleId::trusted(c.text("rule_id")?),
+        subscription: SubscriptionId::trusted(c.text("subscription_id")?),
+        opened_at: c.at("opened_at")?,
+        trigger: c.text("cause")?,
+        is_deadline: c.int("is_deadline")? != 0,
+        closed_at: c.maybe_at("closed_at")?,
+    };
+    Ok((episode, c.at("first_read_at")?))
+}
+
+pub(super) fn need(row: &AnyRow) -> Result<Need, StoreError> {
+    let c = Columns { table: "needs", row };
+    Ok(Need {
+        id: NeedId::trusted(c.text("id")?),
+        subscription: SubscriptionId::trusted(c.text("subscription_id")?),
+        rule: c.maybe_text("rule_id")?.map(RuleId::trusted),
+        kind: c.parsed("kind", NeedKind::parse)?,
+        seq: c.int("seq")?,
+        opened_at: c.at("opened_at")?,
+        period_end_at: c.maybe_at("period_end_at")?,
+    })
+}
+
+pub(super) fn topup(row: &AnyRow) -> Result<Topup, StoreError> {
+    let c = Columns { table: "topups", row };
+    let approved = match (c.maybe_at("approved_at")?, c.maybe_text("approved_by")?) {
+        (Some(at), Some(who)) => Some((at, who)),
+        _ => None,
+    };
+    Ok(Topup {
+        id: TopupId::trusted(c.text("id")?),
+        subscription: SubscriptionId::trusted(c.text("subscription_id")?),
+        subscriber: SubscriberId::trusted(c.text("subscriber_id")?),
+        rule: c.maybe_text("rule_id")?.map(RuleId::trusted),
+        need: NeedId::trusted(c.text("need_id")?),
+        payer: c.text("payer")?,
+        product: c.maybe_text("product")?,
+        amount: c.money("amount_minor", "currency")?.ok_or_else(|| c.bad("currency", ""))?,
+        reference: c.text("reference")?,
+        order_hash: c.text("order_hash")?,
+        state: c.parsed("state", State::parse)?,
+        reason: c.text("reason")?,
+        request: c.maybe_text("request")?,
+        submit_no: c.int("submit_no")?,
+        last_sent_at: c.maybe_at("last_sent_at")?,
+        transaction_id: c.maybe_text("transaction_id")?,
+        charged: c.money("charged_minor", "charged_currency")?,
+        delivered: c.money("delivered_minor", "delivered_currency")?,
+        before: Before {
+            balance: c.money("before_balance_minor", "before_currency")?,
+            data_left: c.maybe_int("before_data_left")?,
+            service_end_at: c.maybe_at("before_service_end_at")?,
+            read_at: c.maybe_at("before_read_at")?,
+        },
+        not_found: c.int("not_found")?,
+        not_found_since: c.maybe_at("not_found_since")?,
+        looks: c.int("looks")?,
+        next_action_at: c.maybe_at("next_action_at")?,
+        paid_at: c.maybe_at("paid_at")?,
+        approved,
+        created_at: c.at("created_at")?,
+        updated_at: c.at("updated_at")?,
+        version: c.int("version")?,
+    })
+}

@@ -1,0 +1,165 @@
+//! Gathers everything a decision looks at, for many lines at once.
+
+use super::{Store, StoreError, rows, rows::Columns};
+use crate::domain::{
+    CapUsage, MoneySwitch, Quality, Snapshot, SpendHistory, SubscriptionId, Timestamp,
+};
+use serde_json::json;
+use std::collections::HashMap;
+
+/// A snapshot without rules and switches (the caller knows those), and the last stored words.
+#[derive(Clone, Debug)]
+pub struct SnapshotRow {
+    /// The line as the rows have it.
+    pub snapshot: Snapshot,
+    /// `next_what` as last stored, to write only changes.
+    pub next_what: String,
+    /// `next_why` as last stored.
+    pub next_why: String,
+}
+
+impl Store {
+    /// The lines that are due for a decision, oldest first.
+    pub async fn due_decisions(&self, limit: i64, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT subscription_id FROM watches WHERE next_decide_at <= $1 ORDER BY next_decide_at LIMIT $2",
+        )
+        .bind(now.ms())
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?)
+    }
+
+    /// The earliest instant at which a decision is due.
+    pub async fn next_decision_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT MIN(next_decide_at) FROM watches").fetch_one(self.reader()).await?;
+        Ok(at.map(Timestamp::from_ms))
+    }
+
+    /// Snapshots of the named lines.
+    pub async fn snapshots(&self, ids: &[String]) -> Result<Vec<SnapshotRow>, StoreError> {
+        let list = json!(ids).to_string();
+        let sql = self.sql(
+            "SELECT s.*, w.watched_since, w.next_poll_at, w.stale_since, w.newest_at, w.ok_at, w.next_what, w.next_why \
+             FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1}",
+        );
+        let lines = sqlx::query(sql).bind(&list).fetch_all(self.reader()).await?;
+        let mut snapshots: HashMap<String, SnapshotRow> = HashMap::with_capacity(lines.len());
+        for row in &lines {
+            let c = Columns { table: "watches", row };
+            let snapshot = Snapshot {
+                subscription: rows::subscription(row)?,
+                rules: Vec::new(),
+                reading: None,
+                trouble: None,
+                watched_since: c.at("watched_since")?,
+                stale_since: c.maybe_at("stale_since")?,
+                episodes: Vec::new(),
+                need: None,
+                topup: None,
+                history: SpendHistory::default(),
+                usage: CapUsage::default(),
+                money: MoneySwitch::default(),
+                next_poll_at: c.maybe_at("next_poll_at")?,
+            };
+            let row = SnapshotRow { snapshot, next_what: c.text("next_what")?, next_why: c.text("next_why")? };
+            snapshots.insert(row.snapshot.subscription.id.to_string(), row);
+        }
+        self.add_readings(&list, &mut snapshots).await?;
+        self.add_breaches(&list, &mut snapshots).await?;
+        self.add_topups(&list, &mut snapshots).await?;
+        // In the order asked for, so that decisions are reproducible.
+        Ok(ids.iter().filter_map(|id| snapshots.remove(id)).collect())
+    }
+
+    /// One line's snapshot.
+    pub async fn snapshot(&self, id: &SubscriptionId) -> Result<SnapshotRow, StoreError> {
+        let found = self.snapshots(&[id.to_string()]).await?;
+        found.into_iter().next().ok_or_else(|| StoreError::NotFound(format!("subscription {id}")))
+    }
+
+    async fn add_readings(
+        &self,
+        list: &str,
+        snapshots: &mut HashMap<String, SnapshotRow>,
+    ) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "SELECT r.* FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
+             AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1}",
+        );
+        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
+            let reading = rows::reading(&row)?;
+            let Some(entry) = snapshots.get_mut(reading.subscription.as_str()) else { continue };
+            if reading.quality == Quality::Ok {
+                entry.snapshot.reading = Some(reading);
+            } else {
+                entry.snapshot.trouble = Some(reading);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_breaches(
+        &self,
+        list: &str,
+        snapshots: &mut HashMap<String, SnapshotRow>,
+    ) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "SELECT * FROM episodes WHERE closed_at IS NULL AND subscription_id IN {ids $1} ORDER BY opened_at, id",
+        );
+        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
+            let (episode, first_read_at) = rows::episode(&row)?;
+            if let Some(entry) = snapshots.get_mut(episode.subscription.as_str()) {
+                entry.snapshot.episodes.push((episode, first_read_at));
+            }
+        }
+        let sql = self.sql("SELECT * FROM needs WHERE closed_at IS NULL AND subscription_id IN {ids $1}");
+        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
+            let need = rows::need(&row)?;
+            if let Some(entry) = snapshots.get_mut(need.subscription.as_str()) {
+                entry.snapshot.need = Some(need);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_topups(
+        &self,
+        list: &str,
+        snapshots: &mut HashMap<String, SnapshotRow>,
+    ) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "SELECT * FROM topups WHERE state IN ('proposed', 'awaiting_approval', 'reserved', 'submitting', \
+             'pending', 'unknown', 'paid', 'held') AND subscription_id IN {ids $1}",
+        );
+        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
+            let topup = rows::topup(&row)?;
+            if let Some(entry) = snapshots.get_mut(topup.subscription.as_str()) {
+                entry.snapshot.topup = Some(topup);
+            }
+        }
+        let sql = self.sql(
+            "SELECT t.subscription_id, MAX(t.paid_at) AS paid_at, \
+             MAX(CASE WHEN t.state = 'verified' THEN t.finalized_at END) AS success_at, \
+             MAX(CASE WHEN t.state = 'failed' THEN t.finalized_at END) AS failure_at, \
+             COUNT(CASE WHEN t.state = 'failed' AND t.finalized_at > w.failures_reset_at AND t.finalized_at > \
+             COALESCE((SELECT MAX(v.finalized_at) FROM topups v WHERE v.subscription_id = t.subscription_id \
+             AND v.state = 'verified'), 0) THEN 1 END) AS failures \
+             FROM topups t JOIN watches w ON w.subscription_id = t.subscription_id \
+             WHERE t.subscription_id IN {ids $1} GROUP BY t.subscription_id",
+        );
+        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
+            let c = Columns { table: "topups", row: &row };
+            if let Some(entry) = snapshots.get_mut(&c.text("subscription_id")?) {
+                entry.snapshot.history = SpendHistory {
+                    ever_paid: c.maybe_int("paid_at")?.is_some(),
+                    last_success_at: c.maybe_at("success_at")?,
+                    last_failure_at: c.maybe_at("failure_at")?,
+                    failures_in_a_row: c.int("failures")?,
+                };
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! The one way a top-up moves: checked against the table of arrows, by compare-and-set, with its
+//! history and its ledger entries in the same transaction.
+
+use super::{Store, StoreError, Tx};
+use crate::domain::{Money, NoticeDraft, State, Timestamp, Topup};
+
+/// What goes into the history beside the move itself.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// `rule`, `provider`, `reconcile`, `verify`, `restart`, or a person.
+    pub actor: String,
+    /// In words.
+    pub why: String,
+    /// The exchange or reading behind it, without secrets.
+    pub evidence: Option<String>,
+}
+
+impl Change {
+    /// A change by `actor` because of `why`.
+    pub fn by(actor: &str, why: impl Into<String>) -> Self {
+        Self { actor: actor.to_owned(), why: why.into(), evidence: None }
+    }
+
+    /// The same with evidence.
+    #[must_use]
+    pub fn with(mut self, evidence: impl Into<String>) -> Self {
+        self.evidence = Some(evidence.into());
+        self
+    }
+}
+
+/// What the caps count for a top-up in this state.
+fn counted(topup: &Topup) -> i64 {
+    let settled = matches!(topup.state, State::Paid | State::Verified);
+    let charged = topup.charged.filter(|c| settled && c.is_positive() && c.currency() == topup.amount.currency());
+    if topup.state.counts_money() { charged.unwrap_or(topup.amount).minor() } else { 0 }
+}
+
+/// The ledger entries of a move, as kind and amount.
+fn entries(before: &Topup, after: &Topup) -> Vec<(&'static str, Money)> {
+    let was = Money::new(counted(before), before.amount.currency());
+    let is = Money::new(counted(after), after.amount.currency());
+    match (before.state.counts_money(), after.state.counts_money()) {
+        (false, true) => vec![("reserve", is)],
+        (true, false) if after.state == State::Reversed => vec![("reverse", was)],
+        (true, false) => vec![("release", was)],
+        (true, true) if after.state == State::Paid && before.paid_at.is_none() => {
+            vec![("release", was), ("settle", after.charged.filter(|c| c.is_positive()).unwrap_or(is))]
+        }
+        (true, true) | (false, false) => Vec::new(),
+    }
+}
+
+impl Store {
+    /// Moves a top-up in a transaction of its own, with what is said about it; the line is judged
+    /// again.
+    pub async fn move_topup(
+        &self,
+        before: &Topup,
+        after: Topup,
+        change: &Change,
+        notices: &[NoticeDraft],
+        now: Timestamp,
+    ) -> Result<Topup, StoreError> {
+        let mut tx = self.begin().await?;
+        let moved = move_in(&mut tx, before, after, change, now).await?;
+        for draft in notices {
+            super::notices::insert(&mut tx, draft).await?;
+        }
+        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2")
+            .bind(now.ms())
+            .bind(moved.subscription.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+}
+
+/// Moves `before` to `after` (whose `version`, times and counted money are set here). Fails with
+/// [`StoreError::Conflict`] when somebody else moved it first.
+pub(crate) async fn move_in(
+    tx: &mut Tx,
+    before: &Topup,
+    mut after: Topup,
+    change: &Change,
+    now: Timestamp,
+) -> Result<Topup, StoreError> {
+    let allowed = before.state == after.state || before.state.may_go_to(after.state);
+    if !allowed {
+        let what = format!("top-up {}: no way from {} to {}", before.id, before.state.as_str(), after.state.as_str());
+        return Err(StoreError::Conflict { what });
+    }
+    after.version = before.version.saturating_add(1);
+    after.updated_at = now;
+    if after.state == State::Paid && after.paid_at.is_none() {
+        after.paid_at = Some(now);
+    }
+    let final_at = after.state.is_final().then(|| now.ms());
+    let done = sqlx::query(
+        "UPDATE topups SET amount_minor = $1, order_hash = $2, state = $3, reason = $4, request = $5, request_sha256 = $6, \
+         submit_no = $7, last_sent_at = $8, transaction_id = $9, charged_minor = $10, charged_currency = $11, \
+         delivered_minor = $12, delivered_currency = $13, counted_minor = $14, before_balance_minor = $15, \
+         before_currency = $16, before_data_left = $17, before_service_end_at = $18, before_read_at = $19, \
+         not_found = $20, not_found_since = $21, looks = $22, next_action_at = $23, \
+         reserved_at = CASE WHEN $24 = 1 THEN COALESCE(reserved_at, $25) ELSE reserved_at END, \
+         paid_at = $26, finalized_at = COALESCE(finalized_at, $27), approved_at = $28, approved_by = $29, \
+         updated_at = $25, version = $30 WHERE id = $31 AND version = $32 AND state = $33",
+    )
+    .bind(after.amount.minor())
+    .bind(&after.order_hash)
+    .bind(after.state.as_str())
+    .bind(&after.reason)
+    .bind(&after.request)
+    .bind(after.request.as_ref().map(|request| super::needs::sha256_hex(request)))
+    .bind(after.submit_no)
+    .bind(after.last_sent_at.map(Timestamp::ms))
+    .bind(&after.transaction_id)
+    .bind(after.charged.map(Money::minor))
+    .bind(after.charged.map(|m| m.currency().code()))
+    .bind(after.delivered.map(Money::minor))
+    .bind(after.delivered.map(|m| m.currency().code()))
+    .bind(counted(&after))
+    .bind(after.before.balance.map(Money::minor))
+    .bind(after.before.balance.map(|m| m.currency().code()))
+    .bind(after.before.data_left)
+    .bind(after.before.service_end_at.map(Timestamp::ms))
+    .bind(after.before.read_at.map(Timestamp::ms))
+    .bind(after.not_found)
+    .bind(after.not_found_since.map(Timestamp::ms))
+    .bind(after.looks)
+    .bind(after.next_action_at.map(Timestamp::ms))
+    .bind(i64::from(after.state == State::Reserved))
+    .bind(now.ms())
+    .bind(after.paid_at.map(Timestamp::ms))
+    .bind(final_at)
+    .bind(after.approved.as_ref().map(|(at, _)| at.ms()))
+    .bind(after.approved.as_ref().map(|(_, who)| who.clone()))
+    .bind(after.version)
+    .bind(after.id.as_str())
+    .bind(before.version)
+    .bind(before.state.as_str())
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Err(StoreError::Conflict { what: format!("top-up {}", before.id) });
+    }
+    for (kind, amount) in entries(before, &after) {
+        super::ledger::append(tx, &after, kind, amount, now).await?;
+    }
+    super::topups::append_event(tx, &after, before.state.as_str(), change, now).await?;
+    if after.state == State::Verified {
+        super::needs::close_need(tx, &after.need, crate::domain::NeedOutcome::Served, now).await?;
+    }
+    Ok(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::topups::sample;
+    use super::*;
+
+    fn usd(minor: i64) -> Money {
+        Money::new(minor, crate::domain::Currency::parse("USD").unwrap())
+    }
+
+    #[test]
+    fn the_ledger_always_sums_to_what_the_caps_count() {
+        let path = [State::Proposed, State::Reserved, State::Submitting, State::Unknown, State::Paid, State::Verified, State::Reversed];
+        let (mut sum, mut topup) = (0, sample("t"));
+        for pair in path.windows(2) {
+            let (before, mut after) = (Topup { state: pair[0], ..topup.clone() }, Topup { state: pair[1], ..topup.clone() });
+            if pair[1] == State::Paid {
+                after.charged = Some(usd(1100));
+            }
+            for (kind, amount) in entries(&before, &after) {
+                sum += if matches!(kind, "reserve" | "settle") { amount.minor() } else { -amount.minor() };
+            }
+            topup = Topup { paid_at: Some(Timestamp::from_ms(1)).filter(|_| pair[1] == State::Paid).or(topup.paid_at), ..after };
+            assert_eq!(sum, counted(&topup), "{pair:?}");
+        }
+        assert_eq!(sum, 0);
+    }
+}

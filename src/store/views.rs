@@ -1,0 +1,93 @@
+//! What people see: lines with their newest reading and what happens next.
+
+use super::{Store, StoreError, rows, rows::Columns};
+use crate::domain::{Quality, Reading, Subscription, Timestamp};
+
+/// A line as lists show it.
+#[derive(Clone, Debug)]
+pub struct SubscriptionView {
+    /// The line.
+    pub subscription: Subscription,
+    /// `active`, `paused`, `held` or `closed`.
+    pub status: String,
+    /// Its newest reading of any quality.
+    pub newest: Option<Reading>,
+    /// Its newest `ok` reading.
+    pub good: Option<Reading>,
+    /// What happens next: when, a word, a sentence.
+    pub next: (Option<Timestamp>, String, String),
+    /// When it is polled next.
+    pub next_poll_at: Option<Timestamp>,
+}
+
+/// Counts for health and overview.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoticeView {
+    /// Notices by state.
+    pub by_state: Vec<(String, i64)>,
+}
+
+impl Store {
+    /// Lines in order of their ids, after `after` (for paging); of one subscriber where given.
+    pub async fn views(&self, subscriber: Option<&str>, after: &str, limit: i64) -> Result<Vec<SubscriptionView>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM subscriptions WHERE id > $1 AND status <> 'closed' AND ($2 IS NULL OR subscriber_id = $2) ORDER BY id LIMIT $3",
+        )
+        .bind(after)
+        .bind(subscriber.map(str::to_owned))
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        self.views_of(&ids).await
+    }
+
+    /// The named lines, in order of their ids.
+    pub async fn views_of(&self, ids: &[String]) -> Result<Vec<SubscriptionView>, StoreError> {
+        let list = serde_json::json!(ids).to_string();
+        let sql = self.sql(
+            "SELECT s.*, w.next_at, w.next_what, w.next_why, w.next_poll_at, w.ok_at, w.newest_at, \
+             CASE WHEN EXISTS (SELECT 1 FROM topups t WHERE t.subscription_id = s.id AND t.state = 'held') THEN 1 ELSE 0 END AS is_held \
+             FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1} ORDER BY s.id",
+        );
+        let lines = sqlx::query(sql).bind(&list).fetch_all(self.reader()).await?;
+        let sql = self.sql(
+            "SELECT r.* FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
+             AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1} ORDER BY r.at",
+        );
+        let mut readings: std::collections::HashMap<String, Vec<Reading>> = std::collections::HashMap::new();
+        for row in sqlx::query(sql).bind(&list).fetch_all(self.reader()).await? {
+            let reading = rows::reading(&row)?;
+            readings.entry(reading.subscription.to_string()).or_default().push(reading);
+        }
+        lines
+            .iter()
+            .map(|row| {
+                let c = Columns { table: "watches", row };
+                let subscription = rows::subscription(row)?;
+                let of_line = readings.remove(subscription.id.as_str()).unwrap_or_default();
+                let held = c.int("is_held")? != 0 && subscription.status.as_str() == "active";
+                Ok(SubscriptionView {
+                    status: if held { "held".into() } else { subscription.status.as_str().into() },
+                    newest: of_line.last().cloned(),
+                    good: of_line.iter().rev().find(|r| r.quality == Quality::Ok).cloned(),
+                    next: (c.maybe_at("next_at")?, c.text("next_what")?, c.text("next_why")?),
+                    next_poll_at: c.maybe_at("next_poll_at")?,
+                    subscription,
+                })
+            })
+            .collect()
+    }
+
+    /// How many notices there are by state.
+    pub async fn notice_counts(&self) -> Result<NoticeView, StoreError> {
+        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM notices GROUP BY state ORDER BY state").fetch_all(self.reader()).await?;
+        let by_state = rows
+            .iter()
+            .map(|row| {
+                let c = Columns { table: "notices", row };
+                Ok((c.text("state")?, c.int("n")?))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(NoticeView { by_state })
+    }
+}

@@ -1,0 +1,223 @@
+//! When each line is due, and what was found: the hot path. Claims and results go through in
+//! bunches, one statement and one commit for many rows.
+
+use super::{Store, StoreError, Tx, rows, rows::Columns};
+use crate::domain::{Quality, Reading, Span, Subscription, SubscriptionId, Timestamp};
+use serde_json::json;
+
+/// A line that is due, claimed for one poll.
+#[derive(Clone, Debug)]
+pub struct DuePoll {
+    /// The line.
+    pub subscription: Subscription,
+    /// Failed polls in a row so far.
+    pub failures: i64,
+    /// The currency its readings have had, once known.
+    pub currency: Option<crate::domain::Currency>,
+}
+
+/// What came of one poll.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// The reading, good or bad.
+    pub reading: Reading,
+    /// When to poll again.
+    pub next_poll_at: Timestamp,
+}
+
+impl Store {
+    /// Claims up to `limit` due lines of `reader`: their next poll moves on by `lease`, so that
+    /// nobody else takes them, and a crash only delays them.
+    pub async fn claim_polls(
+        &self,
+        reader: &str,
+        limit: usize,
+        lease: Span,
+        now: Timestamp,
+    ) -> Result<Vec<DuePoll>, StoreError> {
+        let locked = match self.dialect() {
+            super::Dialect::Sqlite => "",
+            super::Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
+        };
+        let claim = format!(
+            "UPDATE watches SET next_poll_at = $1 WHERE subscription_id IN ( \
+             SELECT subscription_id FROM watches WHERE reader = $2 AND next_poll_at <= $3 \
+             ORDER BY next_poll_at LIMIT $4{locked}) RETURNING subscription_id",
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at <= $2 LIMIT 1",
+        )
+        .bind(reader)
+        .bind(now.ms())
+        .fetch_optional(self.reader())
+        .await?;
+        if due.is_none() {
+            return Ok(Vec::new());
+        }
+        let claimed = sqlx::query(sqlx::AssertSqlSafe(claim))
+            .bind(now.plus(lease).ms())
+            .bind(reader)
+            .bind(now.ms())
+            .bind(limit)
+            .fetch_all(&self.writer())
+            .await?;
+        let ids: Result<Vec<String>, StoreError> = claimed
+            .iter()
+            .map(|row| Columns { table: "watches", row }.text("subscription_id"))
+            .collect();
+        self.due_polls(&ids?).await
+    }
+
+    /// The named lines, as if they were due.
+    pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
+        let sql = self.sql(
+            "SELECT s.*, w.poll_failures, r.currency AS read_currency FROM subscriptions s \
+             JOIN watches w ON w.subscription_id = s.id \
+             LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at \
+             WHERE s.id IN {ids $1}",
+        );
+        let found = sqlx::query(sql).bind(json!(ids).to_string()).fetch_all(self.reader()).await?;
+        found
+            .iter()
+            .map(|row| {
+                let c = Columns { table: "watches", row };
+                let currency = c.maybe_text("read_currency")?;
+                Ok(DuePoll {
+                    subscription: rows::subscription(row)?,
+                    failures: c.int("poll_failures")?,
+                    currency: currency.and_then(|code| crate::domain::Currency::parse(&code).ok()),
+                })
+            })
+            .collect()
+    }
+
+    /// Writes a bunch of readings and what follows for each line, in one commit: they are due for
+    /// a decision, and a top-up that waits for a movement is due for a look.
+    pub async fn apply_polls(&self, polled: &[Polled], now: Timestamp) -> Result<(), StoreError> {
+        let rows: Vec<serde_json::Value> = polled
+            .iter()
+            .map(|p| {
+                let (r, v) = (&p.reading, &p.reading.values);
+                json!({
+                    "s": r.subscription.as_str(), "a": r.at.ms(), "p": r.provider,
+                    "q": r.quality.to_string(), "b": v.balance.map(crate::domain::Money::minor),
+                    "c": v.balance.map(|m| m.currency().code()), "d": v.data_left,
+                    "m": v.minutes_left, "t": v.sms_left,
+                    "e": v.service_end_at.map(Timestamp::ms), "n": v.number_loss_at.map(Timestamp::ms),
+                    "x": r.detail, "w": p.next_poll_at.ms(), "k": i64::from(r.quality == Quality::Ok),
+                })
+            })
+            .collect();
+        let rows = serde_json::Value::Array(rows).to_string();
+        let mut tx = self.begin().await?;
+        for statement in self.apply_statements() {
+            sqlx::query(statement).bind(&rows).bind(now.ms()).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// (The `WHERE $2 > 0` is what lets SQLite parse ON CONFLICT after a SELECT.)
+    fn apply_statements(&self) -> [&'static str; 3] {
+        match self.dialect() {
+            super::Dialect::Sqlite => [
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
+                 j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
+                 j.value ->> 'n', j.value ->> 'x' FROM json_each($1) j WHERE $2 > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING",
+                "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+                 poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
+                 newest_at = n.a, ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
+                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k \
+                 FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
+                 AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
+                 (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
+            ],
+            super::Dialect::Postgres => [
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 SELECT s, a, p, q, b, c, d, m, t, e, n, x FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
+                 e bigint, n bigint, x text) WHERE CAST($2 AS bigint) > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING",
+                "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+                 poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
+                 newest_at = n.a, ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint) \
+                 WHERE watches.subscription_id = n.s",
+                "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
+                 AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
+                 (SELECT s FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint) WHERE k = 1)",
+            ],
+        }
+    }
+
+    /// Asks for a reading of `id` at `at`, unless one is due sooner anyway or the line is not polled.
+    pub(crate) async fn ask_poll(
+        &self,
+        tx: &mut Tx,
+        id: &SubscriptionId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE subscription_id = $2 AND next_poll_at > $1")
+            .bind(at.ms())
+            .bind(id.as_str())
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Makes the named lines (all active ones where none is named) due now.
+    pub async fn poll_now(&self, ids: &[SubscriptionId], now: Timestamp) -> Result<u64, StoreError> {
+        let names: Vec<&str> = ids.iter().map(SubscriptionId::as_str).collect();
+        let done = if ids.is_empty() {
+            sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
+                .bind(now.ms())
+                .execute(&self.writer())
+                .await?
+        } else {
+            let sql = self.sql(
+                "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1 AND subscription_id IN {ids $2}",
+            );
+            sqlx::query(sql).bind(now.ms()).bind(json!(names).to_string()).execute(&self.writer()).await?
+        };
+        Ok(done.rows_affected())
+    }
+
+    /// After a pause of the daemon: overdue polls are spread over `window`, in the order they were
+    /// due, so that providers do not see a burst. Returns how many.
+    pub async fn spread_overdue(&self, window: Span, now: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE watches SET next_poll_at = o.slot FROM (SELECT subscription_id, \
+             $1 + (ROW_NUMBER() OVER (ORDER BY next_poll_at, subscription_id) - 1) * $2 / COUNT(*) OVER () \
+             AS slot FROM watches WHERE next_poll_at <= $1 AND newest_at IS NOT NULL) o \
+             WHERE watches.subscription_id = o.subscription_id",
+        )
+        .bind(now.ms())
+        .bind(window.ms())
+        .execute(&self.writer())
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// How many polls of known lines are overdue by more than `by`.
+    pub async fn overdue(&self, by: Span, now: Timestamp) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM watches WHERE next_poll_at < $1 AND newest_at IS NOT NULL")
+            .bind(now.minus(by).ms())
+            .fetch_one(self.reader())
+            .await?)
+    }
+
+    /// The earliest due instants: of polls per reader, of decisions.
+    pub async fn next_poll_due(&self, reader: &str) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches WHERE reader = $1")
+            .bind(reader)
+            .fetch_one(self.reader())
+            .await?;
+        Ok(at.map(Timestamp::from_ms))
+    }
+}
