@@ -17,13 +17,23 @@ const LEAST: Span = Span::minutes(1);
 impl Cadence {
     /// The pace for a line whose last poll went well.
     pub fn of(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Self {
+        Self::by_deadline(policy, snapshot.nearest_deadline(now), !snapshot.episodes.is_empty(), now)
+    }
+
+    /// The pace by the nearer deadline and whether a rule is in breach.
+    pub fn by_deadline(
+        policy: &Policy,
+        deadline: Option<Timestamp>,
+        in_breach: bool,
+        now: Timestamp,
+    ) -> Self {
         let calm = policy.poll_every;
         let floor = calm.min(LEAST);
-        let left = snapshot.nearest_deadline(now).map(|at| at.since(now));
+        let left = deadline.map(|at| at.since(now));
         let near = |span: Span| left.is_some_and(|left| left <= span);
         let (every, why) = if near(Span::days(2)) {
             (calm.divided_by(6), "a deadline is less than 2 days away")
-        } else if !snapshot.episodes.is_empty() {
+        } else if in_breach {
             (calm.divided_by(2), "a rule is in breach")
         } else if near(Span::days(7)) {
             (calm.divided_by(2), "a deadline is less than 7 days away")

@@ -96,10 +96,7 @@ pub(super) fn cooldown_until(snapshot: &Snapshot, rule: Option<&Rule>) -> Option
     let doublings = u32::try_from(history.failures_in_a_row.saturating_sub(1).clamp(0, 10)).unwrap_or(0);
     let wait = rule.cooldown_attempt.times(2_i64.saturating_pow(doublings));
     let longest = Span::days(1).max(rule.cooldown_attempt);
-    let after_failure = history
-        .last_failure_at
-        .filter(|_| history.failures_in_a_row > 0)
-        .map(|at| at.plus(wait.min(longest)));
+    let after_failure = history.last_failure_at.map(|at| at.plus(wait.min(longest)));
     after_success.max(after_failure)
 }
 

@@ -31,6 +31,8 @@ mod speak;
 mod cadence;
 mod verify;
 mod notice;
+#[cfg(test)]
+pub(crate) mod fixtures;
 
 pub use amount::{AmountError, amount_needed};
 pub use cadence::{Cadence, next_poll};

@@ -142,8 +142,8 @@ impl Store {
         let sql = self.sql(
             "SELECT t.subscription_id, MAX(t.paid_at) AS paid_at, \
              MAX(CASE WHEN t.state = 'verified' THEN t.finalized_at END) AS success_at, \
-             MAX(CASE WHEN t.state = 'failed' THEN t.finalized_at END) AS failure_at, \
-             COUNT(CASE WHEN t.state = 'failed' AND t.finalized_at > w.failures_reset_at AND t.finalized_at > \
+             MAX(CASE WHEN t.state = 'failed' AND t.finalized_at > w.failures_reset_at THEN t.finalized_at END) AS failure_at, \
+             COUNT(CASE WHEN t.state = 'failed' AND t.reason <> 'not_sent' AND t.finalized_at > w.failures_reset_at AND t.finalized_at > \
              COALESCE((SELECT MAX(v.finalized_at) FROM topups v WHERE v.subscription_id = t.subscription_id \
              AND v.state = 'verified'), 0) THEN 1 END) AS failures \
              FROM topups t JOIN watches w ON w.subscription_id = t.subscription_id \

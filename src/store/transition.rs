@@ -75,6 +75,29 @@ impl Store {
         tx.commit().await?;
         Ok(moved)
     }
+
+    /// Writes a look that moved nothing: counts and the next due time, by compare-and-set, with a
+    /// line of history where `note` is given. An overtaken look is no error.
+    pub async fn keep_topup(&self, before: &Topup, after: Topup, note: Option<&Change>, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE topups SET looks = $1, not_found = $2, not_found_since = $3, next_action_at = $4, version = version + 1 \
+             WHERE id = $5 AND version = $6",
+        )
+        .bind(after.looks)
+        .bind(after.not_found)
+        .bind(after.not_found_since.map(Timestamp::ms))
+        .bind(after.next_action_at.map(Timestamp::ms))
+        .bind(after.id.as_str())
+        .bind(before.version)
+        .execute(&mut *tx)
+        .await?;
+        if let Some(change) = note {
+            super::topups::append_event(&mut tx, &after, before.state.as_str(), change, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
 }
 
 /// Moves `before` to `after` (whose `version`, times and counted money are set here). Fails with

@@ -1,0 +1,141 @@
+//! The program as an object: builds everything from Settings, runs it, drains and stops it.
+
+use crate::channels::Channel;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::flow::{Beats, Daemon, Engine, EngineError, Parts, build_parts};
+use crate::input::Fault;
+use crate::providers::Provider;
+use crate::store::{Dialect, Store, StoreError};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The program could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Something a person wrote cannot be used.
+    #[error("{} fault(s) in the configuration", .0.len())]
+    Faults(Vec<Fault>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Another daemon runs on this database.
+    #[error("another topupd runs on {0}; only one may pay from one SQLite database")]
+    Taken(PathBuf),
+    /// The lock file beside the database cannot be used.
+    #[error("the lock file {path} cannot be used")]
+    Lock {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Who may pay: the holder of the lock beside the SQLite file. PostgreSQL needs none, its
+/// compare-and-set is enough.
+#[derive(Debug)]
+pub enum PayRight {
+    /// This process holds it; the file is locked while this lives.
+    Held(Option<File>),
+    /// Another process holds it.
+    Elsewhere,
+}
+
+/// An engine and what must live as long as it.
+#[derive(Debug)]
+pub struct App {
+    engine: Engine,
+    right: PayRight,
+}
+
+impl App {
+    /// Opens the store (migrated), builds providers and channels. Takes the right to pay where it
+    /// is free.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, AppError> {
+        let (providers, channels) = build_parts(&settings).await.map_err(AppError::Faults)?;
+        Self::with_parts(settings, clock, providers, channels).await
+    }
+
+    /// The same with providers and channels that are built already.
+    pub async fn with_parts(
+        settings: Settings,
+        clock: Clock,
+        providers: BTreeMap<String, Arc<dyn Provider>>,
+        channels: BTreeMap<String, Arc<dyn Channel>>,
+    ) -> Result<Self, AppError> {
+        let store = Store::open(settings.database.url()).await?;
+        store.migrate().await?;
+        let install_id = store.install_id(clock.now()).await?;
+        let right = pay_right(&store)?;
+        let may_pay = matches!(right, PayRight::Held(_));
+        let money_off_file = money_off_file(&settings);
+        let parts = Parts { settings, store, clock, providers, channels, install_id, money_off_file, may_pay };
+        Ok(Self { engine: Engine::new(parts)?, right })
+    }
+
+    /// The stages.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// True when this process may pay.
+    pub fn may_pay(&self) -> bool {
+        matches!(self.right, PayRight::Held(_))
+    }
+
+    /// Starts the daemon's loops. Fails where another daemon has the right to pay.
+    pub async fn start(&self) -> Result<Daemon, AppError> {
+        if !self.may_pay() {
+            let file = self.engine.store().file().unwrap_or(Path::new("?")).to_path_buf();
+            return Err(AppError::Taken(file));
+        }
+        Ok(Daemon::start(self.engine.clone()).await?)
+    }
+
+    /// Closes the store; the right to pay goes with `self`.
+    pub async fn close(self) {
+        self.engine.store().close().await;
+    }
+}
+
+/// Beats of a daemon, for health pages.
+pub type Health = Beats;
+
+/// The flag file that stops all paying: as configured, else beside the SQLite file, else in the
+/// working directory (systemd sets it to the state directory).
+pub fn money_off_file(settings: &Settings) -> PathBuf {
+    if let Some(path) = &settings.safety.money_off_file {
+        return path.clone();
+    }
+    let url = settings.database.url();
+    match url.strip_prefix("sqlite:") {
+        Some(rest) => {
+            let path = rest.trim_start_matches("//").split('?').next().unwrap_or(rest);
+            PathBuf::from(format!("{path}.money-off"))
+        }
+        None => PathBuf::from("topupd.money-off"),
+    }
+}
+
+fn pay_right(store: &Store) -> Result<PayRight, AppError> {
+    let Some(file) = store.file().filter(|_| store.dialect() == Dialect::Sqlite) else {
+        return Ok(PayRight::Held(None));
+    };
+    let path = PathBuf::from(format!("{}.lock", file.display()));
+    let failed = |source| AppError::Lock { path: path.clone(), source };
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(PayRight::Held(Some(lock))),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(PayRight::Elsewhere),
+        Err(std::fs::TryLockError::Error(source)) => Err(AppError::Lock { path, source }),
+    }
+}

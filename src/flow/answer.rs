@@ -1,0 +1,183 @@
+//! What an answer makes of a top-up. Pure: the answer, the top-up and `now` decide.
+
+use super::{Engine, EngineError};
+use crate::domain::{Span, State, Timestamp, Topup};
+use crate::providers::{Answer, Declares, Evidence};
+use crate::store::{Change, StoreError};
+
+/// The paces of one payer: how soon to look, and how soon to believe "not found".
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    pub(super) reconcile: Vec<Span>,
+    pub(super) verify: Vec<Span>,
+    /// A "not found" counts only this long after the last possible send.
+    pub(super) settle_min: Span,
+    pub(super) declares: Declares,
+}
+
+impl Pace {
+    /// The distance to the look after `looks` looks: the list, then its last entry for two days'
+    /// worth, then six times that.
+    pub(super) fn look_after(&self, looks: i64) -> Span {
+        let n = usize::try_from(looks).unwrap_or(usize::MAX);
+        let last = self.reconcile.last().copied().unwrap_or(Span::hours(1));
+        match self.reconcile.get(n) {
+            Some(span) => *span,
+            None if n < self.reconcile.len().saturating_add(48) => last,
+            None => last.times(6),
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn pace(&self, payer: &str) -> Pace {
+        let settings = self.settings();
+        let declares = self.provider(payer).map(|p| p.declares().clone()).unwrap_or_default();
+        let least = declares.max_processing.max(declares.timeout).times(2);
+        Pace {
+            reconcile: settings.flow.reconcile_after.clone(),
+            verify: settings.flow.verify_after.clone(),
+            settle_min: settings.safety.settle_min.max(least),
+            declares,
+        }
+    }
+
+    /// Moves `before` to `after`, and tells. A transaction id that another top-up already has means
+    /// that one payment was matched twice: a person must look.
+    pub(super) async fn settle(&self, before: &Topup, after: Topup, change: Change, now: Timestamp) -> Result<(), EngineError> {
+        let notices = self.notices_of(&after, &change.why, now).await?;
+        log_move(before, &after, &change.why);
+        match self.store().move_topup(before, after.clone(), &change, &notices, now).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_duplicate() => {
+                let held = Topup { transaction_id: before.transaction_id.clone(), ..held(&after, "transaction_claimed") };
+                let why = "the provider's transaction id already belongs to another top-up";
+                let notices = self.notices_of(&held, why, now).await?;
+                self.store().move_topup(before, held, &Change::by(&change.actor, why), &notices, now).await?;
+                Ok(())
+            }
+            Err(StoreError::Conflict { what }) => {
+                tracing::warn!(topup.id = %before.id, "overtaken: {what}");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn log_move(before: &Topup, after: &Topup, why: &str) {
+    let (from, to) = (before.state.as_str(), after.state.as_str());
+    let (id, subscription) = (&after.id, &after.subscription);
+    if matches!(after.state, State::Unknown | State::Held | State::Failed) {
+        tracing::warn!(topup.id = %id, subscription.id = %subscription, "top-up {from} → {to}: {why}");
+    } else {
+        tracing::info!(topup.id = %id, subscription.id = %subscription, "top-up {from} → {to}: {why}");
+    }
+}
+
+/// An answer as a line of history.
+pub(super) fn change(actor: &str, answer: &Answer) -> Change {
+    let (why, raw) = words(answer);
+    if raw.is_empty() { Change::by(actor, why) } else { Change::by(actor, why).with(raw) }
+}
+
+/// An answer in words, and the raw exchange.
+pub(super) fn words(answer: &Answer) -> (String, String) {
+    match answer {
+        Answer::Paid(e) => (format!("the provider says paid{}", id(e)), e.raw.clone()),
+        Answer::Pending(e) => (format!("the provider accepted it, not final{}", id(e)), e.raw.clone()),
+        Answer::Refused(r) => (format!("the provider refused it, not charged ({})", r.code), r.raw.clone()),
+        Answer::Reversed(e) => (format!("the provider says the money came back{}", id(e)), e.raw.clone()),
+        Answer::Mismatch { evidence, why } => (format!("the answer does not match the order: {why}"), evidence.raw.clone()),
+        Answer::NotSent { why } => (format!("nothing was sent: {why}"), String::new()),
+        Answer::Unclear { why, raw } => (format!("the outcome is not known: {why}"), raw.clone()),
+    }
+}
+
+fn id(evidence: &Evidence) -> String {
+    evidence.transaction_id.as_ref().map(|id| format!(", transaction {id}")).unwrap_or_default()
+}
+
+fn with_evidence(topup: &Topup, evidence: &Evidence) -> Topup {
+    Topup {
+        transaction_id: evidence.transaction_id.clone().or_else(|| topup.transaction_id.clone()),
+        charged: evidence.charged.or(topup.charged),
+        delivered: evidence.delivered.or(topup.delivered),
+        looks: 0,
+        ..topup.clone()
+    }
+}
+
+pub(super) fn held(topup: &Topup, reason: &str) -> Topup {
+    Topup { state: State::Held, reason: reason.to_owned(), next_action_at: None, looks: 0, ..topup.clone() }
+}
+
+pub(super) fn paid(pace: &Pace, topup: &Topup, evidence: &Evidence, now: Timestamp) -> Topup {
+    let first = pace.verify.first().copied().unwrap_or(Span::minutes(1)).max(pace.declares.balance_lag);
+    Topup {
+        state: State::Paid,
+        reason: "paid".into(),
+        next_action_at: Some(now.plus(first)),
+        ..with_evidence(topup, evidence)
+    }
+}
+
+fn failed(topup: &Topup, code: &str) -> Topup {
+    Topup { state: State::Failed, reason: format!("refused:{code}"), next_action_at: None, ..topup.clone() }
+}
+
+fn looked_for(topup: &Topup, state: State, reason: &str, pace: &Pace, now: Timestamp) -> Topup {
+    Topup {
+        state,
+        reason: reason.to_owned(),
+        looks: 0,
+        not_found: 0,
+        not_found_since: None,
+        next_action_at: Some(now.plus(pace.look_after(0))),
+        ..topup.clone()
+    }
+}
+
+/// After a send. Provably unsent orders go back to `reserved` a few times, then count as failed.
+pub(super) fn after_send(pace: Pace, topup: &Topup, answer: &Answer, now: Timestamp) -> Topup {
+    let pace = &pace;
+    match answer {
+        Answer::Paid(evidence) => paid(pace, topup, evidence, now),
+        Answer::Pending(evidence) => looked_for(&with_evidence(topup, evidence), State::Pending, "pending", pace, now),
+        Answer::Refused(refusal) => failed(topup, &refusal.code),
+        Answer::Mismatch { evidence, .. } => held(&with_evidence(topup, evidence), "answer_mismatch"),
+        Answer::NotSent { .. } if topup.submit_no < MAX_UNSENT => Topup {
+            state: State::Reserved,
+            reason: NOT_SENT.into(),
+            next_action_at: Some(now.plus(pace.look_after(topup.submit_no.saturating_sub(1)))),
+            ..topup.clone()
+        },
+        Answer::NotSent { .. } => Topup { state: State::Failed, reason: NOT_SENT.into(), next_action_at: None, ..topup.clone() },
+        // A reversal of something just sent makes no sense: it is looked up like any doubt.
+        Answer::Reversed(_) | Answer::Unclear { .. } => looked_for(topup, State::Unknown, "unclear", pace, now),
+    }
+}
+
+/// Claims that may end with "nothing was sent" before this order is given up as not charged. An
+/// outage is not a decline: it does not count towards suspending the line.
+const MAX_UNSENT: i64 = 5;
+
+/// The reason of an order that provably never left.
+const NOT_SENT: &str = "not_sent";
+
+/// After a look-up that found exactly one record. The same state again means: nothing new.
+pub(super) fn after_look(pace: &Pace, topup: &Topup, answer: &Answer, now: Timestamp) -> Topup {
+    let looks = topup.looks.saturating_add(1);
+    let again = Topup { looks, next_action_at: Some(now.plus(pace.look_after(looks))), ..topup.clone() };
+    match answer {
+        Answer::Paid(evidence) => paid(pace, topup, evidence, now),
+        Answer::Refused(refusal) => failed(topup, &refusal.code),
+        Answer::Mismatch { evidence, .. } => held(&with_evidence(topup, evidence), "answer_mismatch"),
+        Answer::Pending(evidence) if topup.state == State::Unknown => {
+            looked_for(&with_evidence(topup, evidence), State::Pending, "pending", pace, now)
+        }
+        // Money that came and went before we saw it: never charged in the end, but a person should know.
+        Answer::Reversed(evidence) => held(&with_evidence(topup, evidence), "reversed_before_paid"),
+        Answer::Pending(_) | Answer::Unclear { .. } | Answer::NotSent { .. } => again,
+    }
+}

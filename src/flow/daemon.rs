@@ -1,0 +1,159 @@
+//! The running daemon: one loop per stage (and per reader), a drain at the end.
+
+use super::{Engine, EngineError, Stage, StageReport, schedule};
+use crate::domain::{Span, Timestamp};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{sync::watch, task::JoinSet};
+
+/// Loops that run until they are told to stop.
+pub struct Daemon {
+    engine: Engine,
+    stop: watch::Sender<bool>,
+    loops: JoinSet<()>,
+    beats: Beats,
+    scheduler: tokio_cron_scheduler::JobScheduler,
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Daemon").field("loops", &self.loops.len()).finish_non_exhaustive()
+    }
+}
+
+/// When each loop last came round; the watchdog and `/readyz` look at it.
+#[derive(Clone, Debug, Default)]
+pub struct Beats(Arc<Mutex<Rounds>>);
+
+/// Per loop: when it last came round, and what went wrong.
+type Rounds = BTreeMap<String, (Timestamp, Option<String>)>;
+
+impl Beats {
+    fn beat(&self, name: &str, now: Timestamp, error: Option<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (now, error));
+    }
+
+    /// Every loop with the time it last came round, and its error if that round failed.
+    pub fn all(&self) -> Rounds {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why work does not flow; `None` when every loop came round within `patience`.
+    pub fn trouble(&self, patience: Span, now: Timestamp) -> Option<String> {
+        let all = self.all();
+        if all.is_empty() {
+            return Some("no loop has started".into());
+        }
+        all.into_iter().find_map(|(name, (at, error))| match error {
+            Some(error) => Some(format!("{name}: {error}")),
+            None if now.since(at) > patience => Some(format!("{name} made no progress for {}", now.since(at))),
+            None => None,
+        })
+    }
+}
+
+/// After a longer silence than this, overdue polls are spread instead of asked at once.
+const DOWNTIME: Span = Span::minutes(10);
+/// Fewer overdue lines than this are no burst.
+const BURST: i64 = 50;
+/// A loop that found nothing due looks again after this, bell or not.
+const IDLE: Span = Span::seconds(30);
+
+impl Daemon {
+    /// Starts every loop. Before the first: claims of a dead process become `unknown`, and after a
+    /// long silence overdue polls are spread.
+    pub async fn start(engine: Engine) -> Result<Self, EngineError> {
+        let now = engine.now();
+        if engine.may_pay() {
+            let orphans = engine.adopt_orphans().await?;
+            if orphans > 0 {
+                tracing::warn!(orphans, "top-ups were being sent when the last process died; they are looked up, not sent again");
+            }
+            // Open outcomes come first, before any new money.
+            engine.run_stage(Stage::Reconcile).await?;
+        }
+        let overdue = engine.store().overdue(DOWNTIME, now).await?;
+        if overdue > BURST {
+            let window = Span::from_ms(overdue.saturating_mul(20)).min(DOWNTIME);
+            let spread = engine.store().spread_overdue(window, now).await?;
+            tracing::info!(lines = spread, over = %window, "overdue polls are spread");
+        }
+        let (stop, stopped) = watch::channel(false);
+        let beats = Beats::default();
+        let mut loops = JoinSet::new();
+        for stage in [Stage::Decide, Stage::Act, Stage::Reconcile, Stage::Verify, Stage::Notify] {
+            let (engine, stopped, beats) = (engine.clone(), stopped.clone(), beats.clone());
+            loops.spawn(async move {
+                let name = stage.as_str();
+                let run = || engine.run_stage(stage);
+                turn(&engine, name, stage, stopped, &beats, run).await;
+            });
+        }
+        for reader in engine.providers().iter().filter(|(_, p)| p.declares().reads).map(|(name, _)| name.clone()) {
+            let (engine, stopped, beats) = (engine.clone(), stopped.clone(), beats.clone());
+            loops.spawn(async move {
+                let name = format!("poll {reader}");
+                let run = || engine.poll_reader(&reader);
+                turn(&engine, &name, Stage::Poll, stopped, &beats, run).await;
+            });
+        }
+        let scheduler = schedule::start(&engine).await?;
+        Ok(Self { engine, stop, loops, beats, scheduler })
+    }
+
+    /// When each loop last came round.
+    pub fn beats(&self) -> Beats {
+        self.beats.clone()
+    }
+
+    /// Stops claiming work and waits for calls under way, money calls above all, up to `drain`.
+    /// What is cut off is found by the rows at the next start.
+    pub async fn stop(mut self, drain: Span) {
+        self.scheduler.shutdown().await.ok();
+        self.stop.send_replace(true);
+        for stage in Stage::ALL {
+            self.engine.wake(stage);
+        }
+        let all = async { while self.loops.join_next().await.is_some() {} };
+        if tokio::time::timeout(drain.to_std(), all).await.is_err() {
+            tracing::warn!("some calls did not end in time; their outcomes are looked up at the next start");
+        }
+    }
+}
+
+/// One loop: run, then sleep until the next row is due or the bell rings.
+async fn turn<F, Fut>(
+    engine: &Engine,
+    name: &str,
+    stage: Stage,
+    mut stopped: watch::Receiver<bool>,
+    beats: &Beats,
+    run: F,
+) where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<StageReport, EngineError>>,
+{
+    let mut bell = engine.0.bells.listen(stage);
+    while !*stopped.borrow() {
+        bell.mark_unchanged();
+        let pause = match run().await {
+            Ok(report) => {
+                beats.beat(name, engine.now(), None);
+                let now = engine.now();
+                report.next_at.map_or(IDLE, |at| at.since(now)).min(IDLE).max(Span::from_ms(1))
+            }
+            Err(error) => {
+                tracing::error!("{name} failed: {:#}", anyhow::Error::new(error).context("stage"));
+                beats.beat(name, engine.now(), Some("the last round failed; see the log".into()));
+                Span::seconds(5)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause.to_std()) => {}
+            _ = bell.changed() => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}

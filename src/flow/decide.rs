@@ -1,0 +1,200 @@
+//! Decide: readings → decisions → needs, orders, notices. The deciding itself is
+//! [`crate::domain::decide()`]; here the rows are gathered and the outcome written.
+
+use super::{Engine, EngineError, Stage, StageReport, tell::about_topup};
+use crate::domain::{
+    CapLimits, Decision, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Snapshot,
+    SubscriptionId, Timestamp, Topup, decide,
+};
+use crate::providers::Order;
+use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
+
+/// Lines decided about in one go.
+const BATCH: i64 = 500;
+
+impl Engine {
+    /// Decides about everything that is due.
+    pub(super) async fn decide_due(&self) -> Result<StageReport, EngineError> {
+        let mut report = StageReport::default();
+        loop {
+            let now = self.now();
+            let ids = self.store().due_decisions(BATCH, now).await?;
+            if ids.is_empty() {
+                break;
+            }
+            let claimed = now.plus(Store::CLAIM);
+            self.store().claim_decisions(&ids, claimed, now).await?;
+            let switch = self.money_switch(now).await?;
+            let rules = self.rules().await?;
+            let policy = self.policy();
+            let mut calm = Vec::new();
+            for mut row in self.store().snapshots(&ids).await? {
+                row.snapshot.rules = rules.of(&row.snapshot.subscription);
+                row.snapshot.money = switch.clone();
+                let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
+                report.seen += 1;
+                if is_calm(&row, &decision) {
+                    calm.push((row.snapshot.subscription.id.clone(), decision));
+                    continue;
+                }
+                match self.carry_out(&row, &decision, &policy, claimed, now).await {
+                    Ok(()) => report.done += 1,
+                    // Somebody moved the top-up meanwhile, or a cap was used up: the claim runs
+                    // out and the line is judged again by what the rows say then.
+                    Err(EngineError::Store(StoreError::Conflict { what })) => {
+                        tracing::info!(subscription.id = %row.snapshot.subscription.id, "decision overtaken: {what}");
+                        report.failed += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            report.done += calm.len();
+            self.store().apply_calm(&calm, claimed).await?;
+            self.wake(Stage::Act);
+            self.wake(Stage::Notify);
+            self.wake(Stage::Poll);
+        }
+        report.next_at = self.store().next_decision_due().await?;
+        Ok(report)
+    }
+
+    /// Decides; figures about spending are fetched only where money is in question.
+    async fn weigh(&self, snapshot: &mut Snapshot, policy: &Policy, now: Timestamp) -> Result<Decision, EngineError> {
+        let first = decide(snapshot, policy, now);
+        let currency = match (&first.order, &snapshot.topup) {
+            (OrderStep::Propose { amount, .. }, _) => amount.currency(),
+            (_, Some(topup)) if !topup.state.is_in_flight() => topup.amount.currency(),
+            _ => return Ok(first),
+        };
+        let line = &snapshot.subscription;
+        snapshot.usage = self.store().cap_usage(&line.id, &line.subscriber, currency, now).await?;
+        if let Some(topup) = snapshot.topup.as_ref().filter(|t| t.state.counts_money()) {
+            // What this order itself reserved is not counted against it.
+            let own = topup.amount.minor();
+            let usage = &mut snapshot.usage;
+            for sum in [&mut usage.subscription_24h, &mut usage.subscription_30d, &mut usage.subscriber_30d, &mut usage.global_24h] {
+                *sum = sum.saturating_sub(own);
+            }
+            usage.orders_24h -= 1;
+            usage.orders_30d -= 1;
+        }
+        Ok(decide(snapshot, policy, now))
+    }
+
+    async fn carry_out(
+        &self,
+        row: &SnapshotRow,
+        decision: &Decision,
+        policy: &Policy,
+        claimed: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let prepared = match self.prepare(&row.snapshot, decision, policy, now) {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                // The payer cannot even word this order: it is withdrawn, loudly.
+                let reason = "not_payable";
+                tracing::error!(subscription.id = %row.snapshot.subscription.id, "order cannot be worded: {why}");
+                let cancelled = Decision { order: OrderStep::Cancel { reason, need_gone: false }, decide_at: None, ..decision.clone() };
+                let notices = row.snapshot.topup.iter().map(|topup| {
+                    about_topup(&row.snapshot, topup, NoticeKind::TopupRefused, Some(why.clone()), None, now)
+                });
+                let prepared = Prepared { notices: notices.collect(), ..self.nothing_prepared(policy, now) };
+                return Ok(self.store().apply_decision(row, &cancelled, &prepared, claimed, now).await?);
+            }
+        };
+        self.store().apply_decision(row, decision, &prepared, claimed, now).await?;
+        let id = &row.snapshot.subscription.id;
+        match &decision.order {
+            OrderStep::Propose { amount, why, .. } => {
+                tracing::info!(subscription.id = %id, %amount, "top-up proposed: {why}");
+                self.watch_for_storm(now).await?;
+            }
+            OrderStep::Ask { amount, why } => tracing::info!(subscription.id = %id, %amount, "approval wanted: {why}"),
+            OrderStep::Reserve { amount } => tracing::info!(subscription.id = %id, %amount, "top-up reserved"),
+            OrderStep::Cancel { reason, .. } => tracing::info!(subscription.id = %id, reason, "top-up cancelled"),
+            OrderStep::Wait { reason } => tracing::debug!(subscription.id = %id, reason, "top-up waits"),
+            OrderStep::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn nothing_prepared(&self, policy: &Policy, now: Timestamp) -> Prepared {
+        Prepared {
+            install_id: self.install_id().to_owned(),
+            request: None,
+            limits: policy.caps.clone(),
+            notices: Vec::new(),
+            approval_expires_at: now.plus(policy.approval_expires),
+        }
+    }
+
+    /// Freezes the request for an order that is about to be reserved, and words its notices.
+    fn prepare(&self, snapshot: &Snapshot, decision: &Decision, policy: &Policy, now: Timestamp) -> Result<Prepared, String> {
+        let mut prepared = self.nothing_prepared(policy, now);
+        let Some(topup) = &snapshot.topup else { return Ok(prepared) };
+        let rule = topup.rule.as_ref().and_then(|id| snapshot.rules.iter().find(|rule| rule.id == *id));
+        prepared.limits = rule.map_or_else(CapLimits::default, |rule| rule.caps.clone()).tighter(&policy.caps);
+        match &decision.order {
+            OrderStep::Reserve { amount } => {
+                let order = Order { amount: *amount, ..order_of(snapshot, topup) };
+                let payer = self.provider(&topup.payer).ok_or_else(|| format!("there is no provider named {}", topup.payer))?;
+                prepared.request = Some(payer.freeze(&order).map_err(|error| error.to_string())?);
+                let as_sent = Topup { amount: *amount, ..topup.clone() };
+                let next = Some((format!("the order goes to {} now", topup.payer), Some(now)));
+                prepared.notices.push(about_topup(snapshot, &as_sent, NoticeKind::TopupStarted, None, next, now));
+            }
+            OrderStep::Ask { amount, why } => prepared.notices.push(self.approval(snapshot, topup, *amount, why, policy, now)),
+            OrderStep::Nothing | OrderStep::Propose { .. } | OrderStep::Cancel { .. } | OrderStep::Wait { .. } => {}
+        }
+        Ok(prepared)
+    }
+
+    fn approval(&self, snapshot: &Snapshot, topup: &Topup, amount: crate::domain::Money, why: &str, policy: &Policy, now: Timestamp) -> NoticeDraft {
+        let hash = order_hash(&snapshot.subscription, &topup.payer, topup.product.as_deref(), amount, topup.need.as_str());
+        let asked = Topup { amount, order_hash: hash, reason: "approval_needed".into(), ..topup.clone() };
+        let expires = now.plus(policy.approval_expires);
+        let next = Some(("without an approval nothing is ordered; it is asked again after that".to_owned(), Some(expires)));
+        about_topup(snapshot, &asked, NoticeKind::ApprovalWanted, Some(why.to_owned()), next, now)
+    }
+
+    /// Decides about one line without writing anything: what `explain` and dry runs show.
+    pub async fn explain(&self, id: &SubscriptionId) -> Result<(Snapshot, Decision), EngineError> {
+        let now = self.now();
+        let mut row = self.store().snapshot(id).await?;
+        row.snapshot.rules = self.rules().await?.of(&row.snapshot.subscription);
+        row.snapshot.money = self.money_switch(now).await?;
+        let decision = self.weigh(&mut row.snapshot, &self.policy(), now).await?;
+        Ok((row.snapshot, decision))
+    }
+
+    /// A switch was turned: every line is judged again.
+    pub async fn switch_turned(&self) -> Result<MoneySwitch, EngineError> {
+        let now = self.now();
+        self.store().decide_all(now).await?;
+        self.wake(Stage::Decide);
+        self.money_switch(now).await
+    }
+}
+
+/// The order as an adapter sees it.
+pub(super) fn order_of(snapshot: &Snapshot, topup: &Topup) -> Order {
+    Order {
+        line: snapshot.subscription.clone(),
+        reference: topup.reference.clone(),
+        amount: topup.amount,
+        product: topup.product.clone(),
+        transaction_id: topup.transaction_id.clone(),
+    }
+}
+
+/// True when there is nothing to write but when to look again.
+fn is_calm(row: &SnapshotRow, decision: &Decision) -> bool {
+    decision.episodes.is_empty()
+        && decision.notices.is_empty()
+        && decision.stale.is_none()
+        && decision.poll_at.is_none()
+        && decision.order == OrderStep::Nothing
+        && row.snapshot.need.is_none()
+        && row.snapshot.topup.is_none()
+}

@@ -1,0 +1,212 @@
+//! What every stage works with, and one run of a stage.
+
+use super::{
+    Stage, StageReport,
+    rules::RuleCache,
+    wake::Bells,
+};
+use crate::channels::Channel;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::domain::{Policy, Timestamp};
+use crate::input::Fault;
+use crate::providers::Provider;
+use crate::store::{Store, StoreError};
+use crate::words::Words;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc};
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The validated configuration.
+    pub settings: Settings,
+    /// The rows.
+    pub store: Store,
+    /// Where `now` comes from.
+    pub clock: Clock,
+    /// Providers by name.
+    pub providers: BTreeMap<String, Arc<dyn Provider>>,
+    /// Channels by name.
+    pub channels: BTreeMap<String, Arc<dyn Channel>>,
+    /// This installation's id.
+    pub install_id: String,
+    /// The flag file that stops all paying.
+    pub money_off_file: PathBuf,
+    /// True when this process holds the right to pay.
+    pub may_pay: bool,
+}
+
+/// A stage could not run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored rule cannot be read.
+    #[error("stored rule {rule}: {why}")]
+    Rule {
+        /// Its id.
+        rule: String,
+        /// Why.
+        why: String,
+    },
+    /// The wake-up calls cannot start.
+    #[error("the scheduler cannot start: {0}")]
+    Scheduler(#[from] tokio_cron_scheduler::JobSchedulerError),
+    /// The built-in texts are broken.
+    #[error("texts of notices: {0}")]
+    Words(String),
+}
+
+/// The stages and what they share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) parts: Parts,
+    pub(super) words: Words,
+    pub(super) bells: Bells,
+    pub(super) rules: RuleCache,
+    pub(super) limits: BTreeMap<String, DefaultDirectRateLimiter>,
+}
+
+impl Engine {
+    /// Puts an engine together.
+    pub fn new(parts: Parts) -> Result<Self, EngineError> {
+        let words = Words::new().map_err(|error| EngineError::Words(error.to_string()))?;
+        let limits = parts
+            .providers
+            .iter()
+            .filter_map(|(name, provider)| {
+                let rate = provider.declares().rate?;
+                let events = NonZeroU32::new(rate.events)?;
+                let period = rate.per.to_std().checked_div(rate.events)?;
+                // A tenth of the allowance may come at once; the rest is spread evenly.
+                let burst = NonZeroU32::new(rate.events / 10).unwrap_or(NonZeroU32::MIN).min(events);
+                let quota = Quota::with_period(period)?.allow_burst(burst);
+                Some((name.clone(), RateLimiter::direct(quota)))
+            })
+            .collect();
+        let inner =
+            Inner { parts, words, bells: Bells::default(), rules: RuleCache::default(), limits };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The rows.
+    pub fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    /// The validated configuration.
+    pub fn settings(&self) -> &Settings {
+        &self.0.parts.settings
+    }
+
+    /// This installation's id.
+    pub fn install_id(&self) -> &str {
+        &self.0.parts.install_id
+    }
+
+    /// A provider by its name in config.
+    pub fn provider(&self, name: &str) -> Option<&Arc<dyn Provider>> {
+        self.0.parts.providers.get(name)
+    }
+
+    /// All providers by name.
+    pub fn providers(&self) -> &BTreeMap<String, Arc<dyn Provider>> {
+        &self.0.parts.providers
+    }
+
+    /// All channels by name.
+    pub fn channels(&self) -> &BTreeMap<String, Arc<dyn Channel>> {
+        &self.0.parts.channels
+    }
+
+    /// True when this process holds the right to pay.
+    pub fn may_pay(&self) -> bool {
+        self.0.parts.may_pay
+    }
+
+    /// The configured part of a decision.
+    pub fn policy(&self) -> Policy {
+        let settings = self.settings();
+        Policy {
+            poll_every: settings.flow.poll_every,
+            confirm_after: settings.flow.confirm_after,
+            stale_after: settings.flow.stale_after,
+            approval_expires: settings.flow.approval_expires,
+            caps: settings.caps.clone(),
+        }
+    }
+
+    /// Wakes a stage; harmless where nobody listens.
+    pub fn wake(&self, stage: Stage) {
+        self.0.bells.ring(stage);
+    }
+
+    /// One run of a stage over everything that is due. Polling is per reader: see
+    /// [`Engine::poll_reader`].
+    pub async fn run_stage(&self, stage: Stage) -> Result<StageReport, EngineError> {
+        match stage {
+            Stage::Poll => {
+                let mut report = StageReport::default();
+                for reader in self.providers().keys() {
+                    report.add(self.poll_reader(reader).await?);
+                }
+                Ok(report)
+            }
+            Stage::Decide => self.decide_due().await,
+            Stage::Act => self.act_due().await,
+            Stage::Reconcile => self.reconcile_due().await,
+            Stage::Verify => self.verify_due().await,
+            Stage::Notify => self.notify_due().await,
+        }
+    }
+
+    /// Runs every stage until a whole round finds nothing due. Returns what was done.
+    pub async fn tick(&self) -> Result<BTreeMap<Stage, StageReport>, EngineError> {
+        let mut total: BTreeMap<Stage, StageReport> = BTreeMap::new();
+        // More rounds than any chain of stages is long; a bound, not an expectation.
+        for _ in 0..64 {
+            let mut done = 0;
+            for stage in Stage::ALL {
+                let report = self.run_stage(stage).await?;
+                done += report.done + report.failed;
+                let sum = total.entry(stage).or_default();
+                sum.next_at = None;
+                sum.add(report);
+            }
+            if done == 0 {
+                break;
+            }
+        }
+        Ok(total)
+    }
+}
+
+/// Builds all providers and channels of a configuration, collecting every fault.
+pub async fn build_parts(
+    settings: &Settings,
+) -> Result<(BTreeMap<String, Arc<dyn Provider>>, BTreeMap<String, Arc<dyn Channel>>), Vec<Fault>> {
+    let (mut providers, mut channels, mut faults) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for (name, config) in &settings.providers {
+        match config.build(name).await {
+            Ok(provider) => drop(providers.insert(name.clone(), provider)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    for (name, config) in &settings.channels {
+        match config.build(name) {
+            Ok(channel) => drop(channels.insert(name.clone(), channel)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok((providers, channels)) } else { Err(faults) }
+}

@@ -1,0 +1,28 @@
+//! The pipeline: schedule → poll → decide → act → reconcile/verify → notify, one file per stage.
+//!
+//! Every stage is a function of the rows and `now`: it reads rows that need it, acts, writes rows,
+//! and wakes the next. Stages never call each other. Kill the process anywhere: the next start
+//! reads the same rows. The command line runs the same functions.
+
+mod engine;
+mod wake;
+mod schedule;
+mod rules;
+mod money;
+mod poll;
+mod assess;
+mod decide;
+mod act;
+mod answer;
+mod reconcile;
+mod verify;
+mod resolve;
+mod tell;
+mod notify;
+mod daemon;
+
+pub use daemon::{Beats, Daemon};
+pub use engine::{Engine, EngineError, Parts, build_parts};
+pub use resolve::{OrderError, Resolution};
+pub use rules::RuleBook;
+pub use wake::{Stage, StageReport};

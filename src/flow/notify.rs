@@ -1,0 +1,173 @@
+//! Notify: due notices → sent. The row says what is due; the channel classifies one try; the
+//! outbox remembers and retries.
+
+use super::{Engine, EngineError, StageReport};
+use crate::channels::{Channel, Outcome, Recipient};
+use crate::domain::{NoticeKind, Severity, Span, State, Timestamp};
+use crate::store::{DueNotice, Tried};
+use crate::words::NoticeText;
+use futures_util::StreamExt;
+use std::sync::Arc;
+
+/// One try may take this long before somebody else may take the notice over.
+const LEASE: Span = Span::minutes(2);
+/// Notices claimed in one go, and connections open at once.
+const BATCH: i64 = 8;
+/// Tries that may have been accepted, at most.
+const MAX_AMBIGUOUS: i64 = 2;
+
+impl Engine {
+    /// Sends every due notice once.
+    pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
+        let mut report = StageReport::default();
+        loop {
+            let due = self.store().claim_notices(BATCH, LEASE, self.now()).await?;
+            if due.is_empty() {
+                break;
+            }
+            report.seen += due.len();
+            let tries: Vec<Result<bool, EngineError>> = futures_util::stream::iter(due)
+                .map(|due| self.try_notice(due))
+                .buffer_unordered(usize::try_from(BATCH).unwrap_or(1))
+                .collect()
+                .await;
+            for sent in tries {
+                if sent? { report.done += 1 } else { report.failed += 1 }
+            }
+        }
+        report.next_at = self.store().next_notice_due().await?;
+        Ok(report)
+    }
+
+    async fn try_notice(&self, due: DueNotice) -> Result<bool, EngineError> {
+        let now = self.now();
+        if let Some(why) = self.superseded(&due, now).await? {
+            self.store().tried(&due, "dropped", Some(&why), &Tried::Dropped, now).await?;
+            return Ok(true);
+        }
+        let (notice, subscriber) = (&due.notice, &due.subscriber);
+        let recipient = Recipient {
+            name: subscriber.name.clone(),
+            email: subscriber.email.clone(),
+            phone: subscriber.phone.clone(),
+        };
+        let outcome = match self.channel_of(&due, &recipient) {
+            None => Outcome::BadConfig { why: "no channel of this name is configured, or it cannot reach the subscriber".into() },
+            Some(channel) => {
+                let text = NoticeText {
+                    id: &notice.id,
+                    kind: notice.kind,
+                    severity: notice.severity,
+                    facts: &notice.facts,
+                    locale: &subscriber.locale,
+                    time_zone: subscriber.time_zone,
+                    at: notice.created_at,
+                    subscription: notice.subscription.as_deref(),
+                };
+                match self.0.words.render(&text) {
+                    Ok(message) => channel.send(&message, &recipient).await,
+                    Err(error) => Outcome::BadConfig { why: format!("the text cannot be made: {error}") },
+                }
+            }
+        };
+        let now = self.now();
+        let then = self.after_try(&due, &outcome, now);
+        let (word, detail) = describe(&outcome);
+        let (id, kind) = (&notice.id, notice.kind.as_str());
+        if then == Tried::Sent {
+            tracing::info!(notice.id = id, notice.kind = kind, "notice sent");
+        } else {
+            let why = detail.clone().unwrap_or_default();
+            tracing::warn!(notice.id = id, notice.kind = kind, attempt = notice.attempts, "notice not sent ({word}): {why}");
+        }
+        self.store().tried(&due, word, detail.as_deref(), &then, now).await?;
+        Ok(then == Tried::Sent)
+    }
+
+    fn channel_of(&self, due: &DueNotice, recipient: &Recipient) -> Option<&Arc<dyn Channel>> {
+        let name = due.notice.channel.as_ref()?;
+        self.channels().get(name).filter(|channel| channel.reaches(recipient))
+    }
+
+    /// Why a notice should not be sent any more; checked before every try.
+    async fn superseded(&self, due: &DueNotice, now: Timestamp) -> Result<Option<String>, EngineError> {
+        let notice = &due.notice;
+        if notice.expires_at <= now {
+            return Ok(Some("no longer worth sending".into()));
+        }
+        // On the first try the cause has only just happened.
+        if notice.attempts <= 1 {
+            return Ok(None);
+        }
+        let state = match &notice.facts.topup {
+            Some(id) => self.store().topup(id).await.ok().map(|topup| topup.state),
+            None => None,
+        };
+        let over = match (notice.kind, state) {
+            (NoticeKind::ApprovalWanted, Some(state)) => state != State::AwaitingApproval,
+            (NoticeKind::TopupUnknown, Some(state)) => !matches!(state, State::Unknown | State::Pending),
+            (NoticeKind::TopupHeld, Some(state)) => state != State::Held,
+            (NoticeKind::TopupTask, Some(state)) => state != State::Pending,
+            (NoticeKind::TopupStarted | NoticeKind::TopupPaid, Some(state)) => state.is_final(),
+            _ => false,
+        };
+        Ok(over.then(|| "superseded by what happened since".into()))
+    }
+
+    /// What follows a try: sent, again later, by another channel, or given up.
+    fn after_try(&self, due: &DueNotice, outcome: &Outcome, now: Timestamp) -> Tried {
+        let notice = &due.notice;
+        let channel = notice.channel.clone().unwrap_or_default();
+        match outcome {
+            Outcome::Accepted { .. } => Tried::Sent,
+            Outcome::Retry { after, .. } => {
+                let pace = self.retry_pace(notice.attempts);
+                let at = now.plus(pace.max(after.unwrap_or(Span::ZERO)));
+                if at < notice.expires_at {
+                    Tried::Again { at, channel, ambiguous: false }
+                } else {
+                    self.by_another(due, now)
+                }
+            }
+            Outcome::Ambiguous { .. } => {
+                let retries = notice.severity >= Severity::Warning || notice.kind.topic() == "topup";
+                if retries && notice.ambiguous.saturating_add(1) < MAX_AMBIGUOUS {
+                    let at = now.plus(Span::minutes(30).min(self.retry_pace(notice.attempts).times(6)));
+                    Tried::Again { at, channel, ambiguous: true }
+                } else {
+                    // It may well have arrived; a second copy of an unimportant note helps nobody.
+                    Tried::Sent
+                }
+            }
+            Outcome::BadRecipient { .. } | Outcome::BadConfig { .. } => self.by_another(due, now),
+        }
+    }
+
+    fn retry_pace(&self, attempts: i64) -> Span {
+        let pace = &self.settings().flow.notify_after;
+        let n = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0);
+        let base = pace.get(n).or(pace.last()).copied().unwrap_or(Span::minutes(5));
+        base.plus(base.divided_by(100).times(fastrand::i64(-20..=20)))
+    }
+
+    /// The subscriber's next channel, or the end.
+    fn by_another(&self, due: &DueNotice, now: Timestamp) -> Tried {
+        let channels = &due.subscriber.channels;
+        let used = due.notice.channel.as_ref().and_then(|name| channels.iter().position(|c| c == name));
+        let next = used.and_then(|n| channels.get(n.saturating_add(1)));
+        match next {
+            Some(channel) => Tried::Again { at: now, channel: channel.clone(), ambiguous: false },
+            None => Tried::Dead,
+        }
+    }
+}
+
+fn describe(outcome: &Outcome) -> (&'static str, Option<String>) {
+    match outcome {
+        Outcome::Accepted { vendor_id } => ("accepted", vendor_id.clone()),
+        Outcome::Retry { why, .. } => ("retry", Some(why.clone())),
+        Outcome::Ambiguous { why } => ("ambiguous", Some(why.clone())),
+        Outcome::BadRecipient { why } => ("bad_recipient", Some(why.clone())),
+        Outcome::BadConfig { why } => ("bad_config", Some(why.clone())),
+    }
+}

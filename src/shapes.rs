@@ -1,0 +1,206 @@
+//! The JSON that the command line and the API share. Domain types are not serialisable by design;
+//! this is the boundary, and fields here are only ever added.
+
+use crate::domain::{Decision, Gate, Money, Reading, Rule, Snapshot, Subscriber, Timestamp, Topup};
+use crate::store::{LedgerEntry, StoredNotice, SubscriptionView, TopupEvent};
+use serde_json::{Value as Json, json};
+
+fn at(at: Option<Timestamp>) -> Json {
+    at.map_or(Json::Null, |at| Json::String(at.rfc3339()))
+}
+
+fn money(money: Option<Money>) -> Json {
+    money.map_or(Json::Null, |m| json!({ "amount_minor": m.minor(), "currency": m.currency().code() }))
+}
+
+/// A reading.
+pub fn reading(r: &Reading) -> Json {
+    json!({
+        "subscription": r.subscription.as_str(),
+        "at": r.at.rfc3339(),
+        "provider": r.provider,
+        "quality": r.quality.to_string(),
+        "balance": money(r.values.balance),
+        "data_left_bytes": r.values.data_left,
+        "minutes_left": r.values.minutes_left,
+        "sms_left": r.values.sms_left,
+        "service_end_at": at(r.values.service_end_at),
+        "number_loss_at": at(r.values.number_loss_at),
+        "detail": r.detail,
+    })
+}
+
+/// A subscriber.
+pub fn subscriber(s: &Subscriber) -> Json {
+    json!({
+        "id": s.id.as_str(),
+        "name": s.name,
+        "email": s.email,
+        "phone": s.phone.as_ref().map(|p| p.as_str()),
+        "locale": s.locale,
+        "time_zone": s.time_zone.name(),
+        "quiet_hours": s.quiet_hours.map(|q| q.to_string()),
+        "channels": s.channels,
+    })
+}
+
+/// A subscription with its newest reading and what happens next. Values are those of the newest
+/// `ok` reading; `quality` and `at` tell how the newest reading of any kind went.
+pub fn subscription(v: &SubscriptionView) -> Json {
+    let s = &v.subscription;
+    let newest = v.newest.as_ref().map(|newest| {
+        let values = v.good.as_ref().map(|good| &good.values);
+        let loss = values.and_then(|values| {
+            let days = s.plan.as_ref().and_then(|plan| plan.number_loss_days);
+            let by_plan = days.and_then(|days| Some(values.service_end_at?.plus(crate::domain::Span::days(days))));
+            values.number_loss_at.or(by_plan)
+        });
+        json!({
+            "at": newest.at.rfc3339(),
+            "quality": newest.quality.to_string(),
+            "detail": newest.detail,
+            "ok_at": at(v.good.as_ref().map(|good| good.at)),
+            "balance": money(values.and_then(|values| values.balance)),
+            "data_left_bytes": values.and_then(|values| values.data_left),
+            "minutes_left": values.and_then(|values| values.minutes_left),
+            "sms_left": values.and_then(|values| values.sms_left),
+            "service_end_at": at(values.and_then(|values| values.service_end_at)),
+            "number_loss_at": at(loss),
+        })
+    });
+    let (next_at, what, why) = &v.next;
+    let polled = if what == "poll" { v.next_poll_at } else { *next_at };
+    json!({
+        "id": s.id.as_str(),
+        "subscriber": s.subscriber.as_str(),
+        "label": s.label,
+        "msisdn": s.msisdn.as_ref().map(|m| m.as_str()),
+        "iccid": s.iccid.as_ref().map(|i| i.as_str()),
+        "operator": s.operator,
+        "time_zone": s.time_zone.name(),
+        "reader": s.reader,
+        "payers": s.payers,
+        "tags": s.tags,
+        "status": v.status,
+        "reading": newest,
+        "next": { "at": at(polled), "what": what, "why": why },
+    })
+}
+
+/// A top-up.
+pub fn topup(t: &Topup) -> Json {
+    json!({
+        "id": t.id.as_str(),
+        "subscription": t.subscription.as_str(),
+        "subscriber": t.subscriber.as_str(),
+        "rule": t.rule.as_ref().map(|r| r.as_str()),
+        "need": t.need.as_str(),
+        "payer": t.payer,
+        "product": t.product,
+        "amount": money(Some(t.amount)),
+        "charged": money(t.charged),
+        "delivered": money(t.delivered),
+        "state": t.state.as_str(),
+        "reference": t.reference,
+        "order_hash": t.order_hash,
+        "transaction_id": t.transaction_id,
+        "submissions": t.submit_no,
+        "before": {
+            "balance": money(t.before.balance),
+            "service_end_at": at(t.before.service_end_at),
+            "at": at(t.before.read_at),
+        },
+        "approved_at": at(t.approved.as_ref().map(|(at, _)| *at)),
+        "approved_by": t.approved.as_ref().map(|(_, who)| who),
+        "paid_at": at(t.paid_at),
+        "next_action_at": at(t.next_action_at),
+        "created_at": t.created_at.rfc3339(),
+        "updated_at": t.updated_at.rfc3339(),
+        "reason": t.reason,
+    })
+}
+
+/// A top-up with its history.
+pub fn topup_with_events(t: &Topup, events: &[TopupEvent]) -> Json {
+    let mut json = topup(t);
+    let events: Vec<Json> = events
+        .iter()
+        .map(|e| {
+            json!({ "at": e.at.rfc3339(), "from": e.from, "to": e.to, "actor": e.actor, "why": e.why,
+                    "evidence": e.evidence })
+        })
+        .collect();
+    if let Some(fields) = json.as_object_mut() {
+        fields.insert("events".into(), Json::Array(events));
+        fields.insert("request".into(), json!(t.request));
+    }
+    json
+}
+
+/// A notice.
+pub fn notice(n: &StoredNotice) -> Json {
+    json!({
+        "id": n.id,
+        "subscriber": n.subscriber,
+        "subscription": n.subscription,
+        "kind": n.kind.as_str(),
+        "severity": n.severity.as_str(),
+        "channel": n.channel,
+        "state": n.state,
+        "created_at": n.created_at.rfc3339(),
+        "sent_at": at(n.sent_at),
+        "next_try_at": at(n.next_try_at),
+        "attempts": n.attempts,
+        "last_error": n.last_error,
+        "topup": n.facts.topup,
+    })
+}
+
+/// One money movement.
+pub fn ledger_entry(e: &LedgerEntry) -> Json {
+    json!({
+        "topup": e.topup,
+        "at": e.at.rfc3339(),
+        "kind": e.kind,
+        "amount": money(Some(e.amount)),
+        "subscription": e.subscription,
+        "subscriber": e.subscriber,
+        "payer": e.payer,
+    })
+}
+
+/// What `explain` tells: every gate, and what happens next.
+pub fn explain(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Json {
+    let gates: Vec<Json> = decision
+        .gates
+        .iter()
+        .map(|Gate { name, passed, why }| json!({ "name": name, "passed": passed, "why": why }))
+        .collect();
+    let next_at = if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
+    json!({
+        "subscription": snapshot.subscription.id.as_str(),
+        "at": now.rfc3339(),
+        "rules": snapshot.rules.iter().map(rule_state(snapshot)).collect::<Vec<Json>>(),
+        "topup": snapshot.topup.as_ref().map(topup),
+        "gates": gates,
+        "next": { "at": at(next_at), "what": decision.next.what, "why": decision.next.why },
+    })
+}
+
+fn rule_state(snapshot: &Snapshot) -> impl Fn(&Rule) -> Json {
+    let open: Vec<(String, String, String)> = snapshot
+        .episodes
+        .iter()
+        .map(|(e, _)| (e.rule.to_string(), e.opened_at.rfc3339(), e.trigger.clone()))
+        .collect();
+    move |rule| {
+        let episode = open.iter().find(|(id, _, _)| id == rule.id.as_str());
+        json!({
+            "id": rule.id.as_str(),
+            "mode": rule.mode.as_str(),
+            "conditions": rule.conditions().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "in_breach_since": episode.map(|(_, since, _)| since),
+            "trigger": episode.map(|(_, _, trigger)| trigger),
+        })
+    }
+}
