@@ -44,6 +44,12 @@ impl<'a> Section<'a> {
         self.report(key, found, allowed);
     }
 
+    /// Like [`Self::fault`], for a value that may hold a secret: it is not shown.
+    pub fn secret_fault(&self, key: &str, allowed: impl Display) {
+        let found = if self.has(key) { "<secret>" } else { "" };
+        self.report(key, found.to_owned(), allowed);
+    }
+
     fn report(&self, key: &str, found: String, allowed: impl Display) {
         let origin = self.table.get(key).map_or(&self.origin, |(_, origin)| origin);
         self.intake.push(Fault {
@@ -238,6 +244,13 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A table below this one; an empty one where the key is absent or no table.
+    pub fn section_or_empty(&mut self, key: &str) -> Self {
+        static EMPTY: Table = Table::new();
+        let (place, origin, intake) = (self.place(key), self.origin.clone(), self.intake);
+        self.section(key).unwrap_or_else(|| Section::new(&EMPTY, &place, &origin, intake))
+    }
+
     /// Every table below this one, with its key (for `[providers.NAME…]`).
     pub fn sections(&mut self) -> Vec<(String, Self)> {
         self.keys()
@@ -304,8 +317,11 @@ impl<'a> Section<'a> {
 
     /// Ends the reading: every key nobody asked for is a fault.
     pub fn finish(self) {
+        // The `_file` twin of a secret goes without saying; a key that merely ends so does not.
+        let is_twin =
+            |key: &str| key.strip_suffix("_file").is_some_and(|stem| self.asked.contains(stem));
         let known: Vec<&str> =
-            self.asked.iter().map(String::as_str).filter(|key| !key.ends_with("_file")).collect();
+            self.asked.iter().map(String::as_str).filter(|key| !is_twin(key)).collect();
         for key in self.table.keys().filter(|key| !self.asked.contains(*key)) {
             self.fault(key, format!("unknown key; allowed here: {}", known.join(", ")));
         }
