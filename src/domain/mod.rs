@@ -27,6 +27,8 @@ mod episodes;
 mod amount;
 mod gates;
 mod decide;
+#[cfg(test)]
+mod decide_tests;
 mod speak;
 mod cadence;
 mod verify;
