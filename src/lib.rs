@@ -5,3 +5,4 @@ pub mod input;
 pub mod clock;
 pub mod providers;
 pub mod channels;
+pub mod sim;
