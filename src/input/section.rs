@@ -44,6 +44,12 @@ impl<'a> Section<'a> {
         self.report(key, found, allowed);
     }
 
+    /// Like [`Self::fault`], where the value may hold a secret and must not print.
+    pub fn fault_hidden(&self, key: &str, allowed: impl Display) {
+        let found = if self.has(key) { "<secret>" } else { "" };
+        self.report(key, found.to_owned(), allowed);
+    }
+
     fn report(&self, key: &str, found: String, allowed: impl Display) {
         let origin = self.table.get(key).map_or(&self.origin, |(_, origin)| origin);
         self.intake.push(Fault {
@@ -236,6 +242,13 @@ impl<'a> Section<'a> {
             self.fault(key, "allowed is a table");
             None
         }
+    }
+
+    /// A table below this one; an empty one where the key is absent or no table.
+    pub fn section_or_empty(&mut self, key: &str) -> Self {
+        static EMPTY: Table = Table::new();
+        let (place, origin, intake) = (self.place(key), self.origin.clone(), self.intake);
+        self.section(key).unwrap_or_else(|| Section::new(&EMPTY, &place, &origin, intake))
     }
 
     /// Every table below this one, with its key (for `[providers.NAME…]`).
