@@ -1,0 +1,3 @@
+//! Stand-ins for the world outside: real servers on loopback.
+
+pub mod mailbox;
