@@ -44,6 +44,12 @@ impl<'a> Section<'a> {
         self.report(key, found, allowed);
     }
 
+    /// Like [`Self::fault`], for a value that may hold a secret: it is not shown.
+    pub fn secret_fault(&self, key: &str, allowed: impl Display) {
+        let found = if self.has(key) { "<secret>" } else { "" };
+        self.report(key, found.to_owned(), allowed);
+    }
+
     fn report(&self, key: &str, found: String, allowed: impl Display) {
         let origin = self.table.get(key).map_or(&self.origin, |(_, origin)| origin);
         self.intake.push(Fault {
