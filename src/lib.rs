@@ -1,8 +1,9 @@
 //! topupd keeps prepaid SIM and eSIM lines alive.
 
-pub mod clock;
 pub mod domain;
 pub mod input;
+pub mod clock;
 pub mod providers;
 pub mod channels;
 pub mod sim;
+pub mod words;
