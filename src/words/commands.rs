@@ -18,7 +18,10 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
             .collect(),
         None => vec!["topupd topups list".to_owned()],
     };
-    let line = |verbs: &[&str]| match notice.subscription.map(SubscriptionId::as_str) {
+    let subscription = notice
+        .subscription
+        .and_then(|id| SubscriptionId::parse(id).ok());
+    let line = |verbs: &[&str]| match &subscription {
         Some(id) => verbs
             .iter()
             .map(|verb| format!("topupd {verb} {id}"))

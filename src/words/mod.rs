@@ -16,7 +16,7 @@ mod view;
 
 use crate::{
     channels::Message,
-    domain::{Facts, NoticeId, NoticeKind, Severity, SubscriptionId, Timestamp},
+    domain::{Facts, NoticeKind, Severity, Timestamp},
 };
 use chrono_tz::Tz;
 use minijinja::{
@@ -47,7 +47,7 @@ pub struct Words {
 #[derive(Clone, Copy, Debug)]
 pub struct NoticeText<'a> {
     /// The notice's id.
-    pub id: &'a NoticeId,
+    pub id: &'a str,
     /// What it is about.
     pub kind: NoticeKind,
     /// How much it matters.
@@ -57,11 +57,11 @@ pub struct NoticeText<'a> {
     /// The reader's language; any other than those of [`LOCALES`] gets English.
     pub locale: &'a str,
     /// The zone in which the reader sees times.
-    pub zone: Tz,
+    pub time_zone: Tz,
     /// When its cause happened; days left are counted from here.
     pub at: Timestamp,
     /// The line it is about; `None` for all lines.
-    pub subscription: Option<&'a SubscriptionId>,
+    pub subscription: Option<&'a str>,
 }
 
 /// A template that cannot be used.
@@ -149,7 +149,7 @@ impl Words {
         let (headline, paragraphs) = sentences
             .split_first()
             .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-        let (id, at) = (notice.id.as_str(), notice.at.in_zone(notice.zone));
+        let (id, at) = (notice.id, notice.at.in_zone(notice.time_zone));
         let content = context! {
             locale,
             headline,
@@ -162,7 +162,7 @@ impl Words {
             footer => format!("{} {id}, {at}", phrases.say("label", "footer")?),
             colour => colour(notice.severity),
         };
-        let subscription = notice.subscription.map_or("all", SubscriptionId::as_str);
+        let subscription = notice.subscription.unwrap_or("all");
         let topic = notice.kind.topic();
         Ok(Message {
             id: id.to_owned(),

@@ -1,11 +1,7 @@
 //! The notices that every start tries: one that knows everything, one that knows nothing.
 
 use super::NoticeText;
-use crate::domain::{Facts, NoticeId, NoticeKind, Severity, SubscriptionId, Timestamp};
-use std::sync::LazyLock;
-
-static ID: LazyLock<NoticeId> = LazyLock::new(|| NoticeId::trusted("n-42"));
-static LINE: LazyLock<SubscriptionId> = LazyLock::new(|| SubscriptionId::trusted("li-tmobile"));
+use crate::domain::{Facts, NoticeKind, Severity, Timestamp};
 
 /// 2026-11-20T10:04:00Z.
 const AT: i64 = 1_795_169_040_000;
@@ -45,13 +41,13 @@ pub(super) fn minimal() -> Facts {
 /// A notice of `kind` with these facts.
 pub(super) fn notice<'a>(kind: NoticeKind, locale: &'a str, facts: &'a Facts) -> NoticeText<'a> {
     NoticeText {
-        id: &ID,
+        id: "n-42",
         kind,
         severity: Severity::High,
         facts,
         locale,
-        zone: chrono_tz::Asia::Shanghai,
+        time_zone: chrono_tz::Asia::Shanghai,
         at: Timestamp::from_ms(AT),
-        subscription: Some(&LINE),
+        subscription: Some("li-tmobile"),
     }
 }

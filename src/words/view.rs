@@ -86,10 +86,10 @@ impl View {
         let text = |fact: &Option<String>| fact.as_deref().and_then(|fact| clean(fact, TEXT_MAX));
         // A sentence goes on after these: its full stop is ours.
         let clause = |fact| text(fact).map(|fact| fact.trim_end_matches('.').to_owned());
-        let time = |ms: Option<i64>| ms.map(|ms| Timestamp::from_ms(ms).in_zone(notice.zone));
+        let time = |ms: Option<i64>| ms.map(|ms| Timestamp::from_ms(ms).in_zone(notice.time_zone));
         let deadline = |ms: Option<i64>| {
             ms.map(Timestamp::from_ms).map(|end| {
-                let at = end.in_zone(notice.zone);
+                let at = end.in_zone(notice.time_zone);
                 let on = at.split(' ').next().unwrap_or_default().to_owned();
                 let days = end.since(notice.at).ms() / Span::days(1).ms();
                 Deadline {

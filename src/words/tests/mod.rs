@@ -172,9 +172,9 @@ fn a_failed_top_up_in_chinese() {
         read_at: sample::full().read_at,
         amount: Some("10.00 USD".into()),
         payer: Some("carrier".into()),
-        reason: Some("authentication".into()),
+        reason: Some("error(authentication)".into()),
         detail: Some("the key was refused".into()),
-        next: Some("the next payer is asked".into()),
+        next: Some("the line is judged again after a pause".into()),
         next_at: sample::full().next_at,
         topup: Some("t-7".into()),
         ..Facts::default()
@@ -195,7 +195,7 @@ fn a_failed_top_up_in_chinese() {
 付款渠道：carrier
 充值单：t-7
 
-接下来：topupd 将于 2026-11-20 18:14 CST 自动继续：the next payer is asked
+接下来：稍后会重新判断此线路（2026-11-20 18:14 CST）
 
 命令：
   topupd topups show t-7
