@@ -30,3 +30,4 @@ pub mod app;
 pub mod shapes;
 pub mod systemd;
 pub mod telemetry;
+pub mod cli;

@@ -1,3 +1,5 @@
+//! Stand-ins for the world outside: real servers on loopback.
+//!
 //! The simulated carrier: a real HTTP server with prepaid lines that burn, expire and renew.
 //!
 //! Every way an answer can go wrong is a [`Fate`] of a line. The carrier keeps the list of charges,
@@ -5,6 +7,8 @@
 //!
 //! Its API is that of the example of the declarative provider:
 //! `GET /v1/lines/{msisdn}`, `POST /v1/topups`, `GET /v1/topups?ref=…`, with a bearer token.
+
+pub mod mailbox;
 
 mod api;
 mod book;
