@@ -16,18 +16,17 @@
 //! [`providers`] and [`channels`] (the outside world, one file each), [`flow`] (the pipeline),
 //! [`app`] (puts it together), [`cli`] (verbs).
 
-pub mod domain;
-pub mod input;
+pub mod app;
+pub mod channels;
 pub mod clock;
 pub mod config;
-pub mod providers;
-pub mod channels;
-pub mod words;
-pub mod store;
+pub mod domain;
 pub mod flow;
-pub mod sim;
-pub mod app;
+pub mod input;
+pub mod providers;
 pub mod shapes;
+pub mod sim;
+pub mod store;
 pub mod systemd;
 pub mod telemetry;
-pub mod cli;
+pub mod words;

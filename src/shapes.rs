@@ -10,7 +10,10 @@ fn at(at: Option<Timestamp>) -> Json {
 }
 
 fn money(money: Option<Money>) -> Json {
-    money.map_or(Json::Null, |m| json!({ "amount_minor": m.minor(), "currency": m.currency().code() }))
+    money.map_or(
+        Json::Null,
+        |m| json!({ "amount_minor": m.minor(), "currency": m.currency().code() }),
+    )
 }
 
 /// A reading.
@@ -52,7 +55,9 @@ pub fn subscription(v: &SubscriptionView) -> Json {
         let values = v.good.as_ref().map(|good| &good.values);
         let loss = values.and_then(|values| {
             let days = s.plan.as_ref().and_then(|plan| plan.number_loss_days);
-            let by_plan = days.and_then(|days| Some(values.service_end_at?.plus(crate::domain::Span::days(days))));
+            let by_plan = days.and_then(|days| {
+                Some(values.service_end_at?.plus(crate::domain::Span::days(days)))
+            });
             values.number_loss_at.or(by_plan)
         });
         json!({
@@ -176,7 +181,8 @@ pub fn explain(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Json
         .iter()
         .map(|Gate { name, passed, why }| json!({ "name": name, "passed": passed, "why": why }))
         .collect();
-    let next_at = if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
+    let next_at =
+        if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
     json!({
         "subscription": snapshot.subscription.id.as_str(),
         "at": now.rfc3339(),

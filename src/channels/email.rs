@@ -29,10 +29,7 @@ struct Email {
 #[async_trait]
 impl Channel for Email {
     fn reaches(&self, recipient: &Recipient) -> bool {
-        recipient
-            .email
-            .as_ref()
-            .is_some_and(|address| !address.trim().is_empty())
+        recipient.email.as_ref().is_some_and(|address| !address.trim().is_empty())
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {

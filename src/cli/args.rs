@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// Keeps prepaid SIM and eSIM lines alive: polls balances, tops up at most once per need, tells people.
 #[derive(Debug, Parser)]
 #[command(name = "topupd", version, arg_required_else_help = true, propagate_version = true)]
-#[command(after_help = "Examples:\n  topupd demo                          see it work, nothing to configure\n  topupd --config my.toml apply fleet.toml --plan\n  topupd --config my.toml run\n  topupd subscription explain li-tmobile\n\nExit codes: 0 ok, 1 failed, 2 bad usage or bad config.")]
+#[command(
+    after_help = "Examples:\n  topupd demo                          see it work, nothing to configure\n  topupd --config my.toml apply fleet.toml --plan\n  topupd --config my.toml run\n  topupd subscription explain li-tmobile\n\nExit codes: 0 ok, 1 failed, 2 bad usage or bad config."
+)]
 pub struct Cli {
     /// Config file; may be given several times, later wins. Default: config/topupd.toml or
     /// /etc/topupd/topupd.toml. The environment (TOPUPD__SECTION__KEY) comes last.
@@ -26,7 +28,9 @@ pub enum Verb {
     /// The daemon.
     Run,
     /// The main job with nothing to configure: simulated carrier, captured mail, the story as it happens.
-    #[command(after_help = "Examples:\n  topupd demo\n  topupd demo --speed 600 --for 30s\n  topupd demo --for 5m --listen 127.0.0.1:7878")]
+    #[command(
+        after_help = "Examples:\n  topupd demo\n  topupd demo --speed 600 --for 30s\n  topupd demo --for 5m --listen 127.0.0.1:7878"
+    )]
     Demo(DemoArgs),
     /// Validate config, database and fleet.
     Check {
@@ -37,7 +41,9 @@ pub enum Verb {
     /// Bring the database up to date (also done by run).
     Migrate,
     /// Apply a fleet file: TOML, or CSV for subscriptions. All or nothing.
-    #[command(after_help = "Examples:\n  topupd apply fleet.toml --plan       show the difference, change nothing\n  topupd apply people.toml lines.csv\n  topupd apply fleet.toml --prune      also close what the files no longer name")]
+    #[command(
+        after_help = "Examples:\n  topupd apply fleet.toml --plan       show the difference, change nothing\n  topupd apply people.toml lines.csv\n  topupd apply fleet.toml --prune      also close what the files no longer name"
+    )]
     Apply(ApplyArgs),
     /// Look at lines, pause and resume them.
     #[command(subcommand)]
@@ -50,7 +56,9 @@ pub enum Verb {
     /// Run every stage once until nothing is due.
     Tick,
     /// Order by hand; the same road as a rule.
-    #[command(after_help = "Examples:\n  topupd topup li-tmobile --amount \"10.00 USD\" --dry-run\n  topupd topup li-tmobile --amount \"10.00 USD\" --yes")]
+    #[command(
+        after_help = "Examples:\n  topupd topup li-tmobile --amount \"10.00 USD\" --dry-run\n  topupd topup li-tmobile --amount \"10.00 USD\" --yes"
+    )]
     Topup(TopupArgs),
     /// Look at top-ups; approve, reject, resolve them.
     #[command(subcommand)]
@@ -144,7 +152,9 @@ pub enum SubscriptionVerb {
         id: String,
     },
     /// Enter a reading by hand.
-    #[command(after_help = "Example:\n  topupd subscription reading li-tmobile --balance \"5.00 USD\" --service-end 2026-12-24")]
+    #[command(
+        after_help = "Example:\n  topupd subscription reading li-tmobile --balance \"5.00 USD\" --service-end 2026-12-24"
+    )]
     Reading(ReadingArgs),
 }
 
@@ -224,7 +234,9 @@ pub enum TopupsVerb {
         id: String,
     },
     /// Settle a case that a person must decide.
-    #[command(after_help = "Examples:\n  topupd topups resolve t_12ab --as paid --note \"seen in the console, tx 99\"\n  topupd topups resolve t_12ab --as failed --note \"console shows nothing\" --checked")]
+    #[command(
+        after_help = "Examples:\n  topupd topups resolve t_12ab --as paid --note \"seen in the console, tx 99\"\n  topupd topups resolve t_12ab --as failed --note \"console shows nothing\" --checked"
+    )]
     Resolve {
         /// The top-up.
         id: String,

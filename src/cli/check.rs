@@ -15,14 +15,22 @@ pub(super) async fn check(context: &Context, online: bool, out: &Out) -> Result<
     // Rules that this version cannot read would stop every decision.
     engine.rules().await?;
     let mut lines = vec![
-        format!("ok    config       {} provider(s), {} channel(s)", engine.providers().len(), engine.channels().len()),
+        format!(
+            "ok    config       {} provider(s), {} channel(s)",
+            engine.providers().len(),
+            engine.channels().len()
+        ),
         format!("ok    database     {applied} of {known} migrations"),
     ];
     let mut faults = unknown_names(&app).await?;
     let mut results = Vec::new();
     if online {
         for (name, provider) in engine.providers() {
-            let outcome = provider.test().await.map(|report| report.detail).map_err(|error| error.to_string());
+            let outcome = provider
+                .test()
+                .await
+                .map(|report| report.detail)
+                .map_err(|error| error.to_string());
             results.push(("provider", name.clone(), outcome));
         }
         for (name, channel) in engine.channels() {
@@ -52,14 +60,23 @@ async fn unknown_names(app: &App) -> Result<Vec<String>, CliError> {
     let engine = app.engine();
     let mut faults = Vec::new();
     for subscriber in engine.store().subscribers().await? {
-        for channel in subscriber.channels.iter().filter(|name| !engine.channels().contains_key(*name)) {
-            faults.push(format!("subscriber {}: channel {channel:?} is not configured", subscriber.id));
+        for channel in
+            subscriber.channels.iter().filter(|name| !engine.channels().contains_key(*name))
+        {
+            faults.push(format!(
+                "subscriber {}: channel {channel:?} is not configured",
+                subscriber.id
+            ));
         }
     }
     for view in engine.store().views(None, "", i64::MAX).await? {
         let line = view.subscription;
-        for provider in std::iter::once(&line.reader).chain(&line.payers).filter(|name| engine.provider(name).is_none()) {
-            faults.push(format!("subscription {}: provider {provider:?} is not configured", line.id));
+        for provider in std::iter::once(&line.reader)
+            .chain(&line.payers)
+            .filter(|name| engine.provider(name).is_none())
+        {
+            faults
+                .push(format!("subscription {}: provider {provider:?} is not configured", line.id));
         }
     }
     Ok(faults)

@@ -69,7 +69,7 @@ impl Context {
 
     /// The validated configuration.
     pub(super) fn settings(&self) -> Result<Settings, CliError> {
-        config::load(&self.files).map_err(CliError::Faults)
+        Settings::load(&self.files, config::environment()).map_err(CliError::Faults)
     }
 
     /// The app, quiet enough for a verb: warnings only.
@@ -94,22 +94,30 @@ pub(super) fn actor() -> String {
 }
 
 pub(super) fn subscription_id(text: &str) -> Result<SubscriptionId, CliError> {
-    SubscriptionId::parse(text).map_err(|error| CliError::Usage(format!("subscription: found {text:?}; {error}")))
+    SubscriptionId::parse(text)
+        .map_err(|error| CliError::Usage(format!("subscription: found {text:?}; {error}")))
 }
 
 pub(super) fn subscriber_id(text: &str) -> Result<SubscriberId, CliError> {
-    SubscriberId::parse(text).map_err(|error| CliError::Usage(format!("subscriber: found {text:?}; {error}")))
+    SubscriberId::parse(text)
+        .map_err(|error| CliError::Usage(format!("subscriber: found {text:?}; {error}")))
 }
 
 /// A date (its first instant in UTC) or an instant.
-pub(super) fn instant(key: &str, text: Option<&str>, default: Timestamp) -> Result<Timestamp, CliError> {
+pub(super) fn instant(
+    key: &str,
+    text: Option<&str>,
+    default: Timestamp,
+) -> Result<Timestamp, CliError> {
     let Some(text) = text else { return Ok(default) };
     let date = || {
         let day = text.parse::<chrono::NaiveDate>().ok()?;
         Timestamp::start_of_day(day, chrono_tz::UTC)
     };
     Timestamp::parse_rfc3339(text).or_else(date).ok_or_else(|| {
-        CliError::Usage(format!("--{key}: found {text:?}; allowed is a date such as 2026-11-21 or an RFC 3339 instant"))
+        CliError::Usage(format!(
+            "--{key}: found {text:?}; allowed is a date such as 2026-11-21 or an RFC 3339 instant"
+        ))
     })
 }
 
@@ -117,7 +125,9 @@ impl CliError {
     /// All causes on one line, for the log.
     pub(super) fn summary(&self) -> String {
         match self {
-            Self::Faults(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            Self::Faults(faults) => {
+                faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
             Self::Usage(why) => why.clone(),
             Self::Failed(error) => format!("{error:#}"),
             Self::Quiet => String::new(),

@@ -15,7 +15,10 @@ pub(super) async fn migrate(context: &Context, out: &Out) -> Result<(), CliError
     store.migrate().await?;
     let (applied, known) = store.migrations().await?;
     out.result(&json!({ "applied": applied - before, "version": applied, "known": known }), || {
-        format!("{} migration(s) applied; the database is up to date ({applied} of {known})", applied - before)
+        format!(
+            "{} migration(s) applied; the database is up to date ({applied} of {known})",
+            applied - before
+        )
     });
     Ok(())
 }

@@ -1,21 +1,21 @@
 //! The command line: verbs, their help, and where each goes. One file per verb group.
 
-mod out;
-mod args;
-mod context;
-mod run;
-mod demo;
-mod check;
 mod apply;
+mod args;
+mod check;
+mod context;
+mod demo;
+mod keep;
+mod money;
+mod notices;
+mod out;
+mod records;
+mod remote;
+mod run;
 mod subscription;
+mod token;
 mod topup;
 mod topups;
-mod records;
-mod notices;
-mod remote;
-mod money;
-mod token;
-mod keep;
 
 pub use args::Cli;
 
@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
     let context = Context::new(&cli.config);
     match &cli.verb {
-        Verb::Run => run::run(&context, out).await,
+        Verb::Run => run::run(&context).await,
         Verb::Demo(args) => demo::demo(args, out).await,
         Verb::Check { online } => check::check(&context, *online, out).await,
         Verb::Migrate => keep::migrate(&context, out).await,

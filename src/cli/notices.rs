@@ -9,11 +9,18 @@ use crate::shapes;
 use crate::store::{StoredNotice, notice_id};
 use serde_json::Value as Json;
 
-pub(super) async fn notices(context: &Context, verb: &NoticesVerb, out: &Out) -> Result<(), CliError> {
+pub(super) async fn notices(
+    context: &Context,
+    verb: &NoticesVerb,
+    out: &Out,
+) -> Result<(), CliError> {
     match verb {
         NoticesVerb::List { subscriber, limit } => {
-            let found = context.store().await?.notices(subscriber.as_deref(), (*limit).max(1)).await?;
-            out.result(&Json::Array(found.iter().map(shapes::notice).collect()), || listing(&found));
+            let found =
+                context.store().await?.notices(subscriber.as_deref(), (*limit).max(1)).await?;
+            out.result(&Json::Array(found.iter().map(shapes::notice).collect()), || {
+                listing(&found)
+            });
             Ok(())
         }
         NoticesVerb::Test { subscriber } => test(context, subscriber, out).await,
@@ -37,7 +44,20 @@ fn listing(found: &[StoredNotice]) -> String {
             ]
         })
         .collect();
-    table(&["CREATED", "KIND", "SEVERITY", "SUBSCRIBER", "SUBSCRIPTION", "CHANNEL", "STATE", "TRIES", "TROUBLE"], &rows)
+    table(
+        &[
+            "CREATED",
+            "KIND",
+            "SEVERITY",
+            "SUBSCRIBER",
+            "SUBSCRIPTION",
+            "CHANNEL",
+            "STATE",
+            "TRIES",
+            "TROUBLE",
+        ],
+        &rows,
+    )
 }
 
 async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliError> {
@@ -48,7 +68,16 @@ async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliE
     let dedupe = format!("test|{}", now.ms());
     let id = notice_id(subscriber.id.as_str(), &dedupe);
     let facts = Facts { label: "topupd".into(), ..Facts::default() };
-    let draft = NoticeDraft { subscriber: subscriber.id.clone(), subscription: None, topup: None, kind: NoticeKind::Test, severity: Severity::Info, dedupe, at: now, facts };
+    let draft = NoticeDraft {
+        subscriber: subscriber.id.clone(),
+        subscription: None,
+        topup: None,
+        kind: NoticeKind::Test,
+        severity: Severity::Info,
+        dedupe,
+        at: now,
+        facts,
+    };
     engine.store().say(&[draft]).await?;
     engine.run_stage(Stage::Notify).await?;
     let found = engine.store().notices(Some(subscriber.id.as_str()), 1000).await?;
@@ -56,7 +85,9 @@ async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliE
         return Err(anyhow::anyhow!("the test notice is gone").into());
     };
     out.result(&shapes::notice(&sent), || match (&sent.last_error, sent.state.as_str()) {
-        (_, "sent") => format!("sent to {} by {}", subscriber.id, sent.channel.clone().unwrap_or_default()),
+        (_, "sent") => {
+            format!("sent to {} by {}", subscriber.id, sent.channel.clone().unwrap_or_default())
+        }
         (Some(why), state) => format!("{state}: {why}"),
         (None, state) => state.to_owned(),
     });

@@ -34,6 +34,13 @@ impl Out {
         writeln!(stdout, "{text}").and_then(|()| stdout.flush()).ok();
     }
 
+    /// A line of a story, which a JSON document has no room for.
+    pub(super) fn line_unless_json(self, text: &str) {
+        if !self.json {
+            self.line(text);
+        }
+    }
+
     /// Bytes as they are.
     pub(super) fn raw(self, bytes: &[u8]) {
         std::io::stdout().lock().write_all(bytes).ok();

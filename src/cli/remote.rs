@@ -7,26 +7,50 @@ use crate::config::Settings;
 use crate::providers::{Declares, Lookup, RefUnique};
 use serde_json::{Value as Json, json};
 
-pub(super) async fn provider(context: &Context, verb: &ProviderVerb, out: &Out) -> Result<(), CliError> {
+pub(super) async fn provider(
+    context: &Context,
+    verb: &ProviderVerb,
+    out: &Out,
+) -> Result<(), CliError> {
     match verb {
         ProviderVerb::List => {
             let settings = context.settings()?;
-            let all: Vec<(String, &'static str, Declares)> =
-                settings.providers.iter().map(|(name, config)| (name.clone(), config.kind(), config.declares())).collect();
+            let all: Vec<(String, &'static str, Declares)> = settings
+                .providers
+                .iter()
+                .map(|(name, config)| (name.clone(), config.kind(), config.declares()))
+                .collect();
             let documents = all.iter().map(|(name, kind, d)| declared(name, kind, d)).collect();
             out.result(&Json::Array(documents), || {
-                let rows: Vec<Vec<String>> = all.iter().map(|(name, kind, d)| row(name, kind, d)).collect();
-                table(&["PROVIDER", "KIND", "READS", "TOPS UP", "LOOK-UP", "REFERENCES", "MAX PROCESSING", "BALANCE LAG"], &rows)
+                let rows: Vec<Vec<String>> =
+                    all.iter().map(|(name, kind, d)| row(name, kind, d)).collect();
+                table(
+                    &[
+                        "PROVIDER",
+                        "KIND",
+                        "READS",
+                        "TOPS UP",
+                        "LOOK-UP",
+                        "REFERENCES",
+                        "MAX PROCESSING",
+                        "BALANCE LAG",
+                    ],
+                    &rows,
+                )
             });
             Ok(())
         }
         ProviderVerb::Test { name } => {
             let settings = context.settings()?;
             let config = known(&settings.providers, "provider", name)?;
-            let provider = config.build(name).await.map_err(|fault| CliError::Faults(vec![fault]))?;
+            let provider =
+                config.build(name).await.map_err(|fault| CliError::Faults(vec![fault]))?;
             match provider.test().await {
                 Ok(report) => {
-                    out.result(&json!({ "provider": name, "ok": true, "detail": report.detail }), || format!("{name}: ok, {}", report.detail));
+                    out.result(
+                        &json!({ "provider": name, "ok": true, "detail": report.detail }),
+                        || format!("{name}: ok, {}", report.detail),
+                    );
                     Ok(())
                 }
                 Err(error) => Err(anyhow::anyhow!("{name}: {error}").into()),
@@ -37,7 +61,12 @@ pub(super) async fn provider(context: &Context, verb: &ProviderVerb, out: &Out) 
 }
 
 /// The products that the fleet names at a provider; a declarative provider has no catalogue of its own.
-async fn products(context: &Context, name: &str, id: Option<&str>, out: &Out) -> Result<(), CliError> {
+async fn products(
+    context: &Context,
+    name: &str,
+    id: Option<&str>,
+    out: &Out,
+) -> Result<(), CliError> {
     let settings: Settings = context.settings()?;
     known(&settings.providers, "provider", name)?;
     let store = context.store().await?;
@@ -47,24 +76,39 @@ async fn products(context: &Context, name: &str, id: Option<&str>, out: &Out) ->
     };
     let found: Vec<(String, String)> = views
         .iter()
-        .filter_map(|v| v.subscription.products.get(name).map(|p| (v.subscription.id.to_string(), p.clone())))
+        .filter_map(|v| {
+            v.subscription.products.get(name).map(|p| (v.subscription.id.to_string(), p.clone()))
+        })
         .collect();
-    let documents = found.iter().map(|(line, product)| json!({ "subscription": line, "product": product })).collect();
+    let documents = found
+        .iter()
+        .map(|(line, product)| json!({ "subscription": line, "product": product }))
+        .collect();
     out.result(&Json::Array(documents), || {
-        let rows: Vec<Vec<String>> = found.iter().map(|(line, product)| vec![line.clone(), product.clone()]).collect();
+        let rows: Vec<Vec<String>> =
+            found.iter().map(|(line, product)| vec![line.clone(), product.clone()]).collect();
         table(&["SUBSCRIPTION", "PRODUCT"], &rows)
     });
     Ok(())
 }
 
-pub(super) async fn channel(context: &Context, verb: &ChannelVerb, out: &Out) -> Result<(), CliError> {
+pub(super) async fn channel(
+    context: &Context,
+    verb: &ChannelVerb,
+    out: &Out,
+) -> Result<(), CliError> {
     let settings = context.settings()?;
     match verb {
         ChannelVerb::List => {
-            let all: Vec<(&String, &'static str)> = settings.channels.iter().map(|(name, config)| (name, config.kind())).collect();
-            let documents = all.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
+            let all: Vec<(&String, &'static str)> =
+                settings.channels.iter().map(|(name, config)| (name, config.kind())).collect();
+            let documents =
+                all.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
             out.result(&Json::Array(documents), || {
-                let rows: Vec<Vec<String>> = all.iter().map(|(name, kind)| vec![(*name).clone(), (*kind).to_owned()]).collect();
+                let rows: Vec<Vec<String>> = all
+                    .iter()
+                    .map(|(name, kind)| vec![(*name).clone(), (*kind).to_owned()])
+                    .collect();
                 table(&["CHANNEL", "KIND"], &rows)
             });
             Ok(())
@@ -74,7 +118,9 @@ pub(super) async fn channel(context: &Context, verb: &ChannelVerb, out: &Out) ->
             let channel = config.build(name).map_err(|fault| CliError::Faults(vec![fault]))?;
             match channel.test().await {
                 Ok(detail) => {
-                    out.result(&json!({ "channel": name, "ok": true, "detail": detail }), || format!("{name}: ok, {detail}"));
+                    out.result(&json!({ "channel": name, "ok": true, "detail": detail }), || {
+                        format!("{name}: ok, {detail}")
+                    });
                     Ok(())
                 }
                 Err(why) => Err(anyhow::anyhow!("{name}: {why}").into()),
@@ -83,10 +129,17 @@ pub(super) async fn channel(context: &Context, verb: &ChannelVerb, out: &Out) ->
     }
 }
 
-fn known<'a, T>(all: &'a std::collections::BTreeMap<String, T>, what: &str, name: &str) -> Result<&'a T, CliError> {
+fn known<'a, T>(
+    all: &'a std::collections::BTreeMap<String, T>,
+    what: &str,
+    name: &str,
+) -> Result<&'a T, CliError> {
     all.get(name).ok_or_else(|| {
         let names: Vec<&str> = all.keys().map(String::as_str).collect();
-        CliError::Usage(format!("{what}: found {name:?}; allowed: {}", if names.is_empty() { "(none configured)".into() } else { names.join(", ") }))
+        CliError::Usage(format!(
+            "{what}: found {name:?}; allowed: {}",
+            if names.is_empty() { "(none configured)".into() } else { names.join(", ") }
+        ))
     })
 }
 

@@ -1,7 +1,6 @@
 //! `run`: the daemon, from start-up to drain.
 
 use super::context::{CliError, Context};
-use super::out::Out;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::{admin, systemd, telemetry};
@@ -14,7 +13,7 @@ enum End {
     Reload,
 }
 
-pub(super) async fn run(context: &Context, out: &Out) -> Result<(), CliError> {
+pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     let mut settings = context.settings()?;
     telemetry::start(settings.log.format, &settings.log.level);
     let listen = |kind| signal(kind).map_err(anyhow::Error::from);
@@ -25,7 +24,7 @@ pub(super) async fn run(context: &Context, out: &Out) -> Result<(), CliError> {
     };
     loop {
         let app = App::open(settings.clone(), Clock::System).await?;
-        super::apply::apply_configured(&app, out).await?;
+        super::apply::apply_configured(&app).await?;
         let end = life(&app, context, &mut signals).await?;
         app.close().await;
         if end == End::Stop {
@@ -71,7 +70,12 @@ async fn life(app: &App, context: &Context, signals: &mut Signals) -> Result<End
     }
     let watchdog = tokio::spawn(systemd::watchdog(engine.clone(), daemon.beats()));
     systemd::ready();
-    tracing::info!(providers = settings.providers.len(), channels = settings.channels.len(), "topupd {} runs", env!("CARGO_PKG_VERSION"));
+    tracing::info!(
+        providers = settings.providers.len(),
+        channels = settings.channels.len(),
+        "topupd {} runs",
+        env!("CARGO_PKG_VERSION")
+    );
     let end = wait(context, signals).await;
     if end == End::Stop {
         systemd::stopping();

@@ -9,7 +9,11 @@ use crate::shapes;
 use crate::store::{Store, StoreError, SubscriptionView};
 use serde_json::{Value as Json, json};
 
-pub(super) async fn subscription(context: &Context, verb: &SubscriptionVerb, out: &Out) -> Result<(), CliError> {
+pub(super) async fn subscription(
+    context: &Context,
+    verb: &SubscriptionVerb,
+    out: &Out,
+) -> Result<(), CliError> {
     match verb {
         SubscriptionVerb::List => list(context, out).await,
         SubscriptionVerb::Show { id } => show(context, id, out).await,
@@ -31,7 +35,16 @@ async fn list(context: &Context, out: &Out) -> Result<(), CliError> {
     }
     let document = Json::Array(views.iter().map(shapes::subscription).collect());
     out.result(&document, || {
-        let heads = ["SUBSCRIPTION", "LABEL", "STATUS", "BALANCE", "SERVICE END", "READ", "QUALITY", "NEXT"];
+        let heads = [
+            "SUBSCRIPTION",
+            "LABEL",
+            "STATUS",
+            "BALANCE",
+            "SERVICE END",
+            "READ",
+            "QUALITY",
+            "NEXT",
+        ];
         table(&heads, &views.iter().map(row).collect::<Vec<_>>())
     });
     Ok(())
@@ -60,7 +73,10 @@ fn row(view: &SubscriptionView) -> Vec<String> {
 async fn one(store: &Store, id: &str) -> Result<SubscriptionView, CliError> {
     let id = subscription_id(id)?;
     let found = store.views_of(&[id.to_string()]).await?;
-    found.into_iter().next().ok_or_else(|| StoreError::NotFound(format!("subscription {id}")).into())
+    found
+        .into_iter()
+        .next()
+        .ok_or_else(|| StoreError::NotFound(format!("subscription {id}")).into())
 }
 
 async fn show(context: &Context, id: &str, out: &Out) -> Result<(), CliError> {
@@ -77,7 +93,9 @@ async fn show(context: &Context, id: &str, out: &Out) -> Result<(), CliError> {
         if let Some(good) = &view.good {
             lines.push(format!("  reading     {}", reading_words(good)));
         }
-        if let Some(newest) = view.newest.as_ref().filter(|n| view.good.as_ref().is_none_or(|g| g.at != n.at)) {
+        if let Some(newest) =
+            view.newest.as_ref().filter(|n| view.good.as_ref().is_none_or(|g| g.at != n.at))
+        {
             lines.push(format!("  newest      {}", reading_words(newest)));
         }
         let (at, what, why) = &view.next;
@@ -99,7 +117,12 @@ fn reading_words(r: &Reading) -> String {
     parts.join(", ")
 }
 
-async fn set(context: &Context, id: &str, status: SubscriptionStatus, out: &Out) -> Result<(), CliError> {
+async fn set(
+    context: &Context,
+    id: &str,
+    status: SubscriptionStatus,
+    out: &Out,
+) -> Result<(), CliError> {
     let store = context.store().await?;
     let id = subscription_id(id)?;
     let now = crate::clock::Clock::System.now();
@@ -126,7 +149,8 @@ async fn explain(context: &Context, id: &str, out: &Out) -> Result<(), CliError>
         fields.insert("last_decision".into(), words);
     }
     out.result(&document, || {
-        let mut lines = vec![format!("{}  {}", snapshot.subscription.id, snapshot.subscription.short_name())];
+        let mut lines =
+            vec![format!("{}  {}", snapshot.subscription.id, snapshot.subscription.short_name())];
         if let Some(reading) = &snapshot.reading {
             lines.push(format!("  read      {}", reading_words(reading)));
         }
@@ -142,7 +166,13 @@ async fn explain(context: &Context, id: &str, out: &Out) -> Result<(), CliError>
             lines.push(format!("  rule      {} ({}): {state}", rule.id, rule.mode.as_str()));
         }
         if let Some(topup) = &snapshot.topup {
-            lines.push(format!("  top-up    {} {} of {} at {}", topup.id, topup.state.as_str(), topup.amount, topup.payer));
+            lines.push(format!(
+                "  top-up    {} {} of {} at {}",
+                topup.id,
+                topup.state.as_str(),
+                topup.amount,
+                topup.payer
+            ));
         }
         for Gate { name, passed, why } in &decision.gates {
             lines.push(format!("  {} {name:<22} {why}", if *passed { "pass" } else { "SHUT" }));
@@ -150,7 +180,8 @@ async fn explain(context: &Context, id: &str, out: &Out) -> Result<(), CliError>
         if let Some(last) = last {
             lines.push(format!("  decided   {} {} {}", last.at, last.step, last.reason));
         }
-        let next_at = if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
+        let next_at =
+            if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
         let when = next_at.map_or_else(|| "when a person acts".to_owned(), |at| at.to_string());
         lines.push(format!("  next      {} {when}: {}", decision.next.what, decision.next.why));
         lines.join("\n")
@@ -187,13 +218,18 @@ pub(super) async fn poll(context: &Context, ids: &[String], out: &Out) -> Result
             let page = engine.store().views(None, &after, 1000).await?;
             let Some(last) = page.last() else { break };
             after = last.subscription.id.to_string();
-            names.extend(page.iter().filter(|v| v.next_poll_at.is_some()).map(|v| v.subscription.id.to_string()));
+            names.extend(
+                page.iter()
+                    .filter(|v| v.next_poll_at.is_some())
+                    .map(|v| v.subscription.id.to_string()),
+            );
         }
     }
     let readings = engine.poll_lines(&names).await?;
     let document = Json::Array(readings.iter().map(shapes::reading).collect());
     out.result(&document, || {
-        let lines: Vec<String> = readings.iter().map(|r| format!("{}  {}", r.subscription, reading_words(r))).collect();
+        let lines: Vec<String> =
+            readings.iter().map(|r| format!("{}  {}", r.subscription, reading_words(r))).collect();
         if lines.is_empty() { "nothing to poll".into() } else { lines.join("\n") }
     });
     Ok(())
@@ -219,7 +255,13 @@ pub(super) async fn tick(context: &Context, out: &Out) -> Result<(), CliError> {
             .filter_map(|stage| done.get(stage).map(|r| (stage, r)))
             .map(|(stage, r)| {
                 let next = r.next_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
-                vec![stage.as_str().into(), r.seen.to_string(), r.done.to_string(), r.failed.to_string(), next]
+                vec![
+                    stage.as_str().into(),
+                    r.seen.to_string(),
+                    r.done.to_string(),
+                    r.failed.to_string(),
+                    next,
+                ]
             })
             .collect();
         table(&["STAGE", "SEEN", "DONE", "FAILED", "NEXT DUE"], &rows)

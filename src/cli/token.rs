@@ -12,7 +12,9 @@ pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Res
     let now = Clock::System.now();
     match verb {
         TokenVerb::Create { role, note } => {
-            let role = Role::parse(role).ok_or_else(|| CliError::Usage(format!("--role: found {role:?}; allowed: viewer, operator, admin")))?;
+            let role = Role::parse(role).ok_or_else(|| {
+                CliError::Usage(format!("--role: found {role:?}; allowed: viewer, operator, admin"))
+            })?;
             let (id, text) = store.create_token(role, note, now).await?;
             out.note("this text is shown once; keep it safe");
             out.result(&json!({ "id": id, "role": role.as_str(), "token": text }), || text.clone());
@@ -27,7 +29,15 @@ pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Res
             out.result(&Json::Array(documents), || {
                 let rows: Vec<Vec<String>> = tokens
                     .iter()
-                    .map(|t| vec![t.id.clone(), t.role.as_str().into(), t.created_at.to_string(), t.revoked_at.map_or_else(|| "-".into(), |at| at.to_string()), t.note.clone()])
+                    .map(|t| {
+                        vec![
+                            t.id.clone(),
+                            t.role.as_str().into(),
+                            t.created_at.to_string(),
+                            t.revoked_at.map_or_else(|| "-".into(), |at| at.to_string()),
+                            t.note.clone(),
+                        ]
+                    })
                     .collect();
                 table(&["TOKEN", "ROLE", "CREATED", "REVOKED", "NOTE"], &rows)
             });

@@ -29,7 +29,11 @@ pub(super) async fn topup(context: &Context, args: &TopupArgs, out: &Out) -> Res
     out.note(&format!("ordered {order}: top-up {}", ordered.id));
     let topup = follow(engine, app.may_pay(), &ordered, *out).await?;
     out.result(&shapes::topup(&topup), || {
-        let id = topup.transaction_id.as_ref().map(|id| format!(", transaction {id}")).unwrap_or_default();
+        let id = topup
+            .transaction_id
+            .as_ref()
+            .map(|id| format!(", transaction {id}"))
+            .unwrap_or_default();
         format!("top-up {} is {}{id}", topup.id, topup.state.as_str())
     });
     match topup.state {
@@ -49,21 +53,28 @@ pub(super) async fn topup(context: &Context, args: &TopupArgs, out: &Out) -> Res
 fn amount(args: &TopupArgs, line: &Subscription) -> Result<Money, CliError> {
     match (&args.amount, line.plan.as_ref().and_then(|plan| plan.price)) {
         (Some(text), _) => {
-            let money = Money::parse(text).map_err(|error| CliError::Usage(format!("--amount: {error}")))?;
+            let money = Money::parse(text)
+                .map_err(|error| CliError::Usage(format!("--amount: {error}")))?;
             if money.is_positive() {
                 Ok(money)
             } else {
-                Err(CliError::Usage(format!("--amount: found {text:?}; allowed is an amount above zero")))
+                Err(CliError::Usage(format!(
+                    "--amount: found {text:?}; allowed is an amount above zero"
+                )))
             }
         }
         (None, Some(price)) => Ok(price),
-        (None, None) => Err(CliError::Usage("--amount: missing; the plan has no price to take instead".into())),
+        (None, None) => {
+            Err(CliError::Usage("--amount: missing; the plan has no price to take instead".into()))
+        }
     }
 }
 
 fn confirmed(order: &str, out: Out) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::Usage("this orders for real: add --yes, or --dry-run to look first".into()));
+        return Err(CliError::Usage(
+            "this orders for real: add --yes, or --dry-run to look first".into(),
+        ));
     }
     out.note(&format!("Order {order}? Type yes:"));
     let mut answer = String::new();
@@ -71,22 +82,37 @@ fn confirmed(order: &str, out: Out) -> Result<bool, CliError> {
     Ok(answer.trim() == "yes")
 }
 
-async fn dry_run(engine: &Engine, id: &SubscriptionId, order: &str, out: &Out) -> Result<(), CliError> {
+async fn dry_run(
+    engine: &Engine,
+    id: &SubscriptionId,
+    order: &str,
+    out: &Out,
+) -> Result<(), CliError> {
     let (snapshot, decision) = engine.explain(id).await?;
     let mut document = shapes::explain(&snapshot, &decision, engine.now());
     if let Some(fields) = document.as_object_mut() {
         fields.insert("dry_run".into(), serde_json::json!(order));
     }
-    let open = snapshot.topup.as_ref().map(|t| format!("top-up {} is {}: one at a time", t.id, t.state.as_str()));
+    let open = snapshot
+        .topup
+        .as_ref()
+        .map(|t| format!("top-up {} is {}: one at a time", t.id, t.state.as_str()));
     out.result(&document, || {
-        let verdict = open.clone().unwrap_or_else(|| "it would be proposed, read fresh, held against the caps, and sent once".into());
+        let verdict = open.clone().unwrap_or_else(|| {
+            "it would be proposed, read fresh, held against the caps, and sent once".into()
+        });
         format!("would order {order}\n  {verdict}")
     });
     Ok(())
 }
 
 /// Runs or watches the stages until the order has an outcome.
-async fn follow(engine: &Engine, may_pay: bool, ordered: &Topup, out: Out) -> Result<Topup, CliError> {
+async fn follow(
+    engine: &Engine,
+    may_pay: bool,
+    ordered: &Topup,
+    out: Out,
+) -> Result<Topup, CliError> {
     let started = engine.now();
     let mut told = String::new();
     if !may_pay {
@@ -94,7 +120,14 @@ async fn follow(engine: &Engine, may_pay: bool, ordered: &Topup, out: Out) -> Re
     }
     loop {
         if may_pay {
-            for stage in [Stage::Poll, Stage::Decide, Stage::Act, Stage::Reconcile, Stage::Verify, Stage::Notify] {
+            for stage in [
+                Stage::Poll,
+                Stage::Decide,
+                Stage::Act,
+                Stage::Reconcile,
+                Stage::Verify,
+                Stage::Notify,
+            ] {
                 engine.run_stage(stage).await?;
             }
         }

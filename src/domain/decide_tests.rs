@@ -45,9 +45,15 @@ fn a_first_low_reading_proposes_tells_and_asks_for_a_second() {
     let decision = decide(&snapshot(reading("3.20 USD", 0)), &policy(), at(0));
     assert_eq!(reason(&decision), "propose");
     assert_eq!(decision.poll_at, Some(at(2)));
-    assert_eq!(decision.notices.iter().map(|n| n.kind).collect::<Vec<_>>(), [NoticeKind::LowBalance]);
+    assert_eq!(
+        decision.notices.iter().map(|n| n.kind).collect::<Vec<_>>(),
+        [NoticeKind::LowBalance]
+    );
     assert_eq!(decision.next.what, "confirm");
-    assert_eq!(decision.notices[0].facts.trigger.as_deref(), Some("balance 3.20 USD is at most 5.00 USD"));
+    assert_eq!(
+        decision.notices[0].facts.trigger.as_deref(),
+        Some("balance 3.20 USD is at most 5.00 USD")
+    );
 }
 
 #[test]
@@ -74,7 +80,11 @@ fn a_second_reading_that_disagrees_cancels() {
 #[test]
 fn a_failed_poll_keeps_the_state_and_moves_no_money() {
     let mut s = proposed("3.10 USD", 2);
-    s.trouble = Some(Reading { quality: Quality::Unparseable, values: Values::default(), ..reading("1.00 USD", 3) });
+    s.trouble = Some(Reading {
+        quality: Quality::Unparseable,
+        values: Values::default(),
+        ..reading("1.00 USD", 3)
+    });
     let decision = decide(&s, &policy(), at(3));
     assert_eq!(reason(&decision), "preflight_fresh_read");
     assert!(decision.episodes.is_empty());
@@ -114,7 +124,10 @@ fn every_switch_stops_paying_with_its_own_reason() {
     assert_eq!(shut(|s| s.money.off = Some("off".into())), "kill_switch");
     assert_eq!(shut(|s| s.money.storm = Some("storm".into())), "fleet_anomaly");
     assert_eq!(shut(|s| s.money.clock = Some("back".into())), "clock_suspect");
-    assert_eq!(shut(|s| s.money.payers_out = vec![("carrier".into(), "unknown".into())]), "provider_incident");
+    assert_eq!(
+        shut(|s| s.money.payers_out = vec![("carrier".into(), "unknown".into())]),
+        "provider_incident"
+    );
     assert_eq!(shut(|s| s.history.failures_in_a_row = 4), "payment_suspended");
     assert_eq!(shut(|s| s.history.last_failure_at = Some(at(1))), "cooldown");
     assert_eq!(shut(|s| s.history.last_success_at = Some(at(-300))), "cooldown");
@@ -123,7 +136,10 @@ fn every_switch_stops_paying_with_its_own_reason() {
     assert_eq!(shut(|s| s.rules[0].caps.order = Some(money("9.99 USD"))), "cap_order");
     assert_eq!(shut(|s| s.rules[0].caps.orders_24h = Some(0)), "count_24h");
     assert_eq!(shut(|s| s.subscription.msisdn = None), "preflight_identity");
-    assert_eq!(shut(|s| s.subscription.status = SubscriptionStatus::Paused), "subscription_inactive");
+    assert_eq!(
+        shut(|s| s.subscription.status = SubscriptionStatus::Paused),
+        "subscription_inactive"
+    );
     assert_eq!(shut(|s| s.rules[0].mode = Mode::Notify), "rule_gone");
 }
 
@@ -132,7 +148,8 @@ fn a_cap_refusal_is_loud() {
     let mut s = proposed("3.10 USD", 2);
     s.rules[0].caps.order = Some(money("9.99 USD"));
     let decision = decide(&s, &policy(), at(2));
-    let refused: Vec<&NoticeDraft> = decision.notices.iter().filter(|n| n.kind == NoticeKind::TopupRefused).collect();
+    let refused: Vec<&NoticeDraft> =
+        decision.notices.iter().filter(|n| n.kind == NoticeKind::TopupRefused).collect();
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].facts.reason.as_deref(), Some("cap_order"));
     assert!(refused[0].facts.detail.as_deref().unwrap().contains("10.00 USD"));
@@ -147,15 +164,25 @@ fn approvals_are_asked_bound_and_expire() {
     assert_eq!(reason(&decide(&s, &policy(), at(2))), "reserve");
     s.rules[0].approve_above = Some(money("9.00 USD"));
     assert_eq!(reason(&decide(&s, &policy(), at(2))), "ask");
-    s.topup = Some(Topup { state: State::AwaitingApproval, next_action_at: Some(at(60)), ..order(State::Proposed, money("10.00 USD")) });
+    s.topup = Some(Topup {
+        state: State::AwaitingApproval,
+        next_action_at: Some(at(60)),
+        ..order(State::Proposed, money("10.00 USD"))
+    });
     assert_eq!(reason(&decide(&s, &policy(), at(3))), "approval_needed");
     assert_eq!(reason(&decide(&s, &policy(), at(60))), "approval_expired");
     s.topup.as_mut().unwrap().approved = Some((at(2), "li".into()));
-    assert_eq!(decide(&s, &policy(), at(2)).order, OrderStep::Reserve { amount: money("10.00 USD") });
+    assert_eq!(
+        decide(&s, &policy(), at(2)).order,
+        OrderStep::Reserve { amount: money("10.00 USD") }
+    );
     // What was approved is what is ordered, whatever the balance says now.
     s.reading = Some(reading("1.00 USD", 3));
     s.rules[0].amount = Some(Amount::ToTarget(money("25.00 USD")));
-    assert_eq!(decide(&s, &policy(), at(3)).order, OrderStep::Reserve { amount: money("10.00 USD") });
+    assert_eq!(
+        decide(&s, &policy(), at(3)).order,
+        OrderStep::Reserve { amount: money("10.00 USD") }
+    );
 }
 
 #[test]
@@ -205,36 +232,55 @@ fn silence_is_told_once_and_its_end_too() {
 #[test]
 fn of_two_paying_rules_one_orders() {
     let mut s = snapshot(reading("3.00 USD", 0));
-    let other = Rule { id: RuleId::parse("big").unwrap(), priority: 5, amount: Some(Amount::Fixed(money("20.00 USD"))), ..keep_alive() };
+    let other = Rule {
+        id: RuleId::parse("big").unwrap(),
+        priority: 5,
+        amount: Some(Amount::Fixed(money("20.00 USD"))),
+        ..keep_alive()
+    };
     s.rules.push(other);
-    let OrderStep::Propose { rule, .. } = decide(&s, &policy(), at(0)).order else { panic!("no order") };
+    let OrderStep::Propose { rule, .. } = decide(&s, &policy(), at(0)).order else {
+        panic!("no order")
+    };
     assert_eq!(rule.as_str(), "big");
 }
 
 fn any_snapshot() -> impl Strategy<Value = (Snapshot, i64)> {
-    let state = prop::sample::select(State::ALL.iter().copied().filter(|s| !s.is_final()).collect::<Vec<_>>());
-    (0_i64..3000, 0_i64..40_000, prop::option::of(state), 0_i64..30_000, any::<[bool; 6]>()).prop_map(
-        |(minor, minutes, state, used, [approve, off, trouble, episode, approved, paused])| {
-            let currency = Currency::parse("USD").unwrap();
-            let mut s = snapshot(Reading { values: Values { balance: Some(Money::new(minor, currency)), ..reading("1.00 USD", 0).values }, ..reading("1.00 USD", minutes / 2) });
-            s.rules[0].approve_first = approve;
-            s.money.off = off.then(|| "off".into());
-            s.trouble = trouble.then(|| Reading { quality: Quality::Unparseable, ..reading("1.00 USD", minutes / 2) });
-            if episode {
-                s.episodes = vec![episode_of(&keep_alive(), at(0))];
-            }
-            s.usage.global_24h = used;
-            if paused {
-                s.subscription.status = SubscriptionStatus::Paused;
-            }
-            if let Some(state) = state {
-                s.need = Some(need_of("li-tmobile", 1));
-                let approved = approved.then(|| (at(0), "li".to_owned()));
-                s.topup = Some(Topup { approved, ..order(state, money("10.00 USD")) });
-            }
-            (s, minutes)
-        },
-    )
+    let state = prop::sample::select(
+        State::ALL.iter().copied().filter(|s| !s.is_final()).collect::<Vec<_>>(),
+    );
+    (0_i64..3000, 0_i64..40_000, prop::option::of(state), 0_i64..30_000, any::<[bool; 6]>())
+        .prop_map(
+            |(minor, minutes, state, used, [approve, off, trouble, episode, approved, paused])| {
+                let currency = Currency::parse("USD").unwrap();
+                let mut s = snapshot(Reading {
+                    values: Values {
+                        balance: Some(Money::new(minor, currency)),
+                        ..reading("1.00 USD", 0).values
+                    },
+                    ..reading("1.00 USD", minutes / 2)
+                });
+                s.rules[0].approve_first = approve;
+                s.money.off = off.then(|| "off".into());
+                s.trouble = trouble.then(|| Reading {
+                    quality: Quality::Unparseable,
+                    ..reading("1.00 USD", minutes / 2)
+                });
+                if episode {
+                    s.episodes = vec![episode_of(&keep_alive(), at(0))];
+                }
+                s.usage.global_24h = used;
+                if paused {
+                    s.subscription.status = SubscriptionStatus::Paused;
+                }
+                if let Some(state) = state {
+                    s.need = Some(need_of("li-tmobile", 1));
+                    let approved = approved.then(|| (at(0), "li".to_owned()));
+                    s.topup = Some(Topup { approved, ..order(state, money("10.00 USD")) });
+                }
+                (s, minutes)
+            },
+        )
 }
 
 proptest! {

@@ -12,29 +12,29 @@
 //!
 //! The heart is [`decide()`]: a function of a [`Snapshot`] and `now`.
 
-mod time;
-mod money;
-mod ids;
-mod subscription;
-mod reading;
-mod quantity;
-mod rule;
-mod caps;
-mod need;
-mod topup;
-mod snapshot;
-mod episodes;
 mod amount;
-mod gates;
+mod cadence;
+mod caps;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod speak;
-mod cadence;
-mod verify;
-mod notice;
+mod episodes;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod gates;
+mod ids;
+mod money;
+mod need;
+mod notice;
+mod quantity;
+mod reading;
+mod rule;
+mod snapshot;
+mod speak;
+mod subscription;
+mod time;
+mod topup;
+mod verify;
 
 pub use amount::{AmountError, amount_needed};
 pub use cadence::{Cadence, next_poll};
@@ -54,9 +54,7 @@ pub use reading::{ErrorKind, Quality, Reading, Values};
 pub use rule::{Amount, Condition, Mode, Op, Rule, RuleFault, Scope};
 pub use snapshot::{MoneySwitch, Policy, Snapshot, SpendHistory};
 pub use speak::line_facts;
-pub use subscription::{
-    Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus,
-};
+pub use subscription::{Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus};
 pub use time::{Span, Timestamp};
 pub use topup::{Before, State, Topup};
 pub use verify::{Movement, movement};

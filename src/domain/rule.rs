@@ -1,7 +1,7 @@
 //! Rules: conditions, mode, amount, caps. Validated once, when the fleet is applied.
 
 use super::{CapLimits, Metric, Money, Quantity, RuleId, Span, SubscriberId, Subscription, SubscriptionId};
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 /// Conditions on metrics, what may be done when they hold, how much, and within which limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,17 @@ impl Condition {
             Op::AtLeast => order.is_le(),
         })
     }
+
+    /// What its clear level would have to be, where it is not beyond the threshold.
+    pub fn level_fault(&self) -> Option<String> {
+        let order = self.clear_at.compare(self.threshold);
+        let (is_beyond, side) = match self.op {
+            Op::AtMost => (order.is_some_and(Ordering::is_gt), "above"),
+            Op::AtLeast => (order.is_some_and(Ordering::is_lt), "below"),
+        };
+        let threshold = self.threshold;
+        (!is_beyond).then(|| format!("allowed is a level {side} the threshold {threshold}, in the same unit"))
+    }
 }
 
 impl fmt::Display for Condition {
@@ -192,13 +203,8 @@ impl Rule {
             _ => {}
         }
         for condition in self.conditions() {
-            let beyond = condition.clear_at.compare(condition.threshold).is_some_and(|o| match condition.op {
-                Op::AtMost => o.is_gt(),
-                Op::AtLeast => o.is_lt(),
-            });
-            if !beyond {
-                let (side, t) = (if condition.op == Op::AtMost { "above" } else { "below" }, condition.threshold);
-                fault("clear_at", format!("allowed is a level {side} the threshold {t}, in the same unit"));
+            if let Some(allowed) = condition.level_fault() {
+                fault("clear_at", allowed);
             }
         }
         if self.mode.pays() && self.amount.is_none() {

@@ -20,7 +20,8 @@ pub(super) fn assess(
     if let (Some(expected), Some(balance)) = (expected, read.values.balance)
         && balance.currency() != expected
     {
-        let detail = format!("the balance is in {}, this line's money is {expected}", balance.currency());
+        let detail =
+            format!("the balance is in {}, this line's money is {expected}", balance.currency());
         return (Quality::Error(ErrorKind::Currency), Values::default(), Some(detail));
     }
     let volumes = [read.values.data_left, read.values.minutes_left, read.values.sms_left];

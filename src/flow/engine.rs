@@ -1,10 +1,6 @@
 //! What every stage works with, and one run of a stage.
 
-use super::{
-    Stage, StageReport,
-    rules::RuleCache,
-    wake::Bells,
-};
+use super::{Stage, StageReport, rules::RuleCache, wake::Bells};
 use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -84,7 +80,8 @@ impl Engine {
                 let events = NonZeroU32::new(rate.events)?;
                 let period = rate.per.to_std().checked_div(rate.events)?;
                 // A tenth of the allowance may come at once; the rest is spread evenly.
-                let burst = NonZeroU32::new(rate.events / 10).unwrap_or(NonZeroU32::MIN).min(events);
+                let burst =
+                    NonZeroU32::new(rate.events / 10).unwrap_or(NonZeroU32::MIN).min(events);
                 let quota = Quota::with_period(period)?.allow_burst(burst);
                 Some((name.clone(), RateLimiter::direct(quota)))
             })

@@ -4,22 +4,22 @@
 //! and wakes the next. Stages never call each other. Kill the process anywhere: the next start
 //! reads the same rows. The command line runs the same functions.
 
-mod engine;
-mod wake;
-mod schedule;
-mod rules;
-mod money;
-mod poll;
-mod assess;
-mod decide;
 mod act;
 mod answer;
-mod reconcile;
-mod verify;
-mod resolve;
-mod tell;
-mod notify;
+mod assess;
 mod daemon;
+mod decide;
+mod engine;
+mod money;
+mod notify;
+mod poll;
+mod reconcile;
+mod resolve;
+mod rules;
+mod schedule;
+mod tell;
+mod verify;
+mod wake;
 
 pub use daemon::{Beats, Daemon};
 pub use engine::{Engine, EngineError, Parts, build_parts};

@@ -33,7 +33,7 @@ pub enum Value {
     /// True or false.
     Boolean(bool),
     /// A list.
-    List(Vec<(Value, Origin)>),
+    List(Vec<(Self, Origin)>),
     /// A table.
     Table(Table),
 }
@@ -123,6 +123,26 @@ fn convert(
                 .collect(),
         ),
         DeValue::Table(table) => Value::Table(convert_table(table, file, line_at)),
+    }
+}
+
+/// Converts a stored document; `file` says in faults what it is. Nulls count as absent.
+pub fn from_json(file: &str, json: &serde_json::Value) -> Value {
+    let origin = Origin::file(file);
+    match json {
+        serde_json::Value::Null => Value::Text(String::new()),
+        serde_json::Value::Bool(b) => Value::Boolean(*b),
+        serde_json::Value::Number(n) => n.as_i64().map_or(Value::Fraction(n.to_string()), Value::Integer),
+        serde_json::Value::String(text) => Value::Text(text.clone()),
+        serde_json::Value::Array(items) => {
+            Value::List(items.iter().map(|item| (from_json(file, item), origin.clone())).collect())
+        }
+        serde_json::Value::Object(map) => Value::Table(
+            map.iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), (from_json(file, value), origin.clone())))
+                .collect(),
+        ),
     }
 }
 

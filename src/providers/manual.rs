@@ -24,17 +24,10 @@ pub struct Config {
 impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
-        let instructions = section
-            .text("instructions")
-            .filter(|text| !text.trim().is_empty());
-        let balance_lag = section
-            .span("balance_lag")
-            .unwrap_or(Declares::default().balance_lag);
+        let instructions = section.text("instructions").filter(|text| !text.trim().is_empty());
+        let balance_lag = section.span("balance_lag").unwrap_or(Declares::default().balance_lag);
         section.finish();
-        Some(Self {
-            instructions,
-            balance_lag,
-        })
+        Some(Self { instructions, balance_lag })
     }
 
     /// What people can do.
@@ -51,10 +44,7 @@ impl Config {
     /// Builds the provider.
     pub fn build(&self, _: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
         let (instructions, declares) = (self.instructions.clone(), self.declares());
-        ready(Ok(Arc::new(Manual {
-            instructions,
-            declares,
-        })))
+        ready(Ok(Arc::new(Manual { instructions, declares })))
     }
 }
 
@@ -71,10 +61,7 @@ impl Provider for Manual {
     }
 
     async fn read(&self, _: &Subscription) -> Result<ReadOk, ReadError> {
-        Err(ReadError::new(
-            ErrorKind::Unsupported,
-            "waiting for a reading by hand",
-        ))
+        Err(ReadError::new(ErrorKind::Unsupported, "waiting for a reading by hand"))
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
@@ -82,16 +69,9 @@ impl Provider for Manual {
         let number = line.msisdn.as_ref().map(|msisdn| msisdn.as_str());
         let serial = line.iccid.as_ref().map(|iccid| iccid.as_str());
         let Some(target) = number.or(serial) else {
-            return Err(FreezeError(format!(
-                "{} has neither msisdn nor iccid",
-                line.id
-            )));
+            return Err(FreezeError(format!("{} has neither msisdn nor iccid", line.id)));
         };
-        let product = order
-            .product
-            .as_ref()
-            .map(|p| format!(", product {p}"))
-            .unwrap_or_default();
+        let product = order.product.as_ref().map(|p| format!(", product {p}")).unwrap_or_default();
         let pay = format!(
             "Pay {}{product} for {} ({target}), reference {}.",
             order.amount, line.label, order.reference
@@ -107,15 +87,11 @@ impl Provider for Manual {
     }
 
     async fn find(&self, _: &Order) -> Found {
-        Found::Blind {
-            why: "only a person knows what became of it".to_owned(),
-        }
+        Found::Blind { why: "only a person knows what became of it".to_owned() }
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        Ok(TestReport {
-            detail: "people read and pay; there is nothing to reach".to_owned(),
-        })
+        Ok(TestReport { detail: "people read and pay; there is nothing to reach".to_owned() })
     }
 }
 
@@ -128,12 +104,7 @@ mod tests {
     fn config(text: &str) -> Config {
         let table = from_toml("a.toml", text).unwrap();
         let intake = Intake::new();
-        let section = Section::new(
-            &table,
-            "providers.me.manual",
-            &Origin::file("a.toml"),
-            &intake,
-        );
+        let section = Section::new(&table, "providers.me.manual", &Origin::file("a.toml"), &intake);
         let config = Config::read(section).unwrap();
         assert_eq!(intake.into_faults(), []);
         config
@@ -146,18 +117,10 @@ mod tests {
         assert!(manual.declares().assisted && manual.declares().reads && manual.declares().tops_up);
         assert_eq!(manual.declares().balance_lag, Span::hours(1));
         let frozen = manual.freeze(&order()).unwrap();
-        for part in [
-            "10.00 USD",
-            "+12025550123",
-            "abcdefghijklmnopqrstuvwx",
-            "Log in at Tello",
-        ] {
+        for part in ["10.00 USD", "+12025550123", "abcdefghijklmnopqrstuvwx", "Log in at Tello"] {
             assert!(frozen.contains(part), "{part} is not in {frozen}");
         }
-        assert!(matches!(
-            manual.topup(&order(), &frozen).await,
-            Answer::Pending(_)
-        ));
+        assert!(matches!(manual.topup(&order(), &frozen).await, Answer::Pending(_)));
         assert!(matches!(manual.find(&order()).await, Found::Blind { .. }));
         assert!(manual.test().await.is_ok());
         let waiting = manual.read(&line()).await.unwrap_err();
@@ -171,13 +134,6 @@ mod tests {
     async fn a_wallet_has_nobody_to_pay_for() {
         let mut order = order();
         order.line.msisdn = None;
-        assert!(
-            config("")
-                .build("me")
-                .await
-                .unwrap()
-                .freeze(&order)
-                .is_err()
-        );
+        assert!(config("").build("me").await.unwrap().freeze(&order).is_err());
     }
 }

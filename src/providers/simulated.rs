@@ -32,17 +32,11 @@ impl Config {
         let allowed = "allowed is an address of this machine such as \"127.0.0.1:9100\"";
         let listen = section
             .parsed("listen", allowed, |text| {
-                text.trim()
-                    .parse()
-                    .ok()
-                    .filter(|at: &SocketAddr| at.ip().is_loopback())
+                text.trim().parse().ok().filter(|at: &SocketAddr| at.ip().is_loopback())
             })
             .unwrap_or(local);
         let speed = section.integer("speed", 1..=1_000_000).unwrap_or(1);
-        let usual = Line {
-            burn_per_day_minor: 50,
-            ..Line::quiet(Money::parse("20.00 USD").ok()?)
-        };
+        let usual = Line { burn_per_day_minor: 50, ..Line::quiet(Money::parse("20.00 USD").ok()?) };
         let newcomer = line(&mut section, &usual);
         let mut table = section.section_or_empty("lines");
         let mut lines = Vec::new();
@@ -58,12 +52,7 @@ impl Config {
         }
         table.finish();
         section.finish();
-        Some(Self {
-            listen,
-            speed,
-            newcomer,
-            lines,
-        })
+        Some(Self { listen, speed, newcomer, lines })
     }
 
     /// What the simulated carrier can do: everything, at once.
@@ -95,16 +84,11 @@ impl Config {
             newcomer: Some(self.newcomer.clone()),
             ..CarrierConfig::default()
         };
-        let carrier = Carrier::start(config)
-            .await
-            .map_err(|error| fault(error.to_string()))?;
+        let carrier = Carrier::start(config).await.map_err(|error| fault(error.to_string()))?;
         for (msisdn, line) in &self.lines {
             carrier.add_line(msisdn, line.clone());
         }
-        let http = asking(&carrier.base_url())
-            .map_err(fault)?
-            .build(name)
-            .await?;
+        let http = asking(&carrier.base_url()).map_err(fault)?.build(name).await?;
         Ok(Arc::new(Simulated { carrier, http }))
     }
 }
@@ -119,10 +103,7 @@ fn line(section: &mut Section<'_>, usual: &Line) -> Line {
         Some(_) => {
             section.fault(
                 key,
-                format!(
-                    "allowed is an amount in {}, not below zero",
-                    balance.currency()
-                ),
+                format!("allowed is an amount in {}, not below zero", balance.currency()),
             );
             usual
         }
@@ -135,15 +116,9 @@ fn line(section: &mut Section<'_>, usual: &Line) -> Line {
         balance,
         burn_per_day_minor,
         plan_price_minor,
-        data_left: section
-            .parsed("data_left", allowed, parse_bytes)
-            .unwrap_or(usual.data_left),
-        service_days: section
-            .integer("service_end_days", 0..=3650)
-            .unwrap_or(usual.service_days),
-        cycle_days: section
-            .integer("cycle_days", 1..=3650)
-            .unwrap_or(usual.cycle_days),
+        data_left: section.parsed("data_left", allowed, parse_bytes).unwrap_or(usual.data_left),
+        service_days: section.integer("service_end_days", 0..=3650).unwrap_or(usual.service_days),
+        cycle_days: section.integer("cycle_days", 1..=3650).unwrap_or(usual.cycle_days),
         fate: section.word("fate", &Fate::WORDS).unwrap_or(usual.fate),
     }
 }
@@ -155,14 +130,8 @@ fn asking(base_url: &str) -> Result<http::Config, String> {
     let intake = Intake::new();
     let section = Section::new(&table, "simulated", &Origin::file("simulated"), &intake);
     let config = http::Config::read(section);
-    let faults: Vec<String> = intake
-        .into_faults()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    config
-        .filter(|_| faults.is_empty())
-        .ok_or_else(|| faults.join("; "))
+    let faults: Vec<String> = intake.into_faults().iter().map(ToString::to_string).collect();
+    config.filter(|_| faults.is_empty()).ok_or_else(|| faults.join("; "))
 }
 
 const ASKING: &str = r#"
@@ -234,9 +203,7 @@ impl Provider for Simulated {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let charges = self.carrier.charges().len();
         let report = self.http.test().await?;
-        Ok(TestReport {
-            detail: format!("{}; {charges} simulated charges so far", report.detail),
-        })
+        Ok(TestReport { detail: format!("{}; {charges} simulated charges so far", report.detail) })
     }
 }
 
@@ -249,18 +216,10 @@ mod tests {
     fn config(text: &str) -> Result<Config, Vec<String>> {
         let table = from_toml("a.toml", text).unwrap();
         let intake = Intake::new();
-        let section = Section::new(
-            &table,
-            "providers.demo.simulated",
-            &Origin::file("a.toml"),
-            &intake,
-        );
+        let section =
+            Section::new(&table, "providers.demo.simulated", &Origin::file("a.toml"), &intake);
         let config = Config::read(section);
-        let faults: Vec<String> = intake
-            .into_faults()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let faults: Vec<String> = intake.into_faults().iter().map(ToString::to_string).collect();
         config.filter(|_| faults.is_empty()).ok_or(faults)
     }
 
@@ -281,23 +240,13 @@ mod tests {
         };
         assert_eq!(evidence.charged, Some(order().amount));
         assert_eq!(evidence.transaction_id.as_deref(), Some("T-1"));
-        assert!(matches!(
-            provider.find(&order()).await,
-            Found::One(Answer::Paid(_))
-        ));
+        assert!(matches!(provider.find(&order()).await, Found::One(Answer::Paid(_))));
         let read = provider.read(&line()).await.unwrap();
         assert_eq!(
             (read.quality, read.values.balance),
             (Quality::Ok, Money::parse("13.00 USD").ok())
         );
-        assert!(
-            provider
-                .test()
-                .await
-                .unwrap()
-                .detail
-                .contains("1 simulated charges")
-        );
+        assert!(provider.test().await.unwrap().detail.contains("1 simulated charges"));
     }
 
     #[tokio::test]
@@ -310,19 +259,13 @@ mod tests {
         let mut other = order();
         other.line.msisdn = Msisdn::parse("+12025550144").ok();
         let frozen = provider.freeze(&other).unwrap();
-        assert!(matches!(
-            provider.topup(&other, &frozen).await,
-            Answer::Refused(_)
-        ));
+        assert!(matches!(provider.topup(&other, &frozen).await, Answer::Refused(_)));
     }
 
     #[tokio::test]
     async fn what_it_declares_is_what_it_is_asked_through() {
         let config = config("").unwrap();
-        assert_eq!(
-            asking("http://127.0.0.1:1").unwrap().declares(),
-            config.declares()
-        );
+        assert_eq!(asking("http://127.0.0.1:1").unwrap().declares(), config.declares());
         let provider = config.build("demo").await.unwrap();
         assert_eq!(*provider.declares(), config.declares());
     }
@@ -334,18 +277,9 @@ mod tests {
              [lines.12]\nfate = \"sad\"",
         )
         .unwrap_err();
-        for key in [
-            "listen",
-            "speed",
-            "burn_per_day",
-            "typo",
-            "lines.12:",
-            "lines.12.fate",
-        ] {
+        for key in ["listen", "speed", "burn_per_day", "typo", "lines.12:", "lines.12.fate"] {
             assert!(
-                found
-                    .iter()
-                    .any(|f| f.contains(&format!("simulated.{key}"))),
+                found.iter().any(|f| f.contains(&format!("simulated.{key}"))),
                 "{key}: {found:#?}"
             );
         }

@@ -23,10 +23,7 @@ pub(super) fn router(book: Arc<Book>) -> Router {
     Router::new()
         .route("/v1/lines/{msisdn}", get(read_line))
         .route("/v1/topups", get(find_topups).post(order_topup))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&book),
-            check_token,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&book), check_token))
         .with_state(book)
 }
 
@@ -34,33 +31,26 @@ async fn check_token(State(book): State<Arc<Book>>, request: Request, next: Next
     let expected = format!("Bearer {}", book.config.token);
     let given = request.headers().get(header::AUTHORIZATION);
     if given.is_none_or(|given| given.as_bytes() != expected.as_bytes()) {
-        return failure(
-            StatusCode::UNAUTHORIZED,
-            "the bearer token is missing or wrong",
-        );
+        return failure(StatusCode::UNAUTHORIZED, "the bearer token is missing or wrong");
     }
     next.run(request).await
 }
 
 async fn read_line(State(book): State<Arc<Book>>, Path(number): Path<String>) -> Response {
-    let Some((msisdn, (line, fate))) = Msisdn::parse(&number)
-        .ok()
-        .and_then(|msisdn| Some((msisdn.clone(), book.read(&msisdn)?)))
+    let Some((msisdn, (line, fate))) =
+        Msisdn::parse(&number).ok().and_then(|msisdn| Some((msisdn.clone(), book.read(&msisdn)?)))
     else {
         return failure(StatusCode::NOT_FOUND, "there is no such line");
     };
     match fate {
-        Fate::Stale { .. } => failure(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the balance is being serviced",
-        ),
+        Fate::Stale { .. } => {
+            failure(StatusCode::SERVICE_UNAVAILABLE, "the balance is being serviced")
+        }
         Fate::Garbage => page(),
         Fate::OtherNumber => show_line(&other_number(&msisdn), &line, line.balance.currency()),
-        Fate::OtherCurrency => show_line(
-            msisdn.as_str(),
-            &line,
-            other_currency(line.balance.currency()),
-        ),
+        Fate::OtherCurrency => {
+            show_line(msisdn.as_str(), &line, other_currency(line.balance.currency()))
+        }
         Fate::Normal | Fate::Refuse | Fate::LoseAnswer | Fate::SlowPending | Fate::NoEffect => {
             show_line(msisdn.as_str(), &line, line.balance.currency())
         }
@@ -103,17 +93,12 @@ async fn order_topup(
     match book.order(&reference, &msisdn, amount) {
         Ordered::Duplicate => failure(StatusCode::CONFLICT, "the reference exists already"),
         Ordered::UnknownLine => failure(StatusCode::NOT_FOUND, "there is no such line"),
-        Ordered::WrongAmount => failure(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "the amount cannot be bought for this line",
-        ),
+        Ordered::WrongAmount => {
+            failure(StatusCode::UNPROCESSABLE_ENTITY, "the amount cannot be bought for this line")
+        }
         Ordered::Taken(record, Fate::LoseAnswer) => {
             cut.now();
-            (
-                StatusCode::CREATED,
-                Json(show_record(&record, Fate::Normal)),
-            )
-                .into_response()
+            (StatusCode::CREATED, Json(show_record(&record, Fate::Normal))).into_response()
         }
         Ordered::Taken(_, Fate::Garbage) => page(),
         Ordered::Taken(record, fate) => {
@@ -156,11 +141,7 @@ fn show_record(record: &Record, fate: Fate) -> Value {
         record.msisdn.as_str().to_owned()
     };
     let ours = record.amount.currency();
-    let currency = if fate == Fate::OtherCurrency {
-        other_currency(ours)
-    } else {
-        ours
-    };
+    let currency = if fate == Fate::OtherCurrency { other_currency(ours) } else { ours };
     json!({
         "id": record.id,
         "ref": record.reference,
@@ -181,11 +162,7 @@ fn other_number(msisdn: &Msisdn) -> String {
 
 /// Euro, or what is not euro.
 fn other_currency(currency: Currency) -> Currency {
-    let other = if currency.code() == "EUR" {
-        "USD"
-    } else {
-        "EUR"
-    };
+    let other = if currency.code() == "EUR" { "USD" } else { "EUR" };
     Currency::parse(other).unwrap_or(currency)
 }
 

@@ -89,11 +89,7 @@ struct Pages {
 
 impl Book {
     pub(super) fn new(config: CarrierConfig) -> Self {
-        Self {
-            started_at: config.clock.now(),
-            config,
-            pages: Mutex::default(),
-        }
+        Self { started_at: config.clock.now(), config, pages: Mutex::default() }
     }
 
     /// The carrier's own time.
@@ -182,14 +178,7 @@ impl Book {
                 at: self.config.clock.now(),
             });
         }
-        let record = Record {
-            id,
-            reference: reference.clone(),
-            msisdn,
-            amount,
-            status,
-            credited,
-        };
+        let record = Record { id, reference: reference.clone(), msisdn, amount, status, credited };
         pages.records.insert(reference, record.clone());
         Ordered::Taken(record, fate)
     }

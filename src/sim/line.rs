@@ -93,14 +93,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(line: Line, now: Timestamp) -> Self {
         let ends_at = now.plus(Span::days(line.service_days));
-        Self {
-            line,
-            ends_at,
-            in_service: true,
-            reads: 0,
-            as_of: now,
-            rest: 0,
-        }
+        Self { line, ends_at, in_service: true, reads: 0, as_of: now, rest: 0 }
     }
 
     pub(super) const fn currency(&self) -> Currency {
@@ -189,25 +182,16 @@ mod tests {
     fn a_plan_renews_from_the_balance_until_it_is_spent() {
         let mut account = account("35.00 USD", 0, 10);
         account.settle(at(9));
-        assert_eq!(
-            (account.line.balance.minor(), account.ends_at),
-            (3500, at(10))
-        );
+        assert_eq!((account.line.balance.minor(), account.ends_at), (3500, at(10)));
         account.settle(at(45));
-        assert_eq!(
-            (account.line.balance.minor(), account.ends_at),
-            (500, at(70))
-        );
+        assert_eq!((account.line.balance.minor(), account.ends_at), (500, at(70)));
         account.settle(at(70));
         assert!(!account.in_service, "5.00 do not pay 15.00");
         account.settle(at(80));
         assert_eq!(account.ends_at, at(70));
         account.credit(1000, at(80));
         assert!(account.in_service);
-        assert_eq!(
-            (account.line.balance.minor(), account.ends_at),
-            (0, at(110))
-        );
+        assert_eq!((account.line.balance.minor(), account.ends_at), (0, at(110)));
     }
 
     #[test]

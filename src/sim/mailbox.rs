@@ -66,17 +66,18 @@ impl Mailbox {
         Self::start_with(Script::default()).await
     }
 
-    /// A server that follows `script`.
+    /// A server that follows `script`, on a free port of 127.0.0.1.
     pub async fn start_with(script: Script) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), script).await
+    }
+
+    /// A server that follows `script`, at `address`.
+    pub async fn start_at(address: SocketAddr, script: Script) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shelf = Arc::new(Shelf::default());
         let server = tokio::spawn(serve(listener, script, Arc::clone(&shelf)));
-        Ok(Self {
-            address,
-            shelf,
-            server,
-        })
+        Ok(Self { address, shelf, server })
     }
 
     /// What to write in `[channels.NAME.email]`.
@@ -86,11 +87,7 @@ impl Mailbox {
 
     /// Everything so far, oldest first.
     pub fn mails(&self) -> Vec<Mail> {
-        self.shelf
-            .mails
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shelf.mails.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until at least `n` messages have come.
@@ -129,19 +126,13 @@ impl Default for Script {
 impl Script {
     /// `manner` says how an address is treated.
     pub fn new(manner: impl Fn(&str) -> Manner + Send + Sync + 'static) -> Self {
-        Self {
-            manner: Arc::new(manner),
-            sign_in: None,
-        }
+        Self { manner: Arc::new(manner), sign_in: None }
     }
 
     /// Takes mail only from who signs in so.
     #[must_use]
     pub fn with_sign_in(self, user: &str, password: &str) -> Self {
-        Self {
-            sign_in: Some((user.to_owned(), password.to_owned())),
-            ..self
-        }
+        Self { sign_in: Some((user.to_owned(), password.to_owned())), ..self }
     }
 }
 
@@ -198,10 +189,7 @@ mod tests {
     /// Says all of `said` at once and returns everything answered until the server hangs up.
     async fn talk(mailbox: &Mailbox, said: &str) -> String {
         let mut stream = TcpStream::connect(mailbox.address).await.unwrap();
-        stream
-            .write_all(said.replace('\n', "\r\n").as_bytes())
-            .await
-            .unwrap();
+        stream.write_all(said.replace('\n', "\r\n").as_bytes()).await.unwrap();
         let mut heard = String::new();
         stream.read_to_string(&mut heard).await.unwrap();
         heard
@@ -219,9 +207,7 @@ mod tests {
         let codes: Vec<&str> = heard.lines().filter_map(|line| line.get(..4)).collect();
         assert_eq!(
             codes,
-            [
-                "220 ", "250-", "250-", "250 ", "250 ", "250 ", "354 ", "250 ", "221 "
-            ],
+            ["220 ", "250-", "250-", "250 ", "250 ", "250 ", "354 ", "250 ", "221 "],
             "{heard}"
         );
         let mails = mailbox.wait_for(1).await;
@@ -231,27 +217,15 @@ mod tests {
             ("a@example.com", &["b@example.com".to_owned()][..])
         );
         assert_eq!(mail.subject, "\u{4f59}\u{989d} ok");
-        assert!(
-            mail.raw.ends_with("\r\n\r\n.dot\r\nend\r\n"),
-            "{:?}",
-            mail.raw
-        );
+        assert!(mail.raw.ends_with("\r\n\r\n.dot\r\nend\r\n"), "{:?}", mail.raw);
         assert!(mail.reply.as_deref().unwrap().starts_with("250"));
     }
 
     #[tokio::test]
     async fn refuses_commands_out_of_order() {
         let mailbox = Mailbox::start().await.unwrap();
-        let heard = talk(
-            &mailbox,
-            "EHLO me\nRCPT TO:<b@example.com>\nDATA\nVRFY x\nQUIT\n",
-        )
-        .await;
-        let codes: Vec<&str> = heard
-            .lines()
-            .filter_map(|line| line.get(..3))
-            .skip(4)
-            .collect();
+        let heard = talk(&mailbox, "EHLO me\nRCPT TO:<b@example.com>\nDATA\nVRFY x\nQUIT\n").await;
+        let codes: Vec<&str> = heard.lines().filter_map(|line| line.get(..3)).skip(4).collect();
         assert_eq!(codes, ["503", "503", "502", "221"], "{heard}");
         assert_eq!(mailbox.mails(), []);
     }

@@ -80,19 +80,11 @@ impl Carrier {
                 stopped.await.ok();
             };
             let door = wire::Door(listener);
-            if let Err(error) = axum::serve(door, service)
-                .with_graceful_shutdown(until)
-                .await
-            {
+            if let Err(error) = axum::serve(door, service).with_graceful_shutdown(until).await {
                 tracing::warn!(%error, "the simulated carrier stopped");
             }
         });
-        Ok(Self {
-            address,
-            book,
-            stop: Some(stop),
-            server,
-        })
+        Ok(Self { address, book, stop: Some(stop), server })
     }
 
     /// Where it listens.

@@ -47,13 +47,7 @@ impl Listener for Door {
         let (stream, peer) = Listener::accept(&mut self.0).await;
         // Answers are small and awaited at once.
         stream.set_nodelay(true).ok();
-        (
-            Wire {
-                stream,
-                cut: Cut(Arc::default()),
-            },
-            peer,
-        )
+        (Wire { stream, cut: Cut(Arc::default()) }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -7,29 +7,29 @@
 //! never reads a clock.
 
 mod connect;
-mod rows;
-mod installation;
-mod fleet;
-mod watches;
-mod readings;
-mod snapshots;
-mod needs;
 mod decisions;
+mod fleet;
+mod installation;
+mod ledger;
+mod needs;
+mod notices;
+mod orders;
+mod outbox;
+mod readings;
+mod rows;
+mod snapshots;
+mod tokens;
 mod topups;
 mod transition;
-mod orders;
-mod ledger;
-mod notices;
-mod outbox;
-mod tokens;
 mod views;
+mod watches;
 
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use fleet::{Documents, FleetChanges};
-pub use orders::{Prepared, order_hash};
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
+pub use orders::{Prepared, order_hash};
 pub use outbox::{DueNotice, Tried};
 pub use snapshots::SnapshotRow;
 pub use tokens::{Role, Token};

@@ -29,7 +29,12 @@ pub struct NoticeView {
 
 impl Store {
     /// Lines in order of their ids, after `after` (for paging); of one subscriber where given.
-    pub async fn views(&self, subscriber: Option<&str>, after: &str, limit: i64) -> Result<Vec<SubscriptionView>, StoreError> {
+    pub async fn views(
+        &self,
+        subscriber: Option<&str>,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<SubscriptionView>, StoreError> {
         let ids: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM subscriptions WHERE id > $1 AND status <> 'closed' AND ($2 IS NULL OR subscriber_id = $2) ORDER BY id LIMIT $3",
         )
@@ -54,7 +59,8 @@ impl Store {
             "SELECT r.* FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
              AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1} ORDER BY r.at",
         );
-        let mut readings: std::collections::HashMap<String, Vec<Reading>> = std::collections::HashMap::new();
+        let mut readings: std::collections::HashMap<String, Vec<Reading>> =
+            std::collections::HashMap::new();
         for row in sqlx::query(sql).bind(&list).fetch_all(self.reader()).await? {
             let reading = rows::reading(&row)?;
             readings.entry(reading.subscription.to_string()).or_default().push(reading);
@@ -80,7 +86,10 @@ impl Store {
 
     /// How many notices there are by state.
     pub async fn notice_counts(&self) -> Result<NoticeView, StoreError> {
-        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM notices GROUP BY state ORDER BY state").fetch_all(self.reader()).await?;
+        let rows =
+            sqlx::query("SELECT state, COUNT(*) AS n FROM notices GROUP BY state ORDER BY state")
+                .fetch_all(self.reader())
+                .await?;
         let by_state = rows
             .iter()
             .map(|row| {

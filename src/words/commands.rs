@@ -6,11 +6,7 @@ use crate::domain::{NoticeKind, SubscriptionId, TopupId};
 
 /// The commands that belong to a notice, one a line.
 pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
-    let topup = notice
-        .facts
-        .topup
-        .as_deref()
-        .and_then(|id| TopupId::parse(id.trim()).ok());
+    let topup = notice.facts.topup.as_deref().and_then(|id| TopupId::parse(id.trim()).ok());
     let topups = |verbs: &[&str]| match &topup {
         Some(id) => verbs
             .iter()
@@ -18,14 +14,9 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
             .collect(),
         None => vec!["topupd topups list".to_owned()],
     };
-    let subscription = notice
-        .subscription
-        .and_then(|id| SubscriptionId::parse(id).ok());
+    let subscription = notice.subscription.and_then(|id| SubscriptionId::parse(id).ok());
     let line = |verbs: &[&str]| match &subscription {
-        Some(id) => verbs
-            .iter()
-            .map(|verb| format!("topupd {verb} {id}"))
-            .collect(),
+        Some(id) => verbs.iter().map(|verb| format!("topupd {verb} {id}")).collect(),
         None => Vec::new(),
     };
     match notice.kind {
@@ -41,10 +32,7 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         NoticeKind::TopupRefused => line(&["subscription explain"]),
         NoticeKind::Stale => line(&["subscription explain", "poll"]),
         NoticeKind::PayingStopped => {
-            vec![
-                "topupd money status".to_owned(),
-                "topupd money on".to_owned(),
-            ]
+            vec!["topupd money status".to_owned(), "topupd money on".to_owned()]
         }
         NoticeKind::LowBalance
         | NoticeKind::ExpiryNear

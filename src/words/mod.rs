@@ -28,10 +28,8 @@ use view::View;
 /// The languages there are words in, as written in `locale`.
 pub const LOCALES: [&str; 2] = ["en", "zh-CN"];
 
-const SENTENCES: [(&str, &str); 2] = [
-    ("en", include_str!("templates/en.txt")),
-    ("zh-CN", include_str!("templates/zh-CN.txt")),
-];
+const SENTENCES: [(&str, &str); 2] =
+    [("en", include_str!("templates/en.txt")), ("zh-CN", include_str!("templates/zh-CN.txt"))];
 const LAYOUTS: [(&str, &str); 2] = [
     ("layout.txt", include_str!("templates/layout.txt")),
     ("layout.html", include_str!("templates/layout.html")),
@@ -96,27 +94,17 @@ impl Words {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let compile = |name| move |source| WordsError::Compile { name, source };
         for (name, source) in SENTENCES {
-            environment
-                .add_template(name, source)
-                .map_err(compile(name))?;
+            environment.add_template(name, source).map_err(compile(name))?;
         }
         // Layouts are made of lines; sentences are trimmed where they are used.
-        let lines = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build();
+        let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(lines.map_err(compile("layout.txt"))?);
         for (name, source) in LAYOUTS {
-            environment
-                .add_template(name, source)
-                .map_err(compile(name))?;
+            environment.add_template(name, source).map_err(compile(name))?;
         }
         let words = Self { environment };
         for facts in [sample::full(), sample::minimal()] {
-            for (kind, locale) in NoticeKind::ALL
-                .iter()
-                .flat_map(|k| LOCALES.map(|l| (*k, l)))
-            {
+            for (kind, locale) in NoticeKind::ALL.iter().flat_map(|k| LOCALES.map(|l| (*k, l))) {
                 words.render(&sample::notice(kind, locale, &facts))?;
             }
         }
@@ -125,17 +113,12 @@ impl Words {
 
     /// Puts one notice into words.
     pub fn render(&self, notice: &NoticeText<'_>) -> Result<Message, WordsError> {
-        let locale = if notice.locale.starts_with("zh") {
-            "zh-CN"
-        } else {
-            "en"
-        };
-        self.put(notice, locale)
-            .map_err(|source| WordsError::Render {
-                kind: notice.kind.as_str(),
-                locale,
-                source,
-            })
+        let locale = if notice.locale.starts_with("zh") { "zh-CN" } else { "en" };
+        self.put(notice, locale).map_err(|source| WordsError::Render {
+            kind: notice.kind.as_str(),
+            locale,
+            source,
+        })
     }
 
     fn put(
@@ -146,9 +129,8 @@ impl Words {
         let mut phrases = Phrases::open(&self.environment, locale)?;
         let view = View::new(notice);
         let sentences = phrases.lines(notice.kind.as_str(), &view)?;
-        let (headline, paragraphs) = sentences
-            .split_first()
-            .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let (headline, paragraphs) =
+            sentences.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
         let (id, at) = (notice.id, notice.at.in_zone(notice.time_zone));
         let content = context! {
             locale,
@@ -167,15 +149,8 @@ impl Words {
         Ok(Message {
             id: id.to_owned(),
             subject: view.subject(&phrases.say("topic", topic)?),
-            text: self
-                .environment
-                .get_template("layout.txt")?
-                .render(&content)?
-                + "\n",
-            html: self
-                .environment
-                .get_template("layout.html")?
-                .render(&content)?,
+            text: self.environment.get_template("layout.txt")?.render(&content)? + "\n",
+            html: self.environment.get_template("layout.html")?.render(&content)?,
             short: short::short(&mut phrases, &view, locale)?,
             thread: format!("{subscription}.{topic}"),
             at: notice.at,

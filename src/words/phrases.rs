@@ -20,16 +20,13 @@ pub(super) struct Row {
 impl<'e> Phrases<'e> {
     /// Opens the sentences in `locale`.
     pub(super) fn open(environment: &'e Environment<'e>, locale: &str) -> Result<Self, Error> {
-        Ok(Self {
-            page: environment.get_template(locale)?.render_captured(())?,
-        })
+        Ok(Self { page: environment.get_template(locale)?.render_captured(())? })
     }
 
     /// What the macro `name` says of `about`.
     pub(super) fn say(&mut self, name: &str, about: impl Serialize) -> Result<String, Error> {
         let about = Value::from(Serde(about));
-        self.page
-            .with_state_mut(|state| state.call_macro(name, &[about]))
+        self.page.with_state_mut(|state| state.call_macro(name, &[about]))
     }
 
     /// The same, as trimmed lines without empty ones.
@@ -66,10 +63,7 @@ impl<'e> Phrases<'e> {
         let mut rows = Vec::new();
         for (key, value) in facts {
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                rows.push(Row {
-                    label: self.say("label", key)?,
-                    value,
-                });
+                rows.push(Row { label: self.say("label", key)?, value });
             }
         }
         Ok(rows)
@@ -78,9 +72,6 @@ impl<'e> Phrases<'e> {
     /// What happens next, or that nothing does.
     pub(super) fn next(&mut self, view: &View) -> Result<Row, Error> {
         let value = self.say("next", view)?.trim().to_owned();
-        Ok(Row {
-            label: self.say("label", "next")?,
-            value,
-        })
+        Ok(Row { label: self.say("label", "next")?, value })
     }
 }

@@ -8,11 +8,7 @@ use minijinja::Error;
 
 /// The notice in one line that fits one SMS.
 pub(super) fn short(phrases: &mut Phrases<'_>, view: &View, locale: &str) -> Result<String, Error> {
-    let script = if locale == "en" {
-        Script::Gsm
-    } else {
-        Script::Ucs2
-    };
+    let script = if locale == "en" { Script::Gsm } else { Script::Ucs2 };
     let mut parts = Vec::new();
     for label_max in [usize::MAX, 16] {
         parts = said(phrases, view, script, label_max)?;
@@ -48,10 +44,7 @@ fn said(
         let label: String = script.write(label).trim().chars().take(label_max).collect();
         label.trim_end().to_owned()
     });
-    let view = View {
-        label: label.filter(|label| !label.is_empty()),
-        ..view.clone()
-    };
+    let view = View { label: label.filter(|label| !label.is_empty()), ..view.clone() };
     let parts = phrases.lines(&format!("{}_short", view.kind), &view)?;
     Ok(parts.iter().map(|part| script.write(part)).collect())
 }

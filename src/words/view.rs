@@ -92,22 +92,13 @@ impl View {
                 let at = end.in_zone(notice.time_zone);
                 let on = at.split(' ').next().unwrap_or_default().to_owned();
                 let days = end.since(notice.at).ms() / Span::days(1).ms();
-                Deadline {
-                    at,
-                    on,
-                    days,
-                    passed: end <= notice.at,
-                }
+                Deadline { at, on, days, passed: end <= notice.at }
             })
         };
         let trigger = clause(&facts.trigger);
         // Only the end of a number may be shown, whatever we were given.
-        let last4 = clean(&facts.last4, TEXT_MAX).map(|digits| {
-            digits
-                .chars()
-                .skip(digits.chars().count().saturating_sub(4))
-                .collect()
-        });
+        let last4 = clean(&facts.last4, TEXT_MAX)
+            .map(|digits| digits.chars().skip(digits.chars().count().saturating_sub(4)).collect());
         Self {
             kind: notice.kind.as_str(),
             severity: notice.severity.as_str(),
@@ -147,18 +138,12 @@ impl View {
 
 impl Breach {
     fn parse(text: &str) -> Option<Self> {
-        let (side, (left, threshold)) = ["at most", "at least"].into_iter().find_map(|side| {
-            text.split_once(&format!(" is {side} "))
-                .map(|parts| (side, parts))
-        })?;
+        let (side, (left, threshold)) = ["at most", "at least"]
+            .into_iter()
+            .find_map(|side| text.split_once(&format!(" is {side} ")).map(|parts| (side, parts)))?;
         let (metric, value) = left.split_once(' ')?;
         let (metric, value) = (metric.to_owned(), value.to_owned());
-        Some(Self {
-            metric,
-            value,
-            side,
-            threshold: threshold.to_owned(),
-        })
+        Some(Self { metric, value, side, threshold: threshold.to_owned() })
     }
 }
 
@@ -169,10 +154,7 @@ fn clean(text: &str, max: usize) -> Option<String> {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let spaced: String = text
-        .chars()
-        .map(|c| if hidden(c) { ' ' } else { c })
-        .collect();
+    let spaced: String = text.chars().map(|c| if hidden(c) { ' ' } else { c }).collect();
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let cut: String = words.join(" ").chars().take(max).collect();
     let cut = cut.trim_end();
@@ -185,27 +167,16 @@ mod tests {
 
     #[test]
     fn cleaning_leaves_one_honest_line() {
-        assert_eq!(
-            clean(" a\r\nBcc: b\t\u{202e}c ", 60).as_deref(),
-            Some("a Bcc: b c")
-        );
+        assert_eq!(clean(" a\r\nBcc: b\t\u{202e}c ", 60).as_deref(), Some("a Bcc: b c"));
         assert_eq!(clean("\r\n\u{feff}", 60), None);
-        assert_eq!(
-            clean("\u{5bb6}\u{91cc}\u{5361}", 2).as_deref(),
-            Some("\u{5bb6}\u{91cc}")
-        );
+        assert_eq!(clean("\u{5bb6}\u{91cc}\u{5361}", 2).as_deref(), Some("\u{5bb6}\u{91cc}"));
     }
 
     #[test]
     fn the_usual_trigger_is_taken_apart() {
         let breach = Breach::parse("days_to_service_end 6 days is at most 7 days").unwrap();
         assert_eq!(
-            (
-                breach.metric.as_str(),
-                breach.value.as_str(),
-                breach.side,
-                breach.threshold.as_str()
-            ),
+            (breach.metric.as_str(), breach.value.as_str(), breach.side, breach.threshold.as_str()),
             ("days_to_service_end", "6 days", "at most", "7 days")
         );
         assert_eq!(Breach::parse("something else"), None);

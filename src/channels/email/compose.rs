@@ -70,16 +70,10 @@ impl Letter {
         if let Some(reply_to) = &sender.reply_to {
             builder = builder.reply_to(reply_to.clone());
         }
-        let built = builder
-            .multipart(parts)
-            .map_err(|error| Outcome::BadConfig {
-                why: format!("the letter cannot be written: {error}"),
-            })?;
-        Ok(Self {
-            from: sender.from.email.clone(),
-            to,
-            bytes: built.formatted(),
-        })
+        let built = builder.multipart(parts).map_err(|error| Outcome::BadConfig {
+            why: format!("the letter cannot be written: {error}"),
+        })?;
+        Ok(Self { from: sender.from.email.clone(), to, bytes: built.formatted() })
     }
 }
 
@@ -97,26 +91,18 @@ fn short_hash(text: &str) -> String {
 /// Only what may stand in the left part of a Message-ID.
 fn atom(text: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    text.chars()
-        .map(|c| if safe(c) { c } else { '-' })
-        .collect()
+    text.chars().map(|c| if safe(c) { c } else { '-' }).collect()
 }
 
 /// Without line ends or other controls, which could start another header.
 fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    text.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
 }
 
 /// Within the years that the header can hold.
 fn date(at: Timestamp) -> SystemTime {
     let ms = u64::try_from(at.ms().clamp(0, 253_402_300_799_000)).unwrap_or(0);
-    SystemTime::UNIX_EPOCH
-        .checked_add(Duration::from_millis(ms))
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// RFC 3834: so that no holiday autoresponder answers.

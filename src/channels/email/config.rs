@@ -57,9 +57,8 @@ impl Config {
                 .map_err(|allowed| section.fault_hidden("url", allowed))
                 .ok()
         });
-        let from = section
-            .required("from", ADDRESS)
-            .and_then(|text| address(&section, "from", &text));
+        let from =
+            section.required("from", ADDRESS).and_then(|text| address(&section, "from", &text));
         let reply_to = match section.text("reply_to") {
             Some(text) => address(&section, "reply_to", &text).map(Some),
             None => (!section.has("reply_to")).then_some(None),
@@ -86,14 +85,7 @@ impl Config {
                 section.fault("ca_file", "allowed only with ?tls=required or smtps://");
                 return None;
             }
-            Some(Self {
-                server,
-                credentials,
-                from,
-                reply_to,
-                timeout,
-                ca,
-            })
+            Some(Self { server, credentials, from, reply_to, timeout, ca })
         });
         section.finish();
         config
@@ -110,10 +102,7 @@ impl Config {
         })?;
         let credentials = self.credentials.as_ref();
         Ok(Arc::new(Email {
-            sender: Sender {
-                from: self.from.clone(),
-                reply_to: self.reply_to.clone(),
-            },
+            sender: Sender { from: self.from.clone(), reply_to: self.reply_to.clone() },
             route: Route {
                 host: self.server.host.clone(),
                 port: self.server.port,
@@ -145,10 +134,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("server", &self.server)
-            .field(
-                "credentials",
-                &self.credentials.as_ref().map(|_| "<secret>"),
-            )
+            .field("credentials", &self.credentials.as_ref().map(|_| "<secret>"))
             .field("from", &self.from)
             .field("reply_to", &self.reply_to)
             .field("timeout", &self.timeout)
@@ -193,10 +179,7 @@ fn read_ca(section: &mut Section<'_>) -> Option<Option<Vec<u8>>> {
         .ok()?;
     let found = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
     if !found || Certificate::from_pem(&pem).is_err() {
-        section.fault(
-            "ca_file",
-            "allowed is a file with X.509 certificates in PEM form",
-        );
+        section.fault("ca_file", "allowed is a file with X.509 certificates in PEM form");
         return None;
     }
     Some(Some(pem))
@@ -244,7 +227,7 @@ fn parse_url(text: &str, insecure: bool) -> Result<FromUrl, String> {
         ("smtp", Some("opportunistic")) if insecure => (Security::Opportunistic, 587),
         ("smtp", Some("opportunistic")) => {
             return Err(
-                "?tls=opportunistic needs `insecure = true`; better is ?tls=required".into(),
+                "?tls=opportunistic needs `insecure = true`; better is ?tls=required".into()
             );
         }
         ("smtps", None) => (Security::Implicit, 465),
@@ -253,11 +236,7 @@ fn parse_url(text: &str, insecure: bool) -> Result<FromUrl, String> {
     if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
         return Err(URL.to_owned());
     }
-    let server = Server {
-        host,
-        port: url.port().unwrap_or(port),
-        security,
-    };
+    let server = Server { host, port: url.port().unwrap_or(port), security };
     Ok((server, credentials(&url)?))
 }
 

@@ -51,12 +51,7 @@ pub(super) struct Route {
 
 impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            host,
-            port,
-            security,
-            ..
-        } = self;
+        let Self { host, port, security, .. } = self;
         write!(f, "Route({host}:{port} {security:?})")
     }
 }
@@ -74,17 +69,11 @@ impl Route {
                 outcome
             }
             Err(_) if body_began.load(Ordering::SeqCst) => Outcome::Ambiguous {
-                why: format!(
-                    "no reply within {:?}, after the message was sent",
-                    self.timeout
-                ),
+                why: format!("no reply within {:?}, after the message was sent", self.timeout),
             },
             Err(_) => Outcome::Retry {
                 after: None,
-                why: format!(
-                    "no reply within {:?}, before the message was sent",
-                    self.timeout
-                ),
+                why: format!("no reply within {:?}, before the message was sent", self.timeout),
             },
         }
     }
@@ -99,27 +88,13 @@ impl Route {
         let connection = timeout(self.timeout, Box::pin(attempt))
             .await
             .map_err(|_| {
-                format!(
-                    "{}:{}: no reply within {:?}",
-                    self.host, self.port, self.timeout
-                )
+                format!("{}:{}: no reply within {:?}", self.host, self.port, self.timeout)
             })?
             .map_err(|error| format!("{}:{}: {}", self.host, self.port, said(&error)))?;
-        let encrypted = if connection.is_encrypted() {
-            "encrypted"
-        } else {
-            "not encrypted"
-        };
-        let signed_in = if self.credentials.is_some() {
-            "signed in"
-        } else {
-            "no sign-in"
-        };
+        let encrypted = if connection.is_encrypted() { "encrypted" } else { "not encrypted" };
+        let signed_in = if self.credentials.is_some() { "signed in" } else { "no sign-in" };
         say_goodbye(connection).await;
-        Ok(format!(
-            "{}:{} answers; {encrypted}, {signed_in}",
-            self.host, self.port
-        ))
+        Ok(format!("{}:{} answers; {encrypted}, {signed_in}", self.host, self.port))
     }
 
     async fn converse(
@@ -138,10 +113,7 @@ impl Route {
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let name = ClientId::default();
-        let implicit = self
-            .tls
-            .clone()
-            .filter(|_| self.security == Security::Implicit);
+        let implicit = self.tls.clone().filter(|_| self.security == Security::Implicit);
         let server = (self.host.as_str(), self.port);
         let mut connection =
             AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &name, implicit, None)
@@ -184,10 +156,7 @@ async fn hand_over(
     if let Err(error) = connection.command(sender).await {
         return classify(Step::Sender, &error);
     }
-    if let Err(error) = connection
-        .command(Rcpt::new(letter.to.clone(), vec![]))
-        .await
-    {
+    if let Err(error) = connection.command(Rcpt::new(letter.to.clone(), vec![])).await {
         return classify(Step::Recipient, &error);
     }
     match connection.command(Data).await {
@@ -202,13 +171,11 @@ async fn hand_over(
     }
     body_began.store(true, Ordering::SeqCst);
     match connection.message(&letter.bytes).await {
-        Ok(reply) if reply.has_code(250) => Outcome::Accepted {
-            vendor_id: queue_id(&reply),
-        },
+        Ok(reply) if reply.has_code(250) => Outcome::Accepted { vendor_id: queue_id(&reply) },
         // Any other success is the reply to something else.
-        Ok(reply) => Outcome::Ambiguous {
-            why: format!("the message was answered {}", reply.code()),
-        },
+        Ok(reply) => {
+            Outcome::Ambiguous { why: format!("the message was answered {}", reply.code()) }
+        }
         Err(error) => classify(Step::Body, &error),
     }
 }
@@ -272,9 +239,7 @@ fn classify(step: Step, error: &Error) -> Outcome {
 fn is_certificate(error: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(found) = cause {
-        let inner = found
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
+        let inner = found.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         let tls = found
             .downcast_ref::<rustls::Error>()
             .or_else(|| inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
@@ -297,11 +262,8 @@ fn is_certificate(error: &Error) -> bool {
 
 /// The error in one short line.
 fn said(error: &Error) -> String {
-    let line: String = error
-        .to_string()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let line: String =
+        error.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.chars().take(200).collect()
 }
 
@@ -315,7 +277,5 @@ fn queue_id(reply: &Response) -> Option<String> {
 
 /// QUIT, out of politeness: the outcome is known, so nothing here may change or delay it much.
 async fn say_goodbye(mut connection: AsyncSmtpConnection) {
-    timeout(Duration::from_secs(1), connection.quit())
-        .await
-        .ok();
+    timeout(Duration::from_secs(1), connection.quit()).await.ok();
 }

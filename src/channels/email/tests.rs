@@ -49,11 +49,7 @@ fn message() -> Message {
 }
 
 fn to(email: &str) -> Recipient {
-    Recipient {
-        name: "Li Wei".to_owned(),
-        email: Some(email.to_owned()),
-        phone: None,
-    }
+    Recipient { name: "Li Wei".to_owned(), email: Some(email.to_owned()), phone: None }
 }
 
 /// Behaves by the local part: `rcpt451@…`, `data554@…`, `drop@…`, `silent@…`.
@@ -73,15 +69,8 @@ fn script() -> Script {
 #[tokio::test]
 async fn a_letter_arrives_once_with_the_right_headers() {
     let mailbox = Mailbox::start().await.unwrap();
-    let outcome = email(port(&mailbox), PATIENT)
-        .send(&message(), &to("li@example.com"))
-        .await;
-    assert_eq!(
-        outcome,
-        Outcome::Accepted {
-            vendor_id: Some("M1".to_owned())
-        }
-    );
+    let outcome = email(port(&mailbox), PATIENT).send(&message(), &to("li@example.com")).await;
+    assert_eq!(outcome, Outcome::Accepted { vendor_id: Some("M1".to_owned()) });
     let mails = mailbox.mails();
     assert_eq!(mails.len(), 1);
     let mail = &mails[0];
@@ -103,23 +92,10 @@ async fn a_letter_arrives_once_with_the_right_headers() {
         assert_eq!(mail.header(name).as_deref(), Some(value), "{name}");
     }
     // The first 8 digits of SHA-256("li@example.com").
-    assert_eq!(
-        mail.header("Message-ID").as_deref(),
-        Some("<n-42.b9b55f36@example.com>")
-    );
-    assert!(
-        mail.header("Content-Type")
-            .unwrap()
-            .starts_with("multipart/alternative")
-    );
-    assert_eq!(
-        mail.part("text/plain").as_deref(),
-        Some(message().text.as_str())
-    );
-    assert_eq!(
-        mail.part("text/html").as_deref(),
-        Some(message().html.as_str())
-    );
+    assert_eq!(mail.header("Message-ID").as_deref(), Some("<n-42.b9b55f36@example.com>"));
+    assert!(mail.header("Content-Type").unwrap().starts_with("multipart/alternative"));
+    assert_eq!(mail.part("text/plain").as_deref(), Some(message().text.as_str()));
+    assert_eq!(mail.part("text/html").as_deref(), Some(message().html.as_str()));
 }
 
 #[tokio::test]
@@ -152,9 +128,7 @@ async fn every_reply_is_sorted_by_what_may_follow() {
         ("drop", "ambiguous incomplete response"),
         ("fine", "accepted"),
     ] {
-        let outcome = email
-            .send(&message(), &to(&format!("{address}@example.com")))
-            .await;
+        let outcome = email.send(&message(), &to(&format!("{address}@example.com"))).await;
         let (kind, why) = match outcome {
             Outcome::Accepted { .. } => ("accepted", String::new()),
             Outcome::Retry { after: None, why } => ("retry", why),
@@ -163,9 +137,8 @@ async fn every_reply_is_sorted_by_what_may_follow() {
             Outcome::BadRecipient { why } => ("bad recipient", why),
             Outcome::BadConfig { why } => ("bad config", why),
         };
-        let detail = expected
-            .strip_prefix(kind)
-            .unwrap_or_else(|| panic!("{address}: {kind}: {why}"));
+        let detail =
+            expected.strip_prefix(kind).unwrap_or_else(|| panic!("{address}: {kind}: {why}"));
         assert!(why.contains(detail.trim()), "{address}: {why}");
     }
 }
@@ -191,10 +164,7 @@ async fn after_a_cancelled_send_the_next_rejection_is_still_a_rejection() {
         _ = mailbox.wait_for(1) => {}
     }
     let refused = email.send(&message(), &to("data554@example.com")).await;
-    assert!(
-        matches!(refused, Outcome::BadRecipient { .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Outcome::BadRecipient { .. }), "{refused:?}");
     let accepted = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(accepted, Outcome::Accepted { .. }), "{accepted:?}");
 }
@@ -202,9 +172,8 @@ async fn after_a_cancelled_send_the_next_rejection_is_still_a_rejection() {
 #[tokio::test]
 async fn silence_after_the_body_is_ambiguous() {
     let mailbox = Mailbox::start_with(script()).await.unwrap();
-    let outcome = email(port(&mailbox), IMPATIENT)
-        .send(&message(), &to("silent@example.com"))
-        .await;
+    let outcome =
+        email(port(&mailbox), IMPATIENT).send(&message(), &to("silent@example.com")).await;
     assert!(matches!(outcome, Outcome::Ambiguous { .. }), "{outcome:?}");
     assert_eq!(mailbox.mails().len(), 1);
 }
@@ -213,10 +182,7 @@ async fn silence_after_the_body_is_ambiguous() {
 async fn silence_before_the_body_is_no_doubt_at_all() {
     // Connects (the kernel does), and never greets.
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let email = email(
-        mute.local_addr().unwrap().port(),
-        Duration::from_millis(200),
-    );
+    let email = email(mute.local_addr().unwrap().port(), Duration::from_millis(200));
     let outcome = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
     let tested = email.test().await.unwrap_err();
@@ -225,12 +191,7 @@ async fn silence_before_the_body_is_no_doubt_at_all() {
 
 #[tokio::test]
 async fn nobody_there_is_worth_another_try() {
-    let gone = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let mut email = email(gone, PATIENT);
     let refused = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(refused, Outcome::Retry { .. }), "{refused:?}");
@@ -245,25 +206,13 @@ async fn sign_in_works_and_its_failure_is_a_matter_of_configuration() {
     let mailbox = Mailbox::start_with(script).await.unwrap();
     let mut email = email(port(&mailbox), PATIENT);
     let unsigned = email.send(&message(), &to("li@example.com")).await;
-    assert!(
-        matches!(&unsigned, Outcome::BadConfig { why } if why.contains("530")),
-        "{unsigned:?}"
-    );
+    assert!(matches!(&unsigned, Outcome::BadConfig { why } if why.contains("530")), "{unsigned:?}");
     email.route.credentials = Some(Credentials::new("li".to_owned(), "wrong".to_owned()));
     let wrong = email.send(&message(), &to("li@example.com")).await;
-    assert!(
-        matches!(&wrong, Outcome::BadConfig { why } if why.contains("535")),
-        "{wrong:?}"
-    );
+    assert!(matches!(&wrong, Outcome::BadConfig { why } if why.contains("535")), "{wrong:?}");
     assert!(email.test().await.unwrap_err().contains("535"));
     email.route.credentials = Some(Credentials::new("li".to_owned(), "right".to_owned()));
-    assert!(
-        email
-            .test()
-            .await
-            .unwrap()
-            .contains("not encrypted, signed in")
-    );
+    assert!(email.test().await.unwrap().contains("not encrypted, signed in"));
     let right = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(right, Outcome::Accepted { .. }), "{right:?}");
     assert_eq!(mailbox.mails().len(), 1, "a test sends nothing");
@@ -287,17 +236,10 @@ async fn what_is_in_the_names_cannot_become_a_header() {
     message.thread = "t>\r\nX-Evil: 1".to_owned();
     let mut recipient = to("li@example.com");
     recipient.name = "Li\r\nX-Evil: 1".to_owned();
-    email(port(&mailbox), PATIENT)
-        .send(&message, &recipient)
-        .await;
+    email(port(&mailbox), PATIENT).send(&message, &recipient).await;
     let mail = &mailbox.mails()[0];
     assert_eq!(mail.to, ["li@example.com"]);
-    assert_eq!(
-        (mail.header("Bcc"), mail.header("X-Evil")),
-        (None, None),
-        "{}",
-        mail.raw
-    );
+    assert_eq!((mail.header("Bcc"), mail.header("X-Evil")), (None, None), "{}", mail.raw);
     assert_eq!(mail.subject, "lowBcc: eve@example.combody");
 }
 
@@ -306,13 +248,7 @@ async fn only_people_with_an_address_are_reached() {
     let email = email(1, PATIENT);
     assert!(email.reaches(&to("li@example.com")));
     assert!(!email.reaches(&to(" ")));
-    assert!(!email.reaches(&Recipient {
-        email: None,
-        ..to("")
-    }));
+    assert!(!email.reaches(&Recipient { email: None, ..to("") }));
     let outcome = email.send(&message(), &to("not an address")).await;
-    assert!(
-        matches!(outcome, Outcome::BadRecipient { .. }),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Outcome::BadRecipient { .. }), "{outcome:?}");
 }

@@ -18,10 +18,7 @@ use std::{
     thread,
 };
 
-const CA_FILE: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/src/channels/email/tls_tests/ca.pem"
-);
+const CA_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/channels/email/tls_tests/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("tls_tests/cert.pem");
 const KEY: &[u8] = include_bytes!("tls_tests/key.pem");
 
@@ -61,11 +58,7 @@ fn serve(mut stream: TcpStream, config: &Arc<ServerConfig>, kind: Kind) {
         talk(&mut encrypted(stream), true, "250 8BITMIME");
         return;
     }
-    let offer = if kind == Kind::Starttls {
-        "250 STARTTLS"
-    } else {
-        "250 8BITMIME"
-    };
+    let offer = if kind == Kind::Starttls { "250 STARTTLS" } else { "250 8BITMIME" };
     if talk(&mut stream, true, offer) {
         talk(&mut encrypted(stream), false, "250 8BITMIME");
     }
@@ -106,20 +99,11 @@ fn talk(stream: &mut (impl Read + Write), greet: bool, offer: &str) -> bool {
 }
 
 fn channel(url: &str, trusted: bool) -> Arc<dyn Channel> {
-    let ca = if trusted {
-        format!("ca_file = {CA_FILE:?}")
-    } else {
-        String::new()
-    };
+    let ca = if trusted { format!("ca_file = {CA_FILE:?}") } else { String::new() };
     let text = format!("url = {url:?}\nfrom = \"topupd@example.com\"\n{ca}");
     let table = from_toml("a.toml", &text).unwrap();
     let intake = Intake::new();
-    let section = Section::new(
-        &table,
-        "channels.mail.email",
-        &Origin::file("a.toml"),
-        &intake,
-    );
+    let section = Section::new(&table, "channels.mail.email", &Origin::file("a.toml"), &intake);
     let config = Config::read(section);
     assert!(config.is_some(), "{:?}", intake.into_faults());
     config.unwrap().build("mail").unwrap()
@@ -136,11 +120,8 @@ async fn send(channel: &dyn Channel) -> Outcome {
         at: Timestamp::from_ms(0),
         text,
     };
-    let recipient = Recipient {
-        name: "Li".into(),
-        email: Some("li@example.com".into()),
-        phone: None,
-    };
+    let recipient =
+        Recipient { name: "Li".into(), email: Some("li@example.com".into()), phone: None };
     channel.send(&message, &recipient).await
 }
 
@@ -153,13 +134,7 @@ async fn both_ways_into_tls_work_with_a_certificate_that_is_trusted() {
         let url = url.replace("PORT", &server(kind).to_string());
         let channel = channel(&url, true);
         let outcome = send(&*channel).await;
-        assert_eq!(
-            outcome,
-            Outcome::Accepted {
-                vendor_id: Some("TLS1".into())
-            },
-            "{url}"
-        );
+        assert_eq!(outcome, Outcome::Accepted { vendor_id: Some("TLS1".into()) }, "{url}");
         let tested = channel.test().await.unwrap();
         assert!(tested.contains("; encrypted, no sign-in"), "{tested}");
     }

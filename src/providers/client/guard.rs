@@ -27,19 +27,12 @@ impl Resolve for Guard {
         Box::pin(async move {
             let host = name.as_str();
             let all: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let allowed: Vec<SocketAddr> = all
-                .iter()
-                .copied()
-                .filter(|a| private_network || is_public(a.ip()))
-                .collect();
+            let allowed: Vec<SocketAddr> =
+                all.iter().copied().filter(|a| private_network || is_public(a.ip())).collect();
             if allowed.is_empty() && !all.is_empty() {
                 let found: Vec<String> = all.iter().map(|a| a.ip().to_string()).collect();
                 let found = format!(" (it leads to {})", found.join(", "));
-                return Err(Refused {
-                    host: host.to_owned(),
-                    found,
-                }
-                .into());
+                return Err(Refused { host: host.to_owned(), found }.into());
             }
             let addresses: Addrs = Box::new(allowed.into_iter());
             Ok(addresses)
@@ -58,9 +51,6 @@ pub(crate) fn check_host(url: &Url, private_network: bool) -> Result<(), Refused
     if private_network || is_public(address) {
         Ok(())
     } else {
-        Err(Refused {
-            host: address.to_string(),
-            found: String::new(),
-        })
+        Err(Refused { host: address.to_string(), found: String::new() })
     }
 }

@@ -30,29 +30,18 @@ pub(crate) struct Reach {
 
 /// For reads and look-ups: pooled, compressed; the timeout is given with each request.
 pub(crate) fn poll_client(reach: Reach) -> Result<Client, String> {
-    finish(
-        common(reach)
-            .gzip(true)
-            .pool_idle_timeout(Duration::from_secs(60)),
-    )
+    finish(common(reach).gzip(true).pool_idle_timeout(Duration::from_secs(60)))
 }
 
 /// For orders: every request on a fresh connection of its own, so that a failure to connect
 /// proves that no byte of the request left.
 pub(crate) fn money_client(reach: Reach) -> Result<Client, String> {
-    finish(
-        common(reach)
-            .gzip(false)
-            .http1_only()
-            .pool_max_idle_per_host(0),
-    )
+    finish(common(reach).gzip(false).http1_only().pool_max_idle_per_host(0))
 }
 
 fn common(reach: Reach) -> ClientBuilder {
     // Fails only when one is installed already, which serves as well.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    rustls::crypto::ring::default_provider().install_default().ok();
     let builder = Client::builder()
         .retry(reqwest::retry::never())
         .redirect(Policy::none())
@@ -60,15 +49,9 @@ fn common(reach: Reach) -> ClientBuilder {
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .user_agent(concat!("topupd/", env!("CARGO_PKG_VERSION")))
-        .dns_resolver(Guard {
-            private_network: reach.private_network,
-        });
+        .dns_resolver(Guard { private_network: reach.private_network });
     // A container without certificate authorities can still speak plain HTTP.
-    if reach.tls {
-        builder
-    } else {
-        builder.tls_certs_only(std::iter::empty())
-    }
+    if reach.tls { builder } else { builder.tls_certs_only(std::iter::empty()) }
 }
 
 fn finish(builder: ClientBuilder) -> Result<Client, String> {
@@ -108,11 +91,8 @@ impl CallError {
 
 /// Sends one request once and reads its whole answer within `timeout`.
 pub(crate) async fn call(request: RequestBuilder, timeout: Span) -> Result<Reply, CallError> {
-    let mut response = request
-        .timeout(timeout.to_std())
-        .send()
-        .await
-        .map_err(|error| classify(&error))?;
+    let mut response =
+        request.timeout(timeout.to_std()).send().await.map_err(|error| classify(&error))?;
     let status = response.status().as_u16();
     let retry_after = response
         .headers()
@@ -122,17 +102,11 @@ pub(crate) async fn call(request: RequestBuilder, timeout: Span) -> Result<Reply
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
         if body.len().saturating_add(chunk.len()) > BODY_MAX {
-            return Err(CallError::Lost(format!(
-                "an answer of more than {BODY_MAX} bytes"
-            )));
+            return Err(CallError::Lost(format!("an answer of more than {BODY_MAX} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply {
-        status,
-        retry_after,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    Ok(Reply { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// What a failed send proves.

@@ -8,17 +8,12 @@ use tokio::{
 };
 use url::Url;
 
-const LOCAL: Reach = Reach {
-    private_network: true,
-    tls: false,
-};
+const LOCAL: Reach = Reach { private_network: true, tls: false };
 
 /// Answers every connection with `bytes`, after having read something, and closes it.
 async fn serve(bytes: Vec<u8>) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut buffer = [0; 4096];
@@ -63,16 +58,9 @@ async fn odd_spellings_of_the_own_machine_are_refused() {
 async fn a_name_that_leads_home_is_refused_while_connecting() {
     let url = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_vec()).await;
     let named = format!("http://localhost:{}/", url.port().unwrap());
-    let strict = money_client(Reach {
-        private_network: false,
-        tls: false,
-    })
-    .unwrap();
+    let strict = money_client(Reach { private_network: false, tls: false }).unwrap();
     let error = call(strict.get(&named), patience()).await.unwrap_err();
-    assert!(
-        matches!(&error, CallError::Forbidden(why) if why.contains("localhost")),
-        "{error:?}"
-    );
+    assert!(matches!(&error, CallError::Forbidden(why) if why.contains("localhost")), "{error:?}");
     let open = money_client(LOCAL).unwrap();
     assert_eq!(call(open.get(&named), patience()).await.unwrap().body, "{}");
 }
@@ -86,28 +74,18 @@ async fn only_a_failure_to_connect_proves_that_nothing_was_sent() {
     let refused = call(client.post(&closed), patience()).await.unwrap_err();
     assert!(matches!(refused, CallError::NotConnected(_)), "{refused:?}");
     // A name that does not exist.
-    let nowhere = call(client.post("http://topupd.invalid/"), patience())
-        .await
-        .unwrap_err();
+    let nowhere = call(client.post("http://topupd.invalid/"), patience()).await.unwrap_err();
     assert!(matches!(nowhere, CallError::NotConnected(_)), "{nowhere:?}");
     // TLS with a server that speaks something else: the handshake fails before the request.
     let url = serve(b"220 not tls at all\r\n".to_vec()).await;
     let tls = format!("https://127.0.0.1:{}/", url.port().unwrap());
     let handshake = call(client.post(&tls), patience()).await.unwrap_err();
-    assert!(
-        matches!(handshake, CallError::NotConnected(_)),
-        "{handshake:?}"
-    );
-    for cut in [
-        "",
-        "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"id\":",
-        "HTTP/1.1 2",
-        "nonsense",
-    ] {
+    assert!(matches!(handshake, CallError::NotConnected(_)), "{handshake:?}");
+    for cut in
+        ["", "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"id\":", "HTTP/1.1 2", "nonsense"]
+    {
         let url = serve(cut.as_bytes().to_vec()).await;
-        let lost = call(client.post(url).body("{}"), patience())
-            .await
-            .unwrap_err();
+        let lost = call(client.post(url).body("{}"), patience()).await.unwrap_err();
         assert!(matches!(lost, CallError::Lost(_)), "{cut:?}: {lost:?}");
     }
 }
@@ -117,13 +95,8 @@ async fn an_answer_that_never_comes_is_lost() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let client = money_client(LOCAL).unwrap();
-    let lost = call(client.post(&url).body("{}"), Span::from_ms(300))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&lost, CallError::Lost(why) if why.contains("timed out")),
-        "{lost:?}"
-    );
+    let lost = call(client.post(&url).body("{}"), Span::from_ms(300)).await.unwrap_err();
+    assert!(matches!(&lost, CallError::Lost(why) if why.contains("timed out")), "{lost:?}");
 }
 
 #[tokio::test]
@@ -131,9 +104,7 @@ async fn long_answers_and_compressed_bombs_are_stopped() {
     let mut long = b"HTTP/1.1 200 OK\r\ncontent-length: 2097152\r\n\r\n".to_vec();
     long.resize(long.len() + (2 << 20), b' ');
     let client = poll_client(LOCAL).unwrap();
-    let error = call(client.get(serve(long).await), patience())
-        .await
-        .unwrap_err();
+    let error = call(client.get(serve(long).await), patience()).await.unwrap_err();
     assert!(error.why().contains("more than 1048576 bytes"), "{error:?}");
 
     let bomb = stored_gzip(3 << 20);
@@ -145,9 +116,7 @@ async fn long_answers_and_compressed_bombs_are_stopped() {
     )
     .unwrap();
     answer.extend_from_slice(&bomb);
-    let error = call(client.get(serve(answer).await), patience())
-        .await
-        .unwrap_err();
+    let error = call(client.get(serve(answer).await), patience()).await.unwrap_err();
     assert!(error.why().contains("more than 1048576 bytes"), "{error:?}");
 }
 
@@ -167,23 +136,17 @@ async fn redirects_are_answers_not_orders() {
         b"HTTP/1.1 307 T\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n".to_vec(),
     )
     .await;
-    let reply = call(money_client(LOCAL).unwrap().post(url), patience())
-        .await
-        .unwrap();
+    let reply = call(money_client(LOCAL).unwrap().post(url), patience()).await.unwrap();
     assert_eq!(reply.status, 307);
 }
 
 #[tokio::test]
 async fn retry_after_counts_in_seconds_only() {
-    for (text, expected) in [
-        ("7", Some(Span::seconds(7))),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
-    ] {
+    for (text, expected) in [("7", Some(Span::seconds(7))), ("Wed, 21 Oct 2026 07:28:00 GMT", None)]
+    {
         let answer = format!("HTTP/1.1 503 X\r\nretry-after: {text}\r\ncontent-length: 0\r\n\r\n");
         let url = serve(answer.into_bytes()).await;
-        let reply = call(poll_client(LOCAL).unwrap().get(url), patience())
-            .await
-            .unwrap();
+        let reply = call(poll_client(LOCAL).unwrap().get(url), patience()).await.unwrap();
         assert_eq!((reply.status, reply.retry_after), (503, expected));
     }
 }

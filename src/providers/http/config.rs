@@ -44,16 +44,10 @@ impl Config {
         let timeout = s.span("timeout");
         let (headers, content_type) = headers(s.section_or_empty("headers"));
         let content_type = content_type.as_deref();
-        let read = s
-            .section("read")
-            .and_then(|s| Read::from_section(s, content_type));
-        let topup = s
-            .section("topup")
-            .and_then(|s| Topup::from_section(s, content_type));
+        let read = s.section("read").and_then(|s| Read::from_section(s, content_type));
+        let topup = s.section("topup").and_then(|s| Topup::from_section(s, content_type));
         let record = topup.as_ref().map(|topup| &topup.record);
-        let find = s
-            .section("find")
-            .and_then(|s| Find::from_section(s, content_type, record));
+        let find = s.section("find").and_then(|s| Find::from_section(s, content_type, record));
         if !s.has("read") && !s.has("topup") {
             s.fault("read", "allowed is a table [read], or [topup], or both");
         }
@@ -64,9 +58,7 @@ impl Config {
         ];
         let secrets = secrets(s, &headers, &requests);
         try_templates(s, &headers, &requests, &secrets);
-        let concurrency = s
-            .integer("concurrency", 1..=1024)
-            .and_then(|n| usize::try_from(n).ok());
+        let concurrency = s.integer("concurrency", 1..=1024).and_then(|n| usize::try_from(n).ok());
         let rate = s.rate("rate");
         let mut declares = declares(s.section_or_empty("declares"), find.is_some());
         declares.reads = read.is_some();
@@ -104,17 +96,11 @@ impl Config {
         let money_timeout = timeout
             .filter(|given| *given > declares.max_processing)
             .unwrap_or_else(|| declares.max_processing.plus(Span::seconds(10)));
-        declares.timeout = if declares.tops_up {
-            poll_timeout.max(money_timeout)
-        } else {
-            poll_timeout
-        };
+        declares.timeout =
+            if declares.tops_up { poll_timeout.max(money_timeout) } else { poll_timeout };
         section.finish();
         let base = base?;
-        let reach = Reach {
-            private_network,
-            tls: base.scheme() == "https",
-        };
+        let reach = Reach { private_network, tls: base.scheme() == "https" };
         Some(Self {
             base,
             reach,
@@ -211,12 +197,7 @@ fn secrets(
         .map(|key| key.strip_suffix("_file").map_or(key.clone(), str::to_owned))
         .collect();
     let uses = headers.iter().flat_map(|(_, header)| header.uses().clone());
-    let uses = uses.chain(
-        requests
-            .iter()
-            .filter_map(|(_, r)| *r)
-            .flat_map(Request::uses),
-    );
+    let uses = uses.chain(requests.iter().filter_map(|(_, r)| *r).flat_map(Request::uses));
     names.extend(uses.filter_map(|name| name.strip_prefix("secret.").map(str::to_owned)));
     let mut secrets = Secrets::default();
     for name in names {
@@ -272,16 +253,11 @@ fn declares(mut s: Section<'_>, finds: bool) -> Declares {
     let usual = if finds { Lookup::ByRef } else { Lookup::None };
     let lookup = s.word("lookup", &Lookup::WORDS).unwrap_or(usual);
     if lookup != Lookup::None && !finds {
-        s.fault(
-            "lookup",
-            "allowed is \"none\" where there is no table [find]",
-        );
+        s.fault("lookup", "allowed is \"none\" where there is no table [find]");
     }
     let declares = Declares {
         lookup,
-        ref_unique: s
-            .word("ref_unique", &RefUnique::WORDS)
-            .unwrap_or(weakest.ref_unique),
+        ref_unique: s.word("ref_unique", &RefUnique::WORDS).unwrap_or(weakest.ref_unique),
         max_processing: s.span("max_processing").unwrap_or(weakest.max_processing),
         balance_lag: s.span("balance_lag").unwrap_or(weakest.balance_lag),
         lookup_horizon: s.span("lookup_horizon").unwrap_or(weakest.lookup_horizon),

@@ -34,11 +34,7 @@ pub(super) fn read(text: &str, format: Option<&str>, zone: Tz) -> Date {
 
 fn usual(text: &str, zone: Tz) -> Option<Timestamp> {
     if let Ok(number) = text.parse::<i64>() {
-        let ms = if number.abs() < MS_FROM {
-            number.checked_mul(1000)?
-        } else {
-            number
-        };
+        let ms = if number.abs() < MS_FROM { number.checked_mul(1000)? } else { number };
         let at = Timestamp::from_ms(ms);
         return at.to_utc().map(|_| at);
     }
@@ -77,10 +73,7 @@ fn local(text: &str, format: &str, zone: Tz) -> Option<Timestamp> {
 fn stands_for_none(at: Timestamp, zone: Tz) -> bool {
     let Some(utc) = at.to_utc() else { return true };
     let none = |day: NaiveDate| {
-        matches!(
-            (day.year(), day.month(), day.day()),
-            (1970, 1, 1) | (1, 1, 1) | (9999, 12, 31)
-        )
+        matches!((day.year(), day.month(), day.day()), (1970, 1, 1) | (1, 1, 1) | (9999, 12, 31))
     };
     none(utc.date_naive()) || none(utc.with_timezone(&zone).date_naive())
 }
@@ -94,9 +87,7 @@ pub(super) fn check_format(format: &str) -> Result<(), String> {
     }
     let sample =
         NaiveDate::from_ymd_opt(2026, 11, 21).map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let text = sample
-        .map(|at| at.format(format).to_string())
-        .unwrap_or_default();
+    let text = sample.map(|at| at.format(format).to_string()).unwrap_or_default();
     match read(&text, Some(format), Tz::UTC) {
         Date::At(_) => Ok(()),
         Date::None | Date::Unreadable => {
@@ -167,16 +158,9 @@ mod tests {
             read("01.12.2026", Some("%d.%m.%Y"), New_York),
             Date::At(at("2026-12-01T05:00:00Z"))
         );
-        let zoned = read(
-            "01.12.2026 08:00 +0100",
-            Some("%d.%m.%Y %H:%M %z"),
-            New_York,
-        );
+        let zoned = read("01.12.2026 08:00 +0100", Some("%d.%m.%Y %H:%M %z"), New_York);
         assert_eq!(zoned, Date::At(at("2026-12-01T07:00:00Z")));
-        assert_eq!(
-            read("2026-12-01", Some("%d.%m.%Y"), New_York),
-            Date::Unreadable
-        );
+        assert_eq!(read("2026-12-01", Some("%d.%m.%Y"), New_York), Date::Unreadable);
         assert!(check_format("%d.%m.%Y").is_ok() && check_format("%d.%m.%Y %H:%M").is_ok());
         for bad in ["%Q", "%d.%m.", "nonsense"] {
             assert!(check_format(bad).is_err(), "{bad}");

@@ -85,9 +85,7 @@ pub(super) fn percent(text: &str, keep: &[u8]) -> String {
 /// value can pass for a secret.
 fn json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
-    let inside = quoted
-        .get(1..quoted.len().saturating_sub(1))
-        .unwrap_or_default();
+    let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
     inside.replace(super::template::MARK, "\\u003csecret:")
 }
 
@@ -113,17 +111,11 @@ mod tests {
     #[test]
     fn values_cannot_change_the_shape_of_what_they_stand_in() {
         let nasty = "a/b?c&d=e\"f\\<g>#%\n\u{e9}";
-        assert_eq!(
-            Escape::Url.value(nasty),
-            "a%2Fb%3Fc%26d%3De%22f%5C%3Cg%3E%23%25%0A%C3%A9"
-        );
+        assert_eq!(Escape::Url.value(nasty), "a%2Fb%3Fc%26d%3De%22f%5C%3Cg%3E%23%25%0A%C3%A9");
         assert_eq!(Escape::Form.value("a b+c"), "a%20b%2Bc");
         let json = format!("\"{}\"", Escape::Json.value(nasty));
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), nasty);
-        assert_eq!(
-            Escape::Xml.value("<a b=\"'&\">"),
-            "&lt;a b=&quot;&apos;&amp;&quot;&gt;"
-        );
+        assert_eq!(Escape::Xml.value("<a b=\"'&\">"), "&lt;a b=&quot;&apos;&amp;&quot;&gt;");
     }
 
     #[test]
@@ -131,10 +123,7 @@ mod tests {
         let value = Escape::Url.value("+12025550123");
         let whole = Escape::Url.whole(format!("/lines/{value}?n={value}"));
         assert_eq!(whole, "/lines/+12025550123?n=%2B12025550123");
-        assert_eq!(
-            Escape::Url.whole(format!("/lines/{value}")),
-            "/lines/+12025550123"
-        );
+        assert_eq!(Escape::Url.whole(format!("/lines/{value}")), "/lines/+12025550123");
     }
 
     #[test]

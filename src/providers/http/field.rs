@@ -62,20 +62,13 @@ pub(super) fn date(
     pattern: Option<&Regex>,
 ) -> Option<DateAt> {
     let Some(mut table) = table(section, key) else {
-        return place(section, key, pattern).map(|place| DateAt {
-            place,
-            format: None,
-        });
+        return place(section, key, pattern).map(|place| DateAt { place, format: None });
     };
     let place = at(&mut table, pattern);
-    let format = table.checked("format", |text| {
-        dates::check_format(text).map(|()| text.to_owned())
-    });
+    let format =
+        table.checked("format", |text| dates::check_format(text).map(|()| text.to_owned()));
     table.finish();
-    Some(DateAt {
-        place: place?,
-        format,
-    })
+    Some(DateAt { place: place?, format })
 }
 
 /// `key = "/a"` (bytes) or `key = { at = "/a", unit = "MB" }`.
@@ -89,14 +82,10 @@ pub(super) fn bytes(
     };
     let place = at(&mut table, pattern);
     let allowed = "allowed: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB";
-    let unit = table
-        .required("unit", allowed)
-        .and_then(|_| table.parsed("unit", allowed, unit_bytes));
+    let unit =
+        table.required("unit", allowed).and_then(|_| table.parsed("unit", allowed, unit_bytes));
     table.finish();
-    Some(BytesAt {
-        place: place?,
-        unit: unit?,
-    })
+    Some(BytesAt { place: place?, unit: unit? })
 }
 
 /// `key = "/a"` or `key = { fixed = "USD" }`.
@@ -131,7 +120,5 @@ fn table<'a>(section: &mut Section<'a>, key: &str) -> Option<Section<'a>> {
 
 fn at(table: &mut Section<'_>, pattern: Option<&Regex>) -> Option<Place> {
     let text = table.required("at", "allowed is a place in the answer")?;
-    Place::parse(&text, pattern)
-        .map_err(|why| table.fault("at", why))
-        .ok()
+    Place::parse(&text, pattern).map_err(|why| table.fault("at", why)).ok()
 }

@@ -47,11 +47,7 @@ impl Find {
         }
         let items = section.checked("items", |text| Place::parse(text, None));
         section.finish();
-        Some(Self {
-            request: request?,
-            record,
-            items,
-        })
+        Some(Self { request: request?, record, items })
     }
 
     /// What a look-up found.
@@ -64,9 +60,7 @@ impl Find {
         let reply = match outcome {
             Ok(reply) => reply,
             Err(error) => {
-                return Found::Blind {
-                    why: error.why().to_owned(),
-                };
+                return Found::Blind { why: error.why().to_owned() };
             }
         };
         let raw = secrets.redact(&reply.body);
@@ -76,9 +70,7 @@ impl Find {
             // A gateway that does not know the path says 404 as well, but with a page.
             404 if self.items.is_none() && !is_page => return Found::Nothing,
             status => {
-                return Found::Blind {
-                    why: format!("HTTP status {status}"),
-                };
+                return Found::Blind { why: format!("HTTP status {status}") };
             }
         }
         let document = match Document::parse(&reply.body, self.record.pattern.as_ref()) {
@@ -88,22 +80,20 @@ impl Find {
         match &self.items {
             Some(place) => match document.at(place) {
                 Some(Value::Array(items)) => self.among(items, order, secrets, &raw),
-                Some(_) | None => Found::Blind {
-                    why: "`items` is not at its place, or no list".to_owned(),
-                },
+                Some(_) | None => {
+                    Found::Blind { why: "`items` is not at its place, or no list".to_owned() }
+                }
             },
-            None if self.is_foreign(&document, order) => Found::Blind {
-                why: "the answer is about another reference".to_owned(),
-            },
+            None if self.is_foreign(&document, order) => {
+                Found::Blind { why: "the answer is about another reference".to_owned() }
+            }
             None => Found::One(self.record.judge(&document, order, secrets, &raw)),
         }
     }
 
     fn among(&self, items: &[Value], order: &Order, secrets: &Secrets, raw: &str) -> Found {
         if items.iter().any(|item| !item.is_object()) {
-            return Found::Blind {
-                why: "`items` holds something else than records".to_owned(),
-            };
+            return Found::Blind { why: "`items` holds something else than records".to_owned() };
         }
         let ours: Vec<Document> = items
             .iter()
@@ -113,10 +103,7 @@ impl Find {
         match ours.as_slice() {
             [] => Found::Nothing,
             [one] => Found::One(self.record.judge(one, order, secrets, raw)),
-            several => Found::Several {
-                count: several.len(),
-                raw: raw.to_owned(),
-            },
+            several => Found::Several { count: several.len(), raw: raw.to_owned() },
         }
     }
 

@@ -47,9 +47,7 @@ pub(super) fn check_usual(document: &Document, line: &Subscription) -> Result<()
             if !is_serial(ours, &echo)
                 && let Ok(other) = Iccid::parse(&echo)
             {
-                return Err(format!(
-                    "asked about ICCID {ours}, the answer is about {other}"
-                ));
+                return Err(format!("asked about ICCID {ours}, the answer is about {other}"));
             }
         }
     }
@@ -58,9 +56,7 @@ pub(super) fn check_usual(document: &Document, line: &Subscription) -> Result<()
 
 /// A number as providers write it, also without the `+`.
 fn number(text: &str) -> Option<Msisdn> {
-    Msisdn::parse(text)
-        .or_else(|_| Msisdn::parse(&format!("+{}", text.trim())))
-        .ok()
+    Msisdn::parse(text).or_else(|_| Msisdn::parse(&format!("+{}", text.trim()))).ok()
 }
 
 #[cfg(test)]
@@ -81,15 +77,9 @@ mod tests {
         ] {
             assert!(is_number(&ours, same), "{same}");
         }
-        for other in [
-            "+12025550124",
-            "",
-            "0123",
-            "550123",
-            "+2025550123",
-            "912025550123",
-            "3025550123",
-        ] {
+        for other in
+            ["+12025550124", "", "0123", "550123", "+2025550123", "912025550123", "3025550123"]
+        {
             assert!(!is_number(&ours, other), "{other}");
         }
     }
@@ -114,10 +104,7 @@ mod tests {
             r#"{"line":{"phoneNumber":"+447700900001"}}"#,
         ] {
             let why = check(foreign).unwrap_err();
-            assert!(
-                !why.contains("2025550"),
-                "the number must stay masked: {why}"
-            );
+            assert!(!why.contains("2025550"), "the number must stay masked: {why}");
         }
     }
 }

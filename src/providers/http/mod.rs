@@ -42,11 +42,7 @@ impl Http {
     fn new(config: Config) -> Result<Self, String> {
         let poll = client::poll_client(config.reach)?;
         let money = client::money_client(config.reach)?;
-        Ok(Self {
-            config,
-            poll,
-            money,
-        })
+        Ok(Self { config, poll, money })
     }
 
     /// Sends a rendered request once. [`CallError::Forbidden`] also where it cannot be made.
@@ -122,10 +118,7 @@ impl Provider for Http {
             return Err(FreezeError(format!("{} is no amount to pay", order.amount)));
         }
         let variables = Variables::order(order, &self.config.secrets);
-        let frozen = topup
-            .request
-            .freeze(&variables, &self.config.secrets)
-            .map_err(FreezeError)?;
+        let frozen = topup.request.freeze(&variables, &self.config.secrets).map_err(FreezeError)?;
         if !names_target(&frozen, &order.line) {
             return Err(FreezeError(format!(
                 "the request for {} does not contain the line's msisdn or iccid, so nothing proves \
@@ -138,9 +131,7 @@ impl Provider for Http {
 
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
         let Some(topup) = &self.config.topup else {
-            return Answer::NotSent {
-                why: "there is no [topup]".to_owned(),
-            };
+            return Answer::NotSent { why: "there is no [topup]".to_owned() };
         };
         let secrets = &self.config.secrets;
         let thawed = serde_json::from_str::<Rendered>(frozen)
@@ -149,8 +140,7 @@ impl Provider for Http {
         let outcome = match thawed {
             Ok(rendered) => {
                 let variables = Variables::order(order, secrets);
-                self.send(&self.money, rendered, &variables, self.config.money_timeout)
-                    .await
+                self.send(&self.money, rendered, &variables, self.config.money_timeout).await
             }
             Err(why) => Err(CallError::Forbidden(why)),
         };
@@ -159,15 +149,12 @@ impl Provider for Http {
 
     async fn find(&self, order: &Order) -> Found {
         let Some(find) = &self.config.find else {
-            return Found::Blind {
-                why: "there is no [find]".to_owned(),
-            };
+            return Found::Blind { why: "there is no [find]".to_owned() };
         };
         let variables = Variables::order(order, &self.config.secrets);
         let outcome = match find.request.render(&variables) {
             Ok(rendered) => {
-                self.send(&self.poll, rendered, &variables, self.config.poll_timeout)
-                    .await
+                self.send(&self.poll, rendered, &variables, self.config.poll_timeout).await
             }
             Err(why) => Err(CallError::Forbidden(why)),
         };
@@ -186,10 +173,7 @@ impl Provider for Http {
             .send(&self.poll, rendered, &variables, self.config.poll_timeout)
             .await
             .map_err(|error| no_answer(&error))?;
-        let detail = format!(
-            "{} answers (HTTP status {})",
-            self.config.base, reply.status
-        );
+        let detail = format!("{} answers (HTTP status {})", self.config.base, reply.status);
         Ok(TestReport { detail })
     }
 }
@@ -207,9 +191,7 @@ fn no_answer(error: &CallError) -> ReadError {
 fn names_target(request: &Rendered, line: &Subscription) -> bool {
     let texts = [Some(&request.path), request.body.as_ref()];
     let has = |digits: &str| texts.iter().flatten().any(|text| text.contains(digits));
-    line.msisdn
-        .as_ref()
-        .is_some_and(|msisdn| has(msisdn.as_str().trim_start_matches('+')))
+    line.msisdn.as_ref().is_some_and(|msisdn| has(msisdn.as_str().trim_start_matches('+')))
         || line.iccid.as_ref().is_some_and(|iccid| has(iccid.as_str()))
 }
 

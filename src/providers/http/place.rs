@@ -24,10 +24,7 @@ impl Place {
             return if groups.contains(&text) {
                 Ok(Self::Group(text.to_owned()))
             } else {
-                Err(format!(
-                    "allowed are the named groups of `pattern`: {}",
-                    groups.join(", ")
-                ))
+                Err(format!("allowed are the named groups of `pattern`: {}", groups.join(", ")))
             };
         }
         if text.starts_with('/') {
@@ -66,13 +63,9 @@ impl Document {
                     .map_err(|error| format!("the answer is not JSON ({error})"))
             };
         };
-        let found = pattern
-            .captures(body)
-            .ok_or("the answer does not match `pattern`")?;
+        let found = pattern.captures(body).ok_or("the answer does not match `pattern`")?;
         let groups = pattern.capture_names().flatten().filter_map(|name| {
-            found
-                .name(name)
-                .map(|group| (name.to_owned(), Value::from(group.as_str())))
+            found.name(name).map(|group| (name.to_owned(), Value::from(group.as_str())))
         });
         Ok(Self::Text(groups.collect()))
     }
@@ -101,10 +94,7 @@ impl Document {
             Self::Json(Value::Object(outer)) => Some(outer),
             Self::Json(_) | Self::Text(_) => None,
         };
-        let inner = outer
-            .into_iter()
-            .flat_map(|o| o.values())
-            .filter_map(Value::as_object);
+        let inner = outer.into_iter().flat_map(|o| o.values()).filter_map(Value::as_object);
         outer
             .into_iter()
             .chain(inner)
@@ -128,9 +118,7 @@ mod tests {
     use super::*;
 
     fn at(json: &str, place: &str) -> Option<String> {
-        Document::parse(json, None)
-            .unwrap()
-            .text(&Place::parse(place, None).unwrap())
+        Document::parse(json, None).unwrap().text(&Place::parse(place, None).unwrap())
     }
 
     #[test]
@@ -165,26 +153,16 @@ mod tests {
         let place = Place::parse("balance", Some(&pattern)).unwrap();
         let found = Document::parse("Hi! Balance: $5.20.", Some(&pattern)).unwrap();
         assert_eq!(found.text(&place).as_deref(), Some("5.20."));
-        assert_eq!(
-            found.text(&Place::parse("date", Some(&pattern)).unwrap()),
-            None
-        );
+        assert_eq!(found.text(&Place::parse("date", Some(&pattern)).unwrap()), None);
         assert!(Place::parse("/balance", Some(&pattern)).is_err());
         assert!(Document::parse("no balance", Some(&pattern)).is_err());
     }
 
     #[test]
     fn pages_and_garbage_are_not_documents() {
-        for bad in [
-            "",
-            "  ",
-            "<html></html>",
-            "\n<!doctype html>",
-            "{",
-            "hello",
-            "{} trailing",
-            "NaN",
-        ] {
+        for bad in
+            ["", "  ", "<html></html>", "\n<!doctype html>", "{", "hello", "{} trailing", "NaN"]
+        {
             assert!(Document::parse(bad, None).is_err(), "{bad:?}");
         }
         let deep = "[".repeat(5000);

@@ -54,19 +54,10 @@ impl Read {
             ["minutes_left", "sms_left", "msisdn", "iccid", "error"]
                 .map(|key| field::place(s, key, text));
         if s.has("balance") && !s.has("currency") && currency.is_none() {
-            s.fault(
-                "currency",
-                "allowed is a place, or { fixed = \"USD\" }; a balance needs one",
-            );
+            s.fault("currency", "allowed is a place, or { fixed = \"USD\" }; a balance needs one");
         }
-        let values = [
-            "balance",
-            "service_end",
-            "number_loss",
-            "data_left",
-            "minutes_left",
-            "sms_left",
-        ];
+        let values =
+            ["balance", "service_end", "number_loss", "data_left", "minutes_left", "sms_left"];
         let found = balance.is_some()
             || service_end.is_some()
             || number_loss.is_some()
@@ -76,10 +67,7 @@ impl Read {
         if !found && !values.iter().any(|key| s.has(key)) {
             s.fault(
                 "balance",
-                format!(
-                    "allowed is a place for at least one of {}",
-                    values.join(", ")
-                ),
+                format!("allowed is a place for at least one of {}", values.join(", ")),
             );
         }
         section.finish();
@@ -113,16 +101,9 @@ impl Read {
         }
         let document =
             Document::parse(&reply.body, self.pattern.as_ref()).map_err(ReadError::unparseable)?;
-        if let Some(said) = self
-            .error
-            .as_ref()
-            .and_then(|place| said_error(&document, place))
-        {
+        if let Some(said) = self.error.as_ref().and_then(|place| said_error(&document, place)) {
             let said: String = secrets.redact(&said).chars().take(200).collect();
-            return Err(ReadError::new(
-                ErrorKind::Temporary,
-                format!("the provider says: {said}"),
-            ));
+            return Err(ReadError::new(ErrorKind::Temporary, format!("the provider says: {said}")));
         }
         let mut gaps = Vec::new();
         self.check_identity(&document, line, &mut gaps)
@@ -130,12 +111,7 @@ impl Read {
         let values = Values {
             balance: self.balance(&document, &mut gaps),
             data_left: self.data_left(&document, &mut gaps),
-            minutes_left: count(
-                &document,
-                self.minutes_left.as_ref(),
-                "minutes_left",
-                &mut gaps,
-            ),
+            minutes_left: count(&document, self.minutes_left.as_ref(), "minutes_left", &mut gaps),
             sms_left: count(&document, self.sms_left.as_ref(), "sms_left", &mut gaps),
             service_end_at: date(
                 &document,
@@ -155,17 +131,9 @@ impl Read {
         if values.is_empty() && !gaps.is_empty() {
             return Err(ReadError::unparseable(gaps.join("; ")));
         }
-        let quality = if gaps.is_empty() {
-            Quality::Ok
-        } else {
-            Quality::Partial
-        };
+        let quality = if gaps.is_empty() { Quality::Ok } else { Quality::Partial };
         let detail = (!gaps.is_empty()).then(|| gaps.join("; "));
-        Ok(ReadOk {
-            values,
-            quality,
-            detail,
-        })
+        Ok(ReadOk { values, quality, detail })
     }
 
     fn check_identity(
@@ -188,16 +156,8 @@ impl Read {
             }
             Ok(())
         };
-        let number = |echo: &str| {
-            line.msisdn
-                .as_ref()
-                .map(|ours| identity::is_number(ours, echo))
-        };
-        let serial = |echo: &str| {
-            line.iccid
-                .as_ref()
-                .map(|ours| identity::is_serial(ours, echo))
-        };
+        let number = |echo: &str| line.msisdn.as_ref().map(|ours| identity::is_number(ours, echo));
+        let serial = |echo: &str| line.iccid.as_ref().map(|ours| identity::is_serial(ours, echo));
         check(&self.msisdn, "msisdn", &number)?;
         check(&self.iccid, "iccid", &serial)
     }
@@ -211,16 +171,12 @@ impl Read {
                 note(Currency::parse(&code), "currency", gaps)?
             }
         };
-        note(
-            Money::from_text(&text, currency, Rounding::Floor),
-            "balance",
-            gaps,
-        )
+        note(Money::from_text(&text, currency, Rounding::Floor), "balance", gaps)
     }
 
     fn data_left(&self, document: &Document, gaps: &mut Vec<String>) -> Option<i64> {
         let BytesAt { place, unit } = self.data_left.as_ref()?;
-        let text = found(document, place, "data_left", gaps)?;
+        let text = stated(document, place, "data_left", gaps)?;
         note(whole(&text, *unit), "data_left", gaps)
     }
 }
@@ -260,14 +216,26 @@ fn found(document: &Document, place: &Place, name: &str, gaps: &mut Vec<String>)
     text
 }
 
+/// Like [`found`], where an explicit `null` is the provider's way of saying that there is none: a
+/// line without an expiry is not a line whose expiry is missing.
+fn stated(
+    document: &Document,
+    place: &Place,
+    name: &str,
+    gaps: &mut Vec<String>,
+) -> Option<String> {
+    if document.at(place).is_some_and(Value::is_null) {
+        return None;
+    }
+    found(document, place, name, gaps)
+}
+
 fn note<T, E: std::fmt::Display>(
     result: Result<T, E>,
     name: &str,
     gaps: &mut Vec<String>,
 ) -> Option<T> {
-    result
-        .map_err(|why| gaps.push(format!("{name}: {why}")))
-        .ok()
+    result.map_err(|why| gaps.push(format!("{name}: {why}"))).ok()
 }
 
 fn count(
@@ -276,7 +244,7 @@ fn count(
     name: &str,
     gaps: &mut Vec<String>,
 ) -> Option<i64> {
-    let text = found(document, place?, name, gaps)?;
+    let text = stated(document, place?, name, gaps)?;
     note(whole(&text, 1), name, gaps)
 }
 
@@ -288,7 +256,7 @@ fn date(
     gaps: &mut Vec<String>,
 ) -> Option<Timestamp> {
     let DateAt { place, format } = at?;
-    let text = found(document, place, name, gaps)?;
+    let text = stated(document, place, name, gaps)?;
     match dates::read(&text, format.as_deref(), line.time_zone) {
         Date::At(at) => Some(at),
         Date::None => None,
@@ -306,9 +274,8 @@ fn whole(text: &str, unit: i64) -> Result<i64, String> {
         let text: String = text.chars().take(40).collect();
         format!("`{text}` is not a number that can be left")
     };
-    let number = Decimal::from_str(text)
-        .or_else(|_| Decimal::from_scientific(text))
-        .map_err(|_| bad())?;
+    let number =
+        Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).map_err(|_| bad())?;
     let total = number.checked_mul(Decimal::from(unit)).ok_or_else(bad)?;
     total.floor().to_i64().filter(|n| *n >= 0).ok_or_else(bad)
 }

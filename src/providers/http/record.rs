@@ -73,11 +73,7 @@ impl Record {
             record.words.retain(|_, known| *known != verdict);
             for word in words {
                 let word = word.trim().to_ascii_lowercase();
-                if record
-                    .words
-                    .insert(word, verdict)
-                    .is_some_and(|known| known != verdict)
-                {
+                if record.words.insert(word, verdict).is_some_and(|known| known != verdict) {
                     section.fault(key, "allowed are words that stand in no other list");
                 }
             }
@@ -85,12 +81,7 @@ impl Record {
         if !record.places.contains_key("status") && !section.has("status") {
             section.fault("status", "allowed is the place of the status word");
         }
-        if !record
-            .words
-            .values()
-            .any(|verdict| *verdict == Verdict::Paid)
-            && !section.has("paid")
-        {
+        if !record.words.values().any(|verdict| *verdict == Verdict::Paid) && !section.has("paid") {
             section.fault("paid", "allowed is a list of status words that mean paid");
         }
         record
@@ -112,17 +103,11 @@ impl Record {
         let raw = raw.to_owned();
         let text = |key| self.place(key).and_then(|place| document.text(place));
         let Some(word) = text("status") else {
-            return Answer::Unclear {
-                why: "the answer has no status word".to_owned(),
-                raw,
-            };
+            return Answer::Unclear { why: "the answer has no status word".to_owned(), raw };
         };
         let Some(verdict) = self.words.get(&word.to_ascii_lowercase()) else {
             let word: String = secrets.redact(&word).chars().take(60).collect();
-            return Answer::Unclear {
-                why: format!("unknown status word `{word}`"),
-                raw,
-            };
+            return Answer::Unclear { why: format!("unknown status word `{word}`"), raw };
         };
         let differs = self.difference(document, order);
         let money = |key| {
@@ -139,10 +124,9 @@ impl Record {
             // A refusal of something else proves nothing about this order.
             (Verdict::Refused, Some(why)) => Answer::Unclear { why, raw },
             (Verdict::Refused, None) => Answer::Refused(Refusal { code: word, raw }),
-            (Verdict::Paid | Verdict::Pending | Verdict::Reversed, Some(why)) => Answer::Mismatch {
-                evidence: evidence(raw),
-                why,
-            },
+            (Verdict::Paid | Verdict::Pending | Verdict::Reversed, Some(why)) => {
+                Answer::Mismatch { evidence: evidence(raw), why }
+            }
             (Verdict::Paid, None) => Answer::Paid(evidence(raw)),
             (Verdict::Pending, None) => Answer::Pending(evidence(raw)),
             (Verdict::Reversed, None) => Answer::Reversed(evidence(raw)),
@@ -173,17 +157,13 @@ impl Record {
         if let (Some(ours), Some(echo)) = (&order.line.msisdn, number)
             && !identity::is_number(ours, &echo)
         {
-            return Some(format!(
-                "ordered for {ours}, the answer is about another number"
-            ));
+            return Some(format!("ordered for {ours}, the answer is about another number"));
         }
         let serial = serial.and_then(|place| document.text(place));
         if let (Some(ours), Some(echo)) = (&order.line.iccid, serial)
             && !identity::is_serial(ours, &echo)
         {
-            return Some(format!(
-                "ordered for ICCID {ours}, the answer is about another"
-            ));
+            return Some(format!("ordered for ICCID {ours}, the answer is about another"));
         }
         None
     }
@@ -197,17 +177,12 @@ fn other_reference(echo: &str, order: &Order) -> Option<String> {
 /// `amount` that is no plain decimal, or an object, says nothing.
 fn usual_money(document: &Document, order: &Order) -> Option<String> {
     let amounts = document.members(&["amount"]).filter_map(plain);
-    let currencies = document
-        .members(&["currency"])
-        .filter_map(|value| value.as_str().map(str::to_owned));
+    let currencies =
+        document.members(&["currency"]).filter_map(|value| value.as_str().map(str::to_owned));
     amounts
         .filter(|text| Decimal::from_str(text).is_ok())
         .find_map(|amount| other_money(Some(&amount), None, order))
-        .or_else(|| {
-            currencies
-                .into_iter()
-                .find_map(|code| other_money(None, Some(&code), order))
-        })
+        .or_else(|| currencies.into_iter().find_map(|code| other_money(None, Some(&code), order)))
 }
 
 fn other_money(amount: Option<&str>, currency: Option<&str>, order: &Order) -> Option<String> {
@@ -216,11 +191,7 @@ fn other_money(amount: Option<&str>, currency: Option<&str>, order: &Order) -> O
     if let Some(code) = currency
         && !code.trim().eq_ignore_ascii_case(ours.currency().code())
     {
-        return Some(format!(
-            "ordered in {}, the answer is in {}",
-            ours.currency(),
-            short(code)
-        ));
+        return Some(format!("ordered in {}, the answer is in {}", ours.currency(), short(code)));
     }
     let same = |text: &str| {
         Decimal::from_str(text)

@@ -13,12 +13,8 @@ use std::collections::BTreeSet;
 use url::Url;
 
 /// The methods a call may have.
-const METHODS: [(&str, &str); 4] = [
-    ("GET", "GET"),
-    ("POST", "POST"),
-    ("PUT", "PUT"),
-    ("PATCH", "PATCH"),
-];
+const METHODS: [(&str, &str); 4] =
+    [("GET", "GET"), ("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")];
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -56,18 +52,9 @@ impl Request {
         let path = path.and_then(|source| template(section, "path", &source, Escape::Url));
         let source = section.text("body");
         let (escape, usual) = kind(source.as_deref().unwrap_or_default(), content_type);
-        let body = source
-            .as_ref()
-            .and_then(|source| template(section, "body", source, escape));
-        let content_type = body
-            .as_ref()
-            .map(|_| content_type.unwrap_or(usual).to_owned());
-        Some(Self {
-            method,
-            path: path?,
-            body,
-            content_type,
-        })
+        let body = source.as_ref().and_then(|source| template(section, "body", source, escape));
+        let content_type = body.as_ref().map(|_| content_type.unwrap_or(usual).to_owned());
+        Some(Self { method, path: path?, body, content_type })
     }
 
     /// The variables that its templates look up.
@@ -80,22 +67,13 @@ impl Request {
     /// The request with every variable in its place.
     pub(super) fn render(&self, variables: &Variables<'_>) -> Result<Rendered, String> {
         let path = self.path.render(variables)?;
-        let body = self
-            .body
-            .as_ref()
-            .map(|body| body.render(variables))
-            .transpose()?;
+        let body = self.body.as_ref().map(|body| body.render(variables)).transpose()?;
         if let (Some(Escape::Json), Some(text)) = (self.escape(), &body) {
             serde_json::from_str::<serde::de::IgnoredAny>(text)
                 .map_err(|error| format!("the body is not JSON once rendered ({error})"))?;
         }
         let (method, content_type) = (self.method.to_owned(), self.content_type.clone());
-        Ok(Rendered {
-            method,
-            path,
-            body,
-            content_type,
-        })
+        Ok(Rendered { method, path, body, content_type })
     }
 
     /// The request with markers for secrets. It is proven here that putting the secrets back gives
@@ -109,11 +87,9 @@ impl Request {
         if self.thaw(&frozen, secrets)? == self.render(variables)? {
             return Ok(frozen);
         }
-        Err(
-            "a secret in a path or body must stand alone, as {{ secret.NAME }}, without a filter \
+        Err("a secret in a path or body must stand alone, as {{ secret.NAME }}, without a filter \
              (in `headers` filters are allowed)"
-                .to_owned(),
-        )
+            .to_owned())
     }
 
     /// Puts the secrets where their markers are.
@@ -142,9 +118,7 @@ impl Rendered {
     /// Where it goes: below `base`, and nowhere else, whatever the values were.
     pub(super) fn url(&self, base: &Url, private_network: bool) -> Result<Url, String> {
         let text = format!("{}{}", base.as_str().trim_end_matches('/'), self.path);
-        let url: Url = text
-            .parse()
-            .map_err(|error| format!("the URL cannot be read ({error})"))?;
+        let url: Url = text.parse().map_err(|error| format!("the URL cannot be read ({error})"))?;
         let origin = |url: &Url| {
             let host = url.host_str().map(str::to_owned);
             (
@@ -188,9 +162,7 @@ fn kind(body: &str, content_type: Option<&str>) -> (Escape, &'static str) {
 
 fn template(section: &Section<'_>, key: &str, source: &str, escape: Escape) -> Option<Template> {
     let place = format!("{}.{key}", section.path());
-    Template::new(&place, source, escape)
-        .map_err(|why| section.fault(key, why))
-        .ok()
+    Template::new(&place, source, escape).map_err(|why| section.fault(key, why)).ok()
 }
 
 #[cfg(test)]
@@ -198,12 +170,8 @@ mod tests {
     use super::*;
 
     fn url(base: &str, path: &str) -> Result<String, String> {
-        let rendered = Rendered {
-            method: "GET".into(),
-            path: path.into(),
-            body: None,
-            content_type: None,
-        };
+        let rendered =
+            Rendered { method: "GET".into(), path: path.into(), body: None, content_type: None };
         rendered.url(&base.parse().unwrap(), true).map(String::from)
     }
 
@@ -214,10 +182,7 @@ mod tests {
             url(base, "/v1/lines/+1202?a=b").unwrap(),
             "http://127.0.0.1:9100/v1/lines/+1202?a=b"
         );
-        assert_eq!(
-            url("https://a.example/api/", "/x").unwrap(),
-            "https://a.example/api/x"
-        );
+        assert_eq!(url("https://a.example/api/", "/x").unwrap(), "https://a.example/api/x");
         for bad in [
             "@evil.example/",
             ".evil.example/",
@@ -235,15 +200,9 @@ mod tests {
 
     #[test]
     fn private_literals_need_permission() {
-        let rendered = Rendered {
-            method: "GET".into(),
-            path: "/x".into(),
-            body: None,
-            content_type: None,
-        };
-        let why = rendered
-            .url(&"http://10.1.2.3/".parse().unwrap(), false)
-            .unwrap_err();
+        let rendered =
+            Rendered { method: "GET".into(), path: "/x".into(), body: None, content_type: None };
+        let why = rendered.url(&"http://10.1.2.3/".parse().unwrap(), false).unwrap_err();
         assert!(why.contains("allow_private_network"), "{why}");
     }
 
@@ -252,10 +211,7 @@ mod tests {
         assert_eq!(kind("{\"a\":1}", None), (Escape::Json, "application/json"));
         assert_eq!(kind("  [1]", None).0, Escape::Json);
         assert_eq!(kind("{{ a }}=1", None), (Escape::Form, FORM));
-        assert_eq!(
-            kind("a=1", Some("application/vnd.api+JSON")).0,
-            Escape::Json
-        );
+        assert_eq!(kind("a=1", Some("application/vnd.api+JSON")).0, Escape::Json);
         assert_eq!(kind("<a/>", Some("text/xml")).0, Escape::Xml);
         assert_eq!(kind("a=1", Some("text/plain")).0, Escape::Plain);
     }

@@ -22,9 +22,7 @@ impl Secrets {
 
     /// The secret as it is written into a text of kind `escape`.
     pub(super) fn written(&self, name: &str, escape: Escape) -> Option<String> {
-        self.0
-            .get(name)
-            .map(|secret| escape.secret(secret.expose_secret()))
+        self.0.get(name).map(|secret| escape.secret(secret.expose_secret()))
     }
 
     /// Puts the secrets where a stored text has their markers; `Err` names one that is gone.
@@ -46,16 +44,12 @@ impl Secrets {
 
     /// An answer as it may be kept: without control characters and secrets, cut to 4 KiB.
     pub(super) fn redact(&self, text: &str) -> String {
-        let mut clean: String = text
-            .chars()
-            .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-            .collect();
+        let mut clean: String =
+            text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
         for secret in self.0.values().map(|secret| secret.expose_secret()) {
-            for written in [
-                secret.to_owned(),
-                Escape::Json.secret(secret),
-                Escape::Url.secret(secret),
-            ] {
+            for written in
+                [secret.to_owned(), Escape::Json.secret(secret), Escape::Url.secret(secret)]
+            {
                 if !written.is_empty() {
                     clean = clean.replace(&written, "<secret>");
                 }
@@ -91,12 +85,7 @@ mod tests {
         let fill = |escape| secrets().fill("a<secret:token>b", escape).unwrap();
         assert_eq!(fill(Escape::Json), "as3\\\"cret&b");
         assert_eq!(fill(Escape::Url), "as3%22cret%26b");
-        assert!(
-            secrets()
-                .fill("<secret:other>", Escape::Json)
-                .unwrap_err()
-                .contains("other")
-        );
+        assert!(secrets().fill("<secret:other>", Escape::Json).unwrap_err().contains("other"));
     }
 
     #[test]

@@ -53,12 +53,7 @@ impl Template {
             .template_from_named_str(&name, source)
             .map(|template| template.undeclared_variables(true).into_iter().collect())
             .map_err(|error| format!("allowed is a MiniJinja template ({error})"))?;
-        Ok(Self {
-            name,
-            source: source.to_owned(),
-            escape,
-            uses,
-        })
+        Ok(Self { name, source: source.to_owned(), escape, uses })
     }
 
     /// The variables it may look up: `subscription.msisdn`, `secret.token`.
@@ -83,19 +78,12 @@ impl Template {
             Ok(text) => Ok(self.escape.whole(text)),
             Err(error) => {
                 let place = self.name.split_once(':').map_or("", |(_, place)| place);
-                let missing: Vec<String> = self
-                    .uses
-                    .iter()
-                    .filter(|name| !variables.has(name))
-                    .cloned()
-                    .collect();
+                let missing: Vec<String> =
+                    self.uses.iter().filter(|name| !variables.has(name)).cloned().collect();
                 Err(if missing.is_empty() {
                     format!("{place}: {error}")
                 } else {
-                    format!(
-                        "{place} uses {}, which is not known here",
-                        missing.join(", ")
-                    )
+                    format!("{place} uses {}, which is not known here", missing.join(", "))
                 })
             }
         }
@@ -119,11 +107,7 @@ pub(super) struct Variables<'s> {
 impl<'s> Variables<'s> {
     /// No line and no order: what a test of the connection knows.
     pub(super) const fn none(secrets: &'s Secrets) -> Self {
-        Self {
-            known: BTreeMap::new(),
-            secrets,
-            real: true,
-        }
+        Self { known: BTreeMap::new(), secrets, real: true }
     }
 
     /// Made-up values for the variables that start with one of `tops`.
@@ -131,9 +115,7 @@ impl<'s> Variables<'s> {
         let wanted = |name: &str| tops.iter().any(|top| name.starts_with(top));
         let known = SAMPLES.iter().filter(|(name, _)| wanted(name));
         Self {
-            known: known
-                .map(|(name, value)| (*name, (*value).to_owned()))
-                .collect(),
+            known: known.map(|(name, value)| (*name, (*value).to_owned())).collect(),
             secrets,
             real: true,
         }
@@ -149,20 +131,10 @@ impl<'s> Variables<'s> {
         };
         put("subscription.id", Some(line.id.as_str()));
         put("subscription.label", Some(&line.label));
-        put(
-            "subscription.msisdn",
-            line.msisdn.as_ref().map(|m| m.as_str()),
-        );
-        put(
-            "subscription.iccid",
-            line.iccid.as_ref().map(|i| i.as_str()),
-        );
+        put("subscription.msisdn", line.msisdn.as_ref().map(|m| m.as_str()));
+        put("subscription.iccid", line.iccid.as_ref().map(|i| i.as_str()));
         put("subscription.operator", line.operator.as_deref());
-        Self {
-            known,
-            secrets,
-            real: true,
-        }
+        Self { known, secrets, real: true }
     }
 
     /// What is known of an order.
@@ -221,15 +193,8 @@ impl<'s> Variables<'s> {
             .names()
             .map(|name| {
                 // Already escaped, so it is marked as safe.
-                let real = if self.real {
-                    self.secrets.written(name, escape)
-                } else {
-                    None
-                };
-                (
-                    name,
-                    Value::from_safe_string(real.unwrap_or_else(|| format!("{MARK}{name}>"))),
-                )
+                let real = if self.real { self.secrets.written(name, escape) } else { None };
+                (name, Value::from_safe_string(real.unwrap_or_else(|| format!("{MARK}{name}>"))))
             })
             .collect();
         root.insert("subscription", Value::from(line));
@@ -257,22 +222,12 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
         out.write_str(&escape.value(&text)).map_err(minijinja::Error::from)
     });
     // Percent-encodes everything, and is not encoded again by the URL around it.
-    engine.add_filter("urlencode", |text: String| {
-        Value::from_safe_string(percent(&text, b"-._~"))
-    });
-    engine.add_filter("base64", |text: String| {
-        data_encoding::BASE64.encode(text.as_bytes())
-    });
+    engine.add_filter("urlencode", |text: String| Value::from_safe_string(percent(&text, b"-._~")));
+    engine.add_filter("base64", |text: String| data_encoding::BASE64.encode(text.as_bytes()));
     engine
 });
 
-const ESCAPES: [Escape; 5] = [
-    Escape::Url,
-    Escape::Json,
-    Escape::Form,
-    Escape::Xml,
-    Escape::Plain,
-];
+const ESCAPES: [Escape; 5] = [Escape::Url, Escape::Json, Escape::Form, Escape::Xml, Escape::Plain];
 
 #[cfg(test)]
 mod tests {
@@ -293,15 +248,9 @@ mod tests {
     #[test]
     fn numbers_go_into_paths_as_they_are_and_encoded_on_demand() {
         let path = "/v1/{{ subscription.msisdn }}/{{ subscription.msisdn|urlencode }}";
-        assert_eq!(
-            render(path, Escape::Url).unwrap(),
-            "/v1/+12025550123/%2B12025550123"
-        );
+        assert_eq!(render(path, Escape::Url).unwrap(), "/v1/+12025550123/%2B12025550123");
         let query = "/v1?n={{ subscription.msisdn }}&l={{ subscription.label }}";
-        assert_eq!(
-            render(query, Escape::Url).unwrap(),
-            "/v1?n=%2B12025550123&l=Bank%20%22%2F%22"
-        );
+        assert_eq!(render(query, Escape::Url).unwrap(), "/v1?n=%2B12025550123&l=Bank%20%22%2F%22");
     }
 
     #[test]
@@ -312,11 +261,8 @@ mod tests {
             r#"{"l":"Bank \"/\"","a":10.00,"t":"s3\"cret"}"#
         );
         assert_eq!(
-            render(
-                "a={{ amount }}&c={{ currency }}&l={{ subscription.label }}",
-                Escape::Form
-            )
-            .unwrap(),
+            render("a={{ amount }}&c={{ currency }}&l={{ subscription.label }}", Escape::Form)
+                .unwrap(),
             "a=10.00&c=USD&l=Bank%20%22%2F%22"
         );
         assert_eq!(
@@ -329,17 +275,10 @@ mod tests {
     fn what_is_not_known_is_named() {
         let error = render("{{ transaction_id }}", Escape::Url).unwrap_err();
         assert_eq!(error, "here uses transaction_id, which is not known here");
-        assert!(
-            render("{{ secret.other }}", Escape::Url)
-                .unwrap_err()
-                .contains("secret.other")
-        );
+        assert!(render("{{ secret.other }}", Escape::Url).unwrap_err().contains("secret.other"));
         assert!(render("{{ nonsense }}", Escape::Url).is_err());
         assert!(Template::new("here", "{{ amount", Escape::Url).is_err());
-        assert_eq!(
-            render("{{ product|default('none') }}", Escape::Url).unwrap(),
-            "none"
-        );
+        assert_eq!(render("{{ product|default('none') }}", Escape::Url).unwrap(), "none");
     }
 
     #[test]

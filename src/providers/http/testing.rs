@@ -76,12 +76,8 @@ balance_lag = "0s"
 pub(in crate::providers) fn config(text: &str) -> Result<Config, Vec<Fault>> {
     let table = from_toml("test.toml", text).map_err(|fault| vec![fault])?;
     let intake = Intake::new();
-    let section = Section::new(
-        &table,
-        "providers.carrier.http",
-        &Origin::file("test.toml"),
-        &intake,
-    );
+    let section =
+        Section::new(&table, "providers.carrier.http", &Origin::file("test.toml"), &intake);
     let config = Config::read(section);
     let faults = intake.into_faults();
     config.filter(|_| faults.is_empty()).ok_or(faults)
@@ -95,9 +91,5 @@ pub(in crate::providers) fn edited(
 }
 
 pub(in crate::providers) async fn provider(base_url: &str) -> Arc<dyn Provider> {
-    config(&example(base_url))
-        .unwrap()
-        .build("carrier")
-        .await
-        .unwrap()
+    config(&example(base_url)).unwrap().build("carrier").await.unwrap()
 }

@@ -23,9 +23,7 @@ impl Topup {
     ) -> Option<Self> {
         let request = Request::read(&mut section, "POST", content_type);
         let record = Record::read(&mut section, None);
-        let refused_http = section
-            .integers("refused_http", &(400..=599))
-            .unwrap_or_default();
+        let refused_http = section.integers("refused_http", &(400..=599)).unwrap_or_default();
         if refused_http.contains(&409) {
             section.fault(
                 "refused_http",
@@ -33,11 +31,7 @@ impl Topup {
             );
         }
         section.finish();
-        Some(Self {
-            request: request?,
-            record,
-            refused_http,
-        })
+        Some(Self { request: request?, record, refused_http })
     }
 
     /// What came of sending.
@@ -53,20 +47,14 @@ impl Topup {
                 return Answer::NotSent { why };
             }
             Err(CallError::Lost(why)) => {
-                return Answer::Unclear {
-                    why,
-                    raw: String::new(),
-                };
+                return Answer::Unclear { why, raw: String::new() };
             }
         };
         let raw = secrets.redact(&reply.body);
         let said = Document::parse(&reply.body, self.record.pattern.as_ref())
             .map(|document| self.record.judge(&document, order, secrets, &raw));
         let status = reply.status;
-        let unclear = |why: String| Answer::Unclear {
-            why,
-            raw: raw.clone(),
-        };
+        let unclear = |why: String| Answer::Unclear { why, raw: raw.clone() };
         if self.refused_http.contains(&i64::from(status)) {
             return match said {
                 Ok(
@@ -78,10 +66,7 @@ impl Topup {
                     "HTTP status {status} refuses, but the answer's status word does not"
                 )),
                 Ok(Answer::Refused(_) | Answer::Unclear { .. } | Answer::NotSent { .. })
-                | Err(_) => Answer::Refused(Refusal {
-                    code: status.to_string(),
-                    raw,
-                }),
+                | Err(_) => Answer::Refused(Refusal { code: status.to_string(), raw }),
             };
         }
         match (status, said) {

@@ -17,9 +17,7 @@ pub(super) fn part(entity: &str, media_type: &str) -> Option<String> {
         let delimiter = format!("\r\n--{boundary}");
         let framed = format!("\r\n{body}");
         return framed.split(&delimiter).skip(1).find_map(|inner| {
-            inner
-                .strip_prefix("\r\n")
-                .and_then(|inner| part(inner, media_type))
+            inner.strip_prefix("\r\n").and_then(|inner| part(inner, media_type))
         });
     }
     let found = content_type.split(';').next().unwrap_or_default().trim();
@@ -32,21 +30,15 @@ pub(super) fn part(entity: &str, media_type: &str) -> Option<String> {
         "quoted-printable" => quoted_printable(body),
         _ => body.as_bytes().to_vec(),
     };
-    String::from_utf8(bytes)
-        .ok()
-        .map(|text| text.replace("\r\n", "\n"))
+    String::from_utf8(bytes).ok().map(|text| text.replace("\r\n", "\n"))
 }
 
 fn raw_header(entity: &str, name: &str) -> Option<String> {
-    let head = entity
-        .split_once("\r\n\r\n")
-        .map_or(entity, |(head, _)| head);
+    let head = entity.split_once("\r\n\r\n").map_or(entity, |(head, _)| head);
     let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
     unfolded.split("\r\n").find_map(|line| {
         let (found, value) = line.split_once(':')?;
-        found
-            .eq_ignore_ascii_case(name)
-            .then(|| value.trim().to_owned())
+        found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
     })
 }
 
@@ -99,11 +91,7 @@ fn quoted_printable(text: &str) -> Vec<u8> {
     let mut bytes = joined.bytes();
     let mut out = Vec::with_capacity(joined.len());
     while let Some(byte) = bytes.next() {
-        let pair = if byte == b'=' {
-            bytes.next().zip(bytes.next())
-        } else {
-            None
-        };
+        let pair = if byte == b'=' { bytes.next().zip(bytes.next()) } else { None };
         match pair {
             Some((a, b)) => out.extend(HEXUPPER_PERMISSIVE.decode(&[a, b]).unwrap_or_default()),
             None => out.push(byte),

@@ -15,14 +15,7 @@ const BODY_MAX: usize = 1024 * 1024;
 pub(super) async fn run(stream: TcpStream, script: Script, shelf: Arc<Shelf>) -> io::Result<()> {
     let stream = BufReader::new(stream);
     let signed_in = script.sign_in.is_none();
-    let mut session = Session {
-        stream,
-        script,
-        shelf,
-        signed_in,
-        from: None,
-        to: Vec::new(),
-    };
+    let mut session = Session { stream, script, shelf, signed_in, from: None, to: Vec::new() };
     session.talk().await
 }
 
@@ -64,11 +57,7 @@ impl Session {
     }
 
     fn greet(&self) -> String {
-        let sign_in = if self.script.sign_in.is_some() {
-            "250-AUTH PLAIN\r\n"
-        } else {
-            ""
-        };
+        let sign_in = if self.script.sign_in.is_some() { "250-AUTH PLAIN\r\n" } else { "" };
         format!("250-mailbox.invalid\r\n{sign_in}250-8BITMIME\r\n250 SMTPUTF8")
     }
 
@@ -77,14 +66,8 @@ impl Session {
             return "502 5.5.1 no sign-in here".to_owned();
         };
         let wanted = BASE64.encode(format!("\0{user}\0{password}").as_bytes());
-        self.signed_in = rest
-            .strip_prefix("PLAIN ")
-            .is_some_and(|given| given == wanted);
-        let reply = if self.signed_in {
-            "235 2.7.0 welcome"
-        } else {
-            "535 5.7.8 not you"
-        };
+        self.signed_in = rest.strip_prefix("PLAIN ").is_some_and(|given| given == wanted);
+        let reply = if self.signed_in { "235 2.7.0 welcome" } else { "535 5.7.8 not you" };
         reply.to_owned()
     }
 
@@ -132,16 +115,9 @@ impl Session {
             }
         }
         let (to, manners): (Vec<_>, Vec<_>) = std::mem::take(&mut self.to).into_iter().unzip();
-        let manner = manners
-            .into_iter()
-            .find(|m| *m != Manner::Accept)
-            .unwrap_or(Manner::Accept);
-        let accepted = || {
-            format!(
-                "250 2.0.0 Ok: queued as M{}",
-                self.shelf.count.borrow().saturating_add(1)
-            )
-        };
+        let manner = manners.into_iter().find(|m| *m != Manner::Accept).unwrap_or(Manner::Accept);
+        let accepted =
+            || format!("250 2.0.0 Ok: queued as M{}", self.shelf.count.borrow().saturating_add(1));
         let reply = match &manner {
             Manner::Accept | Manner::RefuseAddress(_) => Some(accepted()),
             Manner::RefuseBody(reply) => Some(reply.clone()),
@@ -149,13 +125,7 @@ impl Session {
         };
         let subject = mime::header(&raw, "Subject").unwrap_or_default();
         let from = self.from.take().unwrap_or_default();
-        self.shelf.put(Mail {
-            from,
-            to,
-            subject,
-            raw,
-            reply: reply.clone(),
-        });
+        self.shelf.put(Mail { from, to, subject, raw, reply: reply.clone() });
         if manner == Manner::StaySilent {
             pending::<()>().await;
         }
@@ -170,10 +140,7 @@ impl Session {
     /// The next line without its end; `None` when the client has gone or talks nonsense.
     async fn hear(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
-        (&mut self.stream)
-            .take(LINE_MAX)
-            .read_until(b'\n', &mut line)
-            .await?;
+        (&mut self.stream).take(LINE_MAX).read_until(b'\n', &mut line).await?;
         let Some(line) = line.strip_suffix(b"\n") else {
             return Ok(None);
         };
@@ -182,17 +149,13 @@ impl Session {
     }
 
     async fn say(&mut self, line: &str) -> io::Result<()> {
-        self.stream
-            .write_all(format!("{line}\r\n").as_bytes())
-            .await?;
+        self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
         self.stream.flush().await
     }
 }
 
 /// `FROM:<a@example.com> SIZE=1` → `a@example.com`.
 fn path(rest: &str) -> String {
-    let inner = rest
-        .split_once('<')
-        .and_then(|(_, tail)| tail.split_once('>'));
+    let inner = rest.split_once('<').and_then(|(_, tail)| tail.split_once('>'));
     inner.map_or("", |(address, _)| address).to_owned()
 }

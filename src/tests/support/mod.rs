@@ -1,5 +1,7 @@
 //! What several tests share.
 
+pub(crate) mod daemon;
+pub(crate) mod fake;
 pub(crate) mod postgres;
 
 use topupd::domain::{

@@ -9,15 +9,11 @@ fn words() -> Words {
 }
 
 fn every_notice() -> impl Iterator<Item = (NoticeKind, &'static str)> {
-    NoticeKind::ALL
-        .iter()
-        .flat_map(|kind| LOCALES.map(|locale| (*kind, locale)))
+    NoticeKind::ALL.iter().flat_map(|kind| LOCALES.map(|locale| (*kind, locale)))
 }
 
 fn render(kind: NoticeKind, locale: &str, facts: &Facts) -> Message {
-    words()
-        .render(&sample::notice(kind, locale, facts))
-        .unwrap()
+    words().render(&sample::notice(kind, locale, facts)).unwrap()
 }
 
 #[test]
@@ -27,59 +23,27 @@ fn every_kind_in_every_language_is_whole_whatever_is_known() {
         for (kind, locale) in every_notice() {
             let message = words.render(&sample::notice(kind, locale, &facts)).unwrap();
             let place = format!("{locale} {}:\n{}", kind.as_str(), message.text);
-            for body in [
-                &message.text,
-                &message.html,
-                &message.short,
-                &message.subject,
-            ] {
-                for never in [
-                    "None",
-                    "none",
-                    "undefined",
-                    "{{",
-                    "{%",
-                    "..:",
-                    "()",
-                    "()",
-                    ": .",
-                    "  .",
-                ] {
+            for body in [&message.text, &message.html, &message.short, &message.subject] {
+                for never in
+                    ["None", "none", "undefined", "{{", "{%", "..:", "()", "()", ": .", "  ."]
+                {
                     let in_style = never == "none" && body == &message.html;
                     assert!(in_style || !body.contains(never), "{never:?} in {place}");
                 }
             }
             assert!(!message.text.contains("\n\n\n"), "{place}");
             // A label without a value ends its line; only the heading of the commands may.
-            for line in message
-                .text
-                .lines()
-                .filter(|line| line.ends_with([':', '\u{ff1a}']))
-            {
-                assert!(
-                    ["Commands:", "\u{547d}\u{4ee4}\u{ff1a}"].contains(&line),
-                    "{place}"
-                );
+            for line in message.text.lines().filter(|line| line.ends_with([':', '\u{ff1a}'])) {
+                assert!(["Commands:", "\u{547d}\u{4ee4}\u{ff1a}"].contains(&line), "{place}");
             }
+            assert!(message.text.lines().all(|line| line.trim_end() == line), "{place}");
+            assert!(message.html.contains(&format!("<html lang=\"{locale}\">")), "{place}");
             assert!(
-                message.text.lines().all(|line| line.trim_end() == line),
-                "{place}"
-            );
-            assert!(
-                message.html.contains(&format!("<html lang=\"{locale}\">")),
-                "{place}"
-            );
-            assert!(
-                message
-                    .html
-                    .contains("name=\"color-scheme\" content=\"light dark\""),
+                message.html.contains("name=\"color-scheme\" content=\"light dark\""),
                 "{place}"
             );
             assert!(message.subject.starts_with("[topupd] "), "{place}");
-            assert!(
-                !message.short.contains('\n') && message.short.contains("topupd"),
-                "{place}"
-            );
+            assert!(!message.short.contains('\n') && message.short.contains("topupd"), "{place}");
         }
     }
 }
@@ -216,11 +180,7 @@ fn money_events_say_plainly_what_became_of_the_money() {
         (NoticeKind::TopupStarted, "Not done yet", "尚未完成"),
         (NoticeKind::TopupPaid, "Done: ", "已完成"),
         (NoticeKind::TopupVerified, "Done: ", "已完成"),
-        (
-            NoticeKind::TopupFailed,
-            "You were not charged",
-            "没有被扣款",
-        ),
+        (NoticeKind::TopupFailed, "You were not charged", "没有被扣款"),
         (
             NoticeKind::TopupUnknown,
             "you may have been charged. It will not be retried until",
@@ -231,40 +191,16 @@ fn money_events_say_plainly_what_became_of_the_money() {
             "you may have been charged. It will not be retried",
             "可能已扣款。在您决定之前不会重试",
         ),
-        (
-            NoticeKind::TopupReversed,
-            "returned the money",
-            "款项已退回",
-        ),
-        (
-            NoticeKind::TopupRefused,
-            "Not sent, not charged",
-            "未提交，未扣款",
-        ),
-        (
-            NoticeKind::TopupTask,
-            "the next reading confirms the payment",
-            "下一次查询会确认到账",
-        ),
-        (
-            NoticeKind::ApprovalWanted,
-            "Not sent, not charged",
-            "未提交，未扣款",
-        ),
+        (NoticeKind::TopupReversed, "returned the money", "款项已退回"),
+        (NoticeKind::TopupRefused, "Not sent, not charged", "未提交，未扣款"),
+        (NoticeKind::TopupTask, "the next reading confirms the payment", "下一次查询会确认到账"),
+        (NoticeKind::ApprovalWanted, "Not sent, not charged", "未提交，未扣款"),
     ] {
         for (locale, says) in [("en", en), ("zh-CN", zh)] {
             let message = render(kind, locale, &facts);
             for expected in [says, "10.00 USD", "8F3A21", "carrier"] {
-                assert!(
-                    message.text.contains(expected),
-                    "{expected} in {}",
-                    message.text
-                );
-                assert!(
-                    message.html.contains(expected),
-                    "{expected} in {}",
-                    message.html
-                );
+                assert!(message.text.contains(expected), "{expected} in {}", message.text);
+                assert!(message.html.contains(expected), "{expected} in {}", message.html);
             }
             assert!(message.short.contains("10.00 USD"), "{}", message.short);
         }
@@ -282,10 +218,7 @@ fn people_are_told_what_to_type() {
     let stale = commands(NoticeKind::Stale, sample::full());
     assert!(stale.contains("\n  topupd poll li-tmobile\n"), "{stale}");
     // What is not an id never becomes part of a command.
-    let odd = Facts {
-        topup: Some("t-7; rm -rf /".into()),
-        ..sample::full()
-    };
+    let odd = Facts { topup: Some("t-7; rm -rf /".into()), ..sample::full() };
     assert!(!commands(NoticeKind::ApprovalWanted, odd).contains("approve t-7;"));
 }
 
@@ -300,9 +233,7 @@ fn labels_cannot_break_out() {
     for (kind, locale) in every_notice() {
         let message = render(kind, locale, &facts);
         assert!(
-            message
-                .subject
-                .starts_with("[topupd] A Bcc: eve@example.com <b>&\"' (..0123): "),
+            message.subject.starts_with("[topupd] A Bcc: eve@example.com <b>&\"' (..0123): "),
             "{}",
             message.subject
         );
@@ -315,22 +246,14 @@ fn labels_cannot_break_out() {
 
 #[test]
 fn days_are_counted_from_the_cause() {
-    let (day, at) = (
-        86_400_000,
-        sample::notice(NoticeKind::Test, "en", &Facts::default())
-            .at
-            .ms(),
-    );
+    let (day, at) = (86_400_000, sample::notice(NoticeKind::Test, "en", &Facts::default()).at.ms());
     for (end, en, zh) in [
         (at - 1, "(passed)", "（已过）"),
         (at + day - 1, "(less than a day left)", "（不足1天）"),
         (at + day, "(1 day left)", "（还有1天）"),
         (at + 3 * day - 1, "(2 days left)", "（还有2天）"),
     ] {
-        let facts = Facts {
-            service_end_at: Some(end),
-            ..Facts::default()
-        };
+        let facts = Facts { service_end_at: Some(end), ..Facts::default() };
         for (locale, expected) in [("en", en), ("zh-CN", zh)] {
             let text = render(NoticeKind::ExpiryNear, locale, &facts).text;
             assert!(text.contains(expected), "{expected} in {text}");
@@ -342,18 +265,9 @@ fn days_are_counted_from_the_cause() {
 fn one_topic_of_one_line_is_one_thread() {
     let facts = sample::full();
     let paid = render(NoticeKind::TopupPaid, "en", &facts);
-    let failed = render(
-        NoticeKind::TopupFailed,
-        "en",
-        &Facts {
-            amount: Some("5.00 USD".into()),
-            ..facts
-        },
-    );
-    assert_eq!(
-        (&paid.subject, &paid.thread),
-        (&failed.subject, &failed.thread)
-    );
+    let failed =
+        render(NoticeKind::TopupFailed, "en", &Facts { amount: Some("5.00 USD".into()), ..facts });
+    assert_eq!((&paid.subject, &paid.thread), (&failed.subject, &failed.thread));
     let nothing = Facts::default();
     let stopped = NoticeText {
         subscription: None,

@@ -7,11 +7,7 @@ use crate::providers::{Declares, Lookup, RefUnique};
 /// The faults of the example after `edit`, as people see them.
 fn faults(edit: impl FnOnce(String) -> String) -> String {
     let faults = edited(edit).expect_err("a fault");
-    faults
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn swap(from: &'static str, to: &'static str) -> impl FnOnce(String) -> String {
@@ -36,46 +32,19 @@ fn the_example_is_read_whole_and_prints_no_secret() {
     };
     assert_eq!(config.declares(), expected);
     let shown = format!("{config:?}");
-    assert!(
-        !shown.contains("s3cret") && shown.contains("token"),
-        "{shown}"
-    );
+    assert!(!shown.contains("s3cret") && shown.contains("token"), "{shown}");
 }
 
 #[test]
 fn every_fault_names_its_place() {
     for (from, to, expected) in [
-        (
-            "base_url = \"http:",
-            "base_url = \"ftp:",
-            "carrier.http.base_url: found \"ftp:",
-        ),
-        (
-            "/127.0.0.1:9",
-            "/me:hunter2@127.0.0.1:9",
-            "base_url: found <secret>",
-        ),
+        ("base_url = \"http:", "base_url = \"ftp:", "carrier.http.base_url: found \"ftp:"),
+        ("/127.0.0.1:9", "/me:hunter2@127.0.0.1:9", "base_url: found <secret>"),
         ("{{ reference }}\",", "{{ reference\",", "topup.body: found"),
-        (
-            "{{ amount }}",
-            "{{ price }}",
-            "price, which is not known here",
-        ),
-        (
-            "{{ amount }}",
-            "{{ transaction_id }}",
-            "transaction_id, which is not known here",
-        ),
-        (
-            "lines/{{ subscription.msisdn }}",
-            "lines/{{ reference }}",
-            "uses reference",
-        ),
-        (
-            "secret.token",
-            "secret.key",
-            "secrets.key: missing; allowed is a secret",
-        ),
+        ("{{ amount }}", "{{ price }}", "price, which is not known here"),
+        ("{{ amount }}", "{{ transaction_id }}", "transaction_id, which is not known here"),
+        ("lines/{{ subscription.msisdn }}", "lines/{{ reference }}", "uses reference"),
+        ("secret.token", "secret.key", "secrets.key: missing; allowed is a secret"),
         (
             "\"/balance/amount\"",
             "\"balance\"",
@@ -83,49 +52,21 @@ fn every_fault_names_its_place() {
         ),
         ("\"/balance/amount\"", "\"$.a[\"", "read.balance"),
         ("unit = \"MB\"", "unit = \"MT\"", "read.data_left.unit"),
-        (
-            "\"/expires_at\"",
-            "{ at = \"/e\", format = \"%d.%m\" }",
-            "read.service_end.format",
-        ),
-        (
-            "\"/balance/currency\"",
-            "{ fixed = \"BTC\" }",
-            "read.currency.fixed",
-        ),
-        (
-            "currency = \"/balance/currency\"\n",
-            "",
-            "read.currency: missing",
-        ),
+        ("\"/expires_at\"", "{ at = \"/e\", format = \"%d.%m\" }", "read.service_end.format"),
+        ("\"/balance/currency\"", "{ fixed = \"BTC\" }", "read.currency.fixed"),
+        ("currency = \"/balance/currency\"\n", "", "read.currency: missing"),
         ("paid = [\"done\"]", "", "topup.paid: missing"),
-        (
-            "paid = [\"done\"]",
-            "paid = [\"pending\"]",
-            "stand in no other list",
-        ),
+        ("paid = [\"done\"]", "paid = [\"pending\"]", "stand in no other list"),
         ("status = \"/status\"", "", "topup.status: missing"),
         ("[402, 422]", "[200]", "topup.refused_http"),
         ("[402, 422]", "[409]", "409 is not allowed"),
-        (
-            "path = \"/v1/topups\"",
-            "path = \"v1\"",
-            "topup.path: found \"v1\"; allowed is a path",
-        ),
+        ("path = \"/v1/topups\"", "path = \"v1\"", "topup.path: found \"v1\"; allowed is a path"),
         ("\"POST\"", "\"DELETE\"", "topup.method"),
         ("ref={{ reference }}", "ref=1", "http.find"),
         ("\"by_ref\"", "\"by_magic\"", "declares.lookup"),
         ("timeout = \"10s\"", "timeout = \"soon\"", "http.timeout"),
-        (
-            "timeout = \"10s\"",
-            "tiemout = \"10s\"",
-            "http.tiemout: found",
-        ),
-        (
-            "timeout = \"10s\"",
-            "concurrency = 2000",
-            "http.concurrency",
-        ),
+        ("timeout = \"10s\"", "tiemout = \"10s\"", "http.tiemout: found"),
+        ("timeout = \"10s\"", "concurrency = 2000", "http.concurrency"),
         ("timeout = \"10s\"", "rate = \"fast\"", "http.rate"),
         ("{\"ref\":\"{{ reference }}\",", "{", "{{ reference }}"),
         (
@@ -133,16 +74,8 @@ fn every_fault_names_its_place() {
             "\"amount\":{{ subscription.label }}",
             "not JSON once rendered",
         ),
-        (
-            "\"{{ amount }}\"",
-            "\"{{ secret.token|upper }}\"",
-            "must stand alone",
-        ),
-        (
-            "Bearer {{ secret.token }}",
-            "s3cret {{ oops",
-            "headers.Authorization: found <secret>",
-        ),
+        ("\"{{ amount }}\"", "\"{{ secret.token|upper }}\"", "must stand alone"),
+        ("Bearer {{ secret.token }}", "s3cret {{ oops", "headers.Authorization: found <secret>"),
         (
             "Bearer {{ secret.token }}",
             "{{ oops }}",
@@ -151,10 +84,7 @@ fn every_fault_names_its_place() {
     ] {
         let found = faults(swap(from, to));
         assert!(found.contains(expected), "{from} -> {to}\n{found}");
-        assert!(
-            !found.contains("s3cret") && !found.contains("hunter2"),
-            "{found}"
-        );
+        assert!(!found.contains("s3cret") && !found.contains("hunter2"), "{found}");
     }
 }
 
@@ -174,10 +104,7 @@ fn what_is_not_declared_is_weak() {
     let text = example("http://127.0.0.1:9");
     let (before, _) = text.split_once("[declares]").unwrap();
     let found = config(before).unwrap().declares();
-    assert_eq!(
-        (found.lookup, found.ref_unique),
-        (Lookup::ByRef, RefUnique::NotEnforced)
-    );
+    assert_eq!((found.lookup, found.ref_unique), (Lookup::ByRef, RefUnique::NotEnforced));
     assert_eq!(found.max_processing, Span::seconds(90));
     assert_eq!(
         found.timeout,
@@ -196,25 +123,10 @@ fn what_is_not_declared_is_weak() {
 
 #[test]
 fn capabilities_follow_from_the_templates() {
-    let product = edited(swap(
-        "\"amount\":\"{{ amount }}\"",
-        "\"sku\":\"{{ product }}\"",
-    ))
-    .unwrap();
+    let product = edited(swap("\"amount\":\"{{ amount }}\"", "\"sku\":\"{{ product }}\"")).unwrap();
     assert!(product.declares().wants_product);
-    let limits = edited(swap(
-        "timeout = \"10s\"",
-        "concurrency = 7\nrate = \"50/s\"",
-    ))
-    .unwrap()
-    .declares();
-    assert_eq!(
-        (limits.concurrency, limits.rate.map(|rate| rate.events)),
-        (7, Some(50))
-    );
-    assert_eq!(
-        limits.timeout,
-        Span::seconds(30),
-        "polls have 30 s unless they are given less"
-    );
+    let limits =
+        edited(swap("timeout = \"10s\"", "concurrency = 7\nrate = \"50/s\"")).unwrap().declares();
+    assert_eq!((limits.concurrency, limits.rate.map(|rate| rate.events)), (7, Some(50)));
+    assert_eq!(limits.timeout, Span::seconds(30), "polls have 30 s unless they are given less");
 }

@@ -34,13 +34,7 @@ async fn a_frozen_request_is_stable_and_holds_no_secret() {
 async fn an_order_without_its_target_or_values_is_not_frozen() {
     let no_target =
         built(|text| text.replace(",\"msisdn\":\"{{ subscription.msisdn }}\"", "")).await;
-    assert!(
-        no_target
-            .freeze(&order())
-            .unwrap_err()
-            .0
-            .contains("msisdn or iccid")
-    );
+    assert!(no_target.freeze(&order()).unwrap_err().0.contains("msisdn or iccid"));
     let provider = built(|text| text).await;
     let mut nobody = order();
     nobody.line.msisdn = None;
@@ -56,27 +50,16 @@ async fn an_order_without_its_target_or_values_is_not_frozen() {
         )
     })
     .await;
-    assert!(
-        by_serial.freeze(&order()).is_err(),
-        "this line has no ICCID"
-    );
+    assert!(by_serial.freeze(&order()).is_err(), "this line has no ICCID");
     let mut esim = order();
     esim.line.iccid = (0..10).find_map(|d| Iccid::parse(&format!("890126085229084743{d}")).ok());
-    assert!(
-        by_serial
-            .freeze(&esim)
-            .unwrap()
-            .contains("890126085229084743")
-    );
+    assert!(by_serial.freeze(&esim).unwrap().contains("890126085229084743"));
 }
 
 #[tokio::test]
 async fn a_value_cannot_pass_for_a_secret() {
     let provider = built(|text| {
-        text.replace(
-            "\"currency\":",
-            "\"note\":\"{{ subscription.label }}\",\"currency\":",
-        )
+        text.replace("\"currency\":", "\"note\":\"{{ subscription.label }}\",\"currency\":")
     })
     .await;
     let mut sly = order();
@@ -88,31 +71,19 @@ async fn a_value_cannot_pass_for_a_secret() {
             "Bearer {{ secret.token }}\"",
             "Bearer {{ secret.token }}\", Content-Type = \"text/plain\"",
         )
-        .replace(
-            "body = '{",
-            "body = '{{ subscription.label }} {% if true %}{% endif %}{",
-        )
+        .replace("body = '{", "body = '{{ subscription.label }} {% if true %}{% endif %}{")
     })
     .await;
-    assert!(
-        plain.freeze(&sly).is_err(),
-        "in plain text there is no way to tell them apart"
-    );
+    assert!(plain.freeze(&sly).is_err(), "in plain text there is no way to tell them apart");
 }
 
 #[tokio::test]
 async fn what_cannot_be_rebuilt_is_not_sent() {
     let provider = provider("http://127.0.0.1:9").await;
-    let gone = provider
-        .freeze(&order())
-        .unwrap()
-        .replace("/v1/topups", "/<secret:gone>");
+    let gone = provider.freeze(&order()).unwrap().replace("/v1/topups", "/<secret:gone>");
     for frozen in ["", "{}", "not json", &gone] {
         let answer = provider.topup(&order(), frozen).await;
-        assert!(
-            matches!(&answer, Answer::NotSent { .. }),
-            "{frozen}: {answer:?}"
-        );
+        assert!(matches!(&answer, Answer::NotSent { .. }), "{frozen}: {answer:?}");
     }
 }
 
@@ -129,10 +100,7 @@ async fn every_try_sends_the_same_bytes() {
                 let n = stream.read(&mut buffer).await.unwrap();
                 bytes.extend_from_slice(&buffer[..n]);
             }
-            stream
-                .write_all(b"HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n")
-                .await
-                .unwrap();
+            stream.write_all(b"HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n").await.unwrap();
             seen.send(String::from_utf8(bytes).unwrap()).unwrap();
         }
     });
@@ -146,10 +114,7 @@ async fn every_try_sends_the_same_bytes() {
         let answer = provider.topup(&order(), &frozen).await;
         assert!(matches!(answer, Answer::Unclear { .. }), "{answer:?}");
     }
-    let (first, second) = (
-        requests.recv().await.unwrap(),
-        requests.recv().await.unwrap(),
-    );
+    let (first, second) = (requests.recv().await.unwrap(), requests.recv().await.unwrap());
     assert_eq!(first, second);
     let (head, body) = first.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("POST /v1/topups HTTP/1.1\r\n"), "{head}");
@@ -159,15 +124,9 @@ async fn every_try_sends_the_same_bytes() {
         concat!("user-agent: topupd/", env!("CARGO_PKG_VERSION")),
         "idempotency-key: abcdefghijklmnopqrstuvwx",
     ] {
-        assert!(
-            head.lines().any(|l| l.eq_ignore_ascii_case(line)),
-            "{line}\n{head}"
-        );
+        assert!(head.lines().any(|l| l.eq_ignore_ascii_case(line)), "{line}\n{head}");
     }
-    assert!(
-        !head.to_ascii_lowercase().contains("accept-encoding"),
-        "{head}"
-    );
+    assert!(!head.to_ascii_lowercase().contains("accept-encoding"), "{head}");
     assert_eq!(
         body,
         r#"{"ref":"abcdefghijklmnopqrstuvwx","msisdn":"+12025550123","amount":"10.00","currency":"USD"}"#

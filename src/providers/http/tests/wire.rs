@@ -13,42 +13,24 @@ use tokio::{
 
 async fn carrier(fate: Fate) -> (Carrier, Arc<dyn Provider>) {
     let clock = Clock::fixed(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
-    let started = CarrierConfig {
-        clock,
-        token: "s3cret".to_owned(),
-        ..CarrierConfig::default()
-    };
+    let started = CarrierConfig { clock, token: "s3cret".to_owned(), ..CarrierConfig::default() };
     let carrier = Carrier::start(started).await.unwrap();
     let usd = Money::parse("5.00 USD").unwrap();
-    carrier.add_line(
-        &line().msisdn.unwrap(),
-        Line {
-            fate,
-            ..Line::quiet(usd)
-        },
-    );
+    carrier.add_line(&line().msisdn.unwrap(), Line { fate, ..Line::quiet(usd) });
     let provider = provider(&carrier.base_url()).await;
     (carrier, provider)
 }
 
 async fn pay(provider: &Arc<dyn Provider>) -> Answer {
-    provider
-        .topup(&order(), &provider.freeze(&order()).unwrap())
-        .await
+    provider.topup(&order(), &provider.freeze(&order()).unwrap()).await
 }
 
 #[tokio::test]
 async fn all_goes_well() {
     let (carrier, provider) = carrier(Fate::Normal).await;
     let read = provider.read(&line()).await.unwrap();
-    assert_eq!(
-        (read.quality, read.values.balance),
-        (Quality::Ok, Money::parse("5.00 USD").ok())
-    );
-    assert_eq!(
-        read.values.service_end_at,
-        Timestamp::parse_rfc3339("2026-12-21T00:00:00Z")
-    );
+    assert_eq!((read.quality, read.values.balance), (Quality::Ok, Money::parse("5.00 USD").ok()));
+    assert_eq!(read.values.service_end_at, Timestamp::parse_rfc3339("2026-12-21T00:00:00Z"));
     assert_eq!(read.values.data_left, Some(2_000_000_000));
     assert_eq!(provider.find(&order()).await, Found::Nothing);
     assert!(
@@ -58,10 +40,7 @@ async fn all_goes_well() {
         matches!(pay(&provider).await, Answer::Unclear { .. }),
         "a duplicate must be looked up"
     );
-    assert!(matches!(
-        provider.find(&order()).await,
-        Found::One(Answer::Paid(_))
-    ));
+    assert!(matches!(provider.find(&order()).await, Found::One(Answer::Paid(_))));
     assert_eq!(carrier.charges().len(), 1);
     assert_eq!(
         provider.read(&line()).await.unwrap().values.balance,
@@ -78,30 +57,18 @@ async fn all_goes_well() {
 async fn every_fate_is_called_by_its_name() {
     let (sim, http) = carrier(Fate::Refuse).await;
     assert!(matches!(pay(&http).await, Answer::Refused(refusal) if refusal.code == "402"));
-    assert!(matches!(
-        http.find(&order()).await,
-        Found::One(Answer::Refused(_))
-    ));
+    assert!(matches!(http.find(&order()).await, Found::One(Answer::Refused(_))));
     assert_eq!(sim.charges(), []);
 
     let (sim, http) = carrier(Fate::LoseAnswer).await;
     assert!(matches!(pay(&http).await, Answer::Unclear { .. }));
-    assert!(matches!(
-        http.find(&order()).await,
-        Found::One(Answer::Paid(_))
-    ));
+    assert!(matches!(http.find(&order()).await, Found::One(Answer::Paid(_))));
     assert_eq!(sim.charges().len(), 1);
 
     let (_sim, http) = carrier(Fate::SlowPending).await;
     assert!(matches!(pay(&http).await, Answer::Pending(_)));
-    assert!(matches!(
-        http.find(&order()).await,
-        Found::One(Answer::Pending(_))
-    ));
-    assert!(matches!(
-        http.find(&order()).await,
-        Found::One(Answer::Paid(_))
-    ));
+    assert!(matches!(http.find(&order()).await, Found::One(Answer::Pending(_))));
+    assert!(matches!(http.find(&order()).await, Found::One(Answer::Paid(_))));
 
     let (_sim, http) = carrier(Fate::Stale { after: 1 }).await;
     assert!(http.read(&line()).await.is_ok());
@@ -109,10 +76,7 @@ async fn every_fate_is_called_by_its_name() {
     assert_eq!(error.quality, Quality::Error(ErrorKind::Maintenance));
 
     let (sim, http) = carrier(Fate::Garbage).await;
-    assert_eq!(
-        http.read(&line()).await.unwrap_err().quality,
-        Quality::Unparseable
-    );
+    assert_eq!(http.read(&line()).await.unwrap_err().quality, Quality::Unparseable);
     assert!(matches!(pay(&http).await, Answer::Unclear { .. }));
     assert!(matches!(http.find(&order()).await, Found::Blind { .. }));
     assert_eq!(sim.charges().len(), 1);
@@ -129,10 +93,7 @@ async fn every_fate_is_called_by_its_name() {
 
     let (_sim, http) = carrier(Fate::NoEffect).await;
     assert!(matches!(pay(&http).await, Answer::Paid(_)));
-    assert_eq!(
-        http.read(&line()).await.unwrap().values.balance,
-        Money::parse("5.00 USD").ok()
-    );
+    assert_eq!(http.read(&line()).await.unwrap().values.balance, Money::parse("5.00 USD").ok());
 }
 
 #[tokio::test]
@@ -158,12 +119,7 @@ async fn broken(bytes: &'static str, reset: bool) -> Arc<dyn Provider> {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut buffer = [0; 4096];
             let wanted = if reset { 1 } else { buffer.len() };
-            assert!(
-                stream
-                    .read(&mut buffer[..wanted])
-                    .await
-                    .is_ok_and(|n| n > 0)
-            );
+            assert!(stream.read(&mut buffer[..wanted]).await.is_ok_and(|n| n > 0));
             stream.write_all(bytes.as_bytes()).await.ok();
         }
     });
@@ -183,26 +139,14 @@ async fn broken_servers_leave_everything_open() {
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n11\r\n{\"status\":\"done\"}\r\n",
             false,
         ),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>",
-            false,
-        ),
-        (
-            "HTTP/1.1 301 M\r\nlocation: /v2\r\ncontent-length: 0\r\n\r\n",
-            false,
-        ),
-        (
-            "HTTP/1.1 502 B\r\ncontent-length: 17\r\n\r\n{\"status\":\"done\"}",
-            false,
-        ),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n<html></html>", false),
+        ("HTTP/1.1 301 M\r\nlocation: /v2\r\ncontent-length: 0\r\n\r\n", false),
+        ("HTTP/1.1 502 B\r\ncontent-length: 17\r\n\r\n{\"status\":\"done\"}", false),
         ("garbage\r\n\r\n", false),
     ] {
         let http = broken(bytes, reset).await;
         let answer = pay(&http).await;
-        assert!(
-            matches!(answer, Answer::Unclear { .. }),
-            "{bytes:?}: {answer:?}"
-        );
+        assert!(matches!(answer, Answer::Unclear { .. }), "{bytes:?}: {answer:?}");
         let found = http.find(&order()).await;
         assert!(matches!(found, Found::Blind { .. }), "{bytes:?}: {found:?}");
         assert!(http.read(&line()).await.is_err(), "{bytes:?}");
@@ -222,20 +166,11 @@ async fn nobody_there_means_nothing_sent() {
 
 #[tokio::test]
 async fn private_addresses_need_permission() {
-    for base in [
-        "http://127.0.0.1:9",
-        "http://localhost:9",
-        "http://0x7f.1:9",
-        "http://[::1]:9",
-    ] {
+    for base in ["http://127.0.0.1:9", "http://localhost:9", "http://0x7f.1:9", "http://[::1]:9"] {
         let text = example(base).replace("allow_private_network = true\n", "");
         let http = config(&text).unwrap().build("carrier").await.unwrap();
         let error = http.read(&line()).await.unwrap_err();
-        assert_eq!(
-            error.quality,
-            Quality::Error(ErrorKind::Configuration),
-            "{base}: {error}"
-        );
+        assert_eq!(error.quality, Quality::Error(ErrorKind::Configuration), "{base}: {error}");
         assert!(matches!(pay(&http).await, Answer::NotSent { .. }), "{base}");
     }
 }
