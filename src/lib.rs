@@ -17,6 +17,7 @@
 //! [`app`] (puts it together), [`cli`] (verbs).
 
 pub mod app;
+pub mod admin;
 pub mod channels;
 pub mod clock;
 pub mod config;
@@ -30,3 +31,4 @@ pub mod store;
 pub mod systemd;
 pub mod telemetry;
 pub mod words;
+pub mod cli;

@@ -5,6 +5,7 @@ use super::context::{CliError, Context, subscription_id};
 use super::out::{Out, table};
 use crate::domain::{Gate, Reading, SubscriptionStatus, Timestamp};
 use crate::flow::{HandReading, Stage};
+use crate::input::{Fault, Intake, Origin, Section, Table, Value};
 use crate::shapes;
 use crate::store::{Store, StoreError, SubscriptionView};
 use serde_json::{Value as Json, json};
@@ -191,18 +192,32 @@ async fn explain(context: &Context, id: &str, out: &Out) -> Result<(), CliError>
 
 async fn reading(context: &Context, args: &ReadingArgs, out: &Out) -> Result<(), CliError> {
     let app = context.app().await?;
-    let by_hand = HandReading {
-        at: None,
-        balance: args.balance.clone(),
-        data_left: args.data_left.clone(),
-        minutes_left: args.minutes_left,
-        sms_left: args.sms_left,
-        service_end: args.service_end.clone(),
-        number_loss: args.number_loss.clone(),
-    };
-    let reading = app.engine().reading_by_hand(&subscription_id(&args.id)?, by_hand).await?;
+    let given = given(args).map_err(CliError::Faults)?;
+    let reading = app.engine().reading_by_hand(&subscription_id(&args.id)?, given).await?;
     out.result(&shapes::reading(&reading), || format!("stored: {}", reading_words(&reading)));
     Ok(())
+}
+
+/// What was typed, read as the API reads it.
+fn given(args: &ReadingArgs) -> Result<HandReading, Vec<Fault>> {
+    let origin = Origin::file("the command line");
+    let numbers = [("minutes_left", args.minutes_left), ("sms_left", args.sms_left)];
+    let numbers = numbers.into_iter().filter_map(|(key, n)| Some((key, Value::Integer(n?))));
+    let texts = [
+        ("balance", &args.balance),
+        ("data_left", &args.data_left),
+        ("service_end", &args.service_end),
+        ("number_loss", &args.number_loss),
+    ];
+    let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::Text(text.clone()?))));
+    let table: Table =
+        numbers.chain(texts).map(|(key, value)| (key.to_owned(), (value, origin.clone()))).collect();
+    let intake = Intake::new();
+    let mut section = Section::new(&table, "", &origin, &intake);
+    let given = HandReading::read(&mut section);
+    section.finish();
+    let faults = intake.into_faults();
+    if faults.is_empty() { Ok(given) } else { Err(faults) }
 }
 
 pub(super) async fn poll(context: &Context, ids: &[String], out: &Out) -> Result<(), CliError> {

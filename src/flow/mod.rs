@@ -15,14 +15,17 @@ mod notify;
 mod poll;
 mod reconcile;
 mod resolve;
+mod by_hand;
 mod rules;
 mod schedule;
 mod tell;
 mod verify;
 mod wake;
 
+pub use by_hand::{End, HandReading};
 pub use daemon::{Beats, Daemon};
 pub use engine::{Engine, EngineError, Parts, build_parts};
+pub use money::{lower_flag, raise_flag};
 pub use resolve::{OrderError, Resolution};
 pub use rules::RuleBook;
 pub use wake::{Stage, StageReport};

@@ -22,11 +22,13 @@ mod tokens;
 mod topups;
 mod transition;
 mod views;
+mod figures;
 mod watches;
 
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use fleet::{Documents, FleetChanges};
+pub use figures::Figures;
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
 pub use orders::{Prepared, order_hash};
