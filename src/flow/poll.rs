@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// The next poll by what this answer alone tells; a decision may ask for one sooner.
-    fn next_poll(
+    pub(super) fn next_poll(
         &self,
         reading: &Reading,
         failures: i64,
