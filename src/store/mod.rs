@@ -23,9 +23,11 @@ mod notices;
 mod outbox;
 mod tokens;
 mod views;
+mod figures;
 
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
+pub use figures::Figures;
 pub use fleet::{Documents, FleetChanges};
 pub use orders::{Prepared, order_hash};
 pub use ledger::LedgerEntry;

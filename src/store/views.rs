@@ -1,7 +1,7 @@
 //! What people see: lines with their newest reading and what happens next.
 
 use super::{Store, StoreError, rows, rows::Columns};
-use crate::domain::{Quality, Reading, Subscription, Timestamp};
+use crate::domain::{Quality, Reading, Span, Subscription, Timestamp};
 
 /// A line as lists show it.
 #[derive(Clone, Debug)]
@@ -18,6 +18,26 @@ pub struct SubscriptionView {
     pub next: (Option<Timestamp>, String, String),
     /// When it is polled next.
     pub next_poll_at: Option<Timestamp>,
+}
+
+impl SubscriptionView {
+    /// When the service stops, by the newest `ok` reading.
+    pub fn service_end_at(&self) -> Option<Timestamp> {
+        self.good.as_ref()?.values.service_end_at
+    }
+
+    /// When the number is lost: as read, or so many days after service end.
+    pub fn number_loss_at(&self) -> Option<Timestamp> {
+        let days = self.subscription.plan.as_ref().and_then(|plan| plan.number_loss_days);
+        let by_plan = days.and_then(|days| Some(self.service_end_at()?.plus(Span::days(days))));
+        self.good.as_ref()?.values.number_loss_at.or(by_plan)
+    }
+
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        let (at, what, _) = &self.next;
+        if what == "poll" { self.next_poll_at } else { *at }
+    }
 }
 
 /// Counts for health and overview.
