@@ -58,6 +58,14 @@ pub enum EngineError {
     /// The wake-up calls cannot start.
     #[error("the scheduler cannot start: {0}")]
     Scheduler(#[from] tokio_cron_scheduler::JobSchedulerError),
+    /// The flag file that stops all paying cannot be changed.
+    #[error("the flag file {path} cannot be changed: {source}")]
+    Flag {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The built-in texts are broken.
     #[error("texts of notices: {0}")]
     Words(String),

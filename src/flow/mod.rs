@@ -6,7 +6,12 @@
 
 mod act;
 mod answer;
-mod assess;
+mod reconcile;
+mod verify;
+mod resolve;
+mod by_hand;
+mod tell;
+mod notify;
 mod daemon;
 mod decide;
 mod engine;

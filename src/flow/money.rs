@@ -94,11 +94,6 @@ impl Engine {
     }
 }
 
-fn reason(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
 /// Writes the flag file that stops all paying; needs no database. A reader sees the old file or
 /// the whole new one.
 pub fn raise_flag(path: &Path, why: &str) -> io::Result<()> {
@@ -119,6 +114,10 @@ pub fn lower_flag(path: &Path) -> io::Result<()> {
     }
 }
 
+fn reason(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
 
 #[cfg(test)]
 mod tests {

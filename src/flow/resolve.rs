@@ -17,6 +17,9 @@ pub enum OrderError {
     /// It does not fit what the rows say; the sentence tells what would.
     #[error("{0}")]
     Refused(String),
+    /// A value that was given cannot be right, whatever the rows say.
+    #[error("{0}")]
+    Invalid(String),
 }
 
 impl From<StoreError> for OrderError {

@@ -23,10 +23,10 @@ mod topups;
 mod transition;
 mod views;
 mod figures;
-mod watches;
 
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
+pub use figures::Figures;
 pub use fleet::{Documents, FleetChanges};
 pub use figures::Figures;
 pub use ledger::LedgerEntry;
