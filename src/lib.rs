@@ -16,19 +16,19 @@
 //! [`providers`] and [`channels`] (the outside world, one file each), [`flow`] (the pipeline),
 //! [`app`] (puts it together), [`cli`] (verbs).
 
-pub mod app;
-pub mod admin;
-pub mod channels;
+pub mod domain;
+pub mod input;
 pub mod clock;
 pub mod config;
-pub mod domain;
-pub mod flow;
-pub mod input;
 pub mod providers;
-pub mod shapes;
-pub mod sim;
+pub mod channels;
+pub mod words;
 pub mod store;
+pub mod flow;
+pub mod sim;
+pub mod shapes;
+pub mod admin;
+pub mod app;
 pub mod systemd;
 pub mod telemetry;
-pub mod words;
 pub mod cli;

@@ -1,7 +1,9 @@
 //! The JSON that the command line and the API share. Domain types are not serialisable by design;
 //! this is the boundary, and fields here are only ever added.
 
-use crate::domain::{Decision, Gate, Money, MoneySwitch, Reading, Rule, Snapshot, Subscriber, Timestamp, Topup};
+use crate::domain::{
+    Decision, Gate, Money, MoneySwitch, Reading, Rule, Snapshot, Subscriber, Timestamp, Topup,
+};
 use crate::store::{LedgerEntry, StoredNotice, SubscriptionView, TopupEvent};
 use serde_json::{Value as Json, json};
 

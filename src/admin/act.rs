@@ -36,16 +36,10 @@ pub(super) async fn poll(
     let line = admin.engine().store().subscription(&id).await?;
     if line.status != SubscriptionStatus::Active {
         let status = line.status.as_str();
-        return refused(format!(
-            "subscription {id} is {status}; allowed is an active one"
-        ));
+        return refused(format!("subscription {id} is {status}; allowed is an active one"));
     }
     let now = admin.engine().now();
-    admin
-        .engine()
-        .store()
-        .poll_now(std::slice::from_ref(&id), now)
-        .await?;
+    admin.engine().store().poll_now(std::slice::from_ref(&id), now).await?;
     admin.engine().wake(Stage::Poll);
     Ok((StatusCode::ACCEPTED, subscription_json(&admin, &id).await?).into_response())
 }
@@ -59,20 +53,12 @@ pub(super) async fn topup(
 ) -> Result<Response, Problem> {
     let (amount, product): (Money, Option<String>) = body.read(|section| {
         let amount = section.positive_money("amount");
-        let amount = needed(
-            section,
-            "amount",
-            "allowed is money such as \"10.00 USD\"",
-            amount,
-        );
+        let amount = needed(section, "amount", "allowed is money such as \"10.00 USD\"", amount);
         Some((amount?, section.text("product")))
     })?;
     let id = subscription_id(&id)?;
     let (product, actor) = (product.as_deref(), caller.actor());
-    let topup = admin
-        .engine()
-        .order_by_hand(&id, amount, product, &actor)
-        .await?;
+    let topup = admin.engine().order_by_hand(&id, amount, product, &actor).await?;
     let mut response = (StatusCode::ACCEPTED, Json(shapes::topup(&topup))).into_response();
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/topups/{}", topup.id)) {
         response.headers_mut().insert(header::LOCATION, place);
@@ -95,9 +81,7 @@ pub(super) async fn resume(State(admin): State<Admin>, Path(id): Path<String>, b
 async fn set_status(admin: &Admin, id: &SubscriptionId, status: SubscriptionStatus) -> Act {
     let store = admin.engine().store();
     if store.subscription(id).await?.status == SubscriptionStatus::Closed {
-        return refused(format!(
-            "subscription {id} is closed; allowed is an active or paused one"
-        ));
+        return refused(format!("subscription {id} is closed; allowed is an active or paused one"));
     }
     store.set_status(id, status, admin.engine().now()).await?;
     admin.engine().wake(Stage::Poll);
@@ -112,10 +96,7 @@ pub(super) async fn reading(
     body: Body,
 ) -> Result<Response, Problem> {
     let given = body.read(|section| Some(HandReading::read(section)))?;
-    let reading = admin
-        .engine()
-        .reading_by_hand(&subscription_id(&id)?, given)
-        .await?;
+    let reading = admin.engine().reading_by_hand(&subscription_id(&id)?, given).await?;
     Ok((StatusCode::CREATED, Json(shapes::reading(&reading))).into_response())
 }
 
@@ -127,10 +108,7 @@ pub(super) async fn approve(
     body: Body,
 ) -> Act {
     let hash = body.read(|section| Some(section.text("hash")))?;
-    let topup = admin
-        .engine()
-        .approve(&id, hash.as_deref(), &caller.actor())
-        .await?;
+    let topup = admin.engine().approve(&id, hash.as_deref(), &caller.actor()).await?;
     Ok(Json(shapes::topup(&topup)))
 }
 
@@ -174,15 +152,11 @@ pub(super) async fn money_off(
 ) -> Act {
     let reason = body.read(|section| Some(section.text("reason").unwrap_or_default()))?;
     let why = format!("{} ({})", reason.trim(), caller.actor());
-    Ok(Json(shapes::money_switch(
-        &admin.engine().set_money(Some(why.trim())).await?,
-    )))
+    Ok(Json(shapes::money_switch(&admin.engine().set_money(Some(why.trim())).await?)))
 }
 
 /// Lets money flow again, and clears the safeties that tripped.
 pub(super) async fn money_on(State(admin): State<Admin>, body: Body) -> Act {
     body.nothing()?;
-    Ok(Json(shapes::money_switch(
-        &admin.engine().set_money(None).await?,
-    )))
+    Ok(Json(shapes::money_switch(&admin.engine().set_money(None).await?)))
 }

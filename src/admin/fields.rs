@@ -66,16 +66,14 @@ impl FromRequest<Admin> for Body {
 
     async fn from_request(request: Request, admin: &Admin) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = Bytes::from_request(request, admin)
-            .await
-            .map_err(|rejection| {
-                let status = rejection.status();
-                let detail = match status {
-                    StatusCode::PAYLOAD_TOO_LARGE => "the body is too large; allowed is 1 MiB",
-                    _ => "the body ended early",
-                };
-                Problem::new(status, detail)
-            })?;
+        let bytes = Bytes::from_request(request, admin).await.map_err(|rejection| {
+            let status = rejection.status();
+            let detail = match status {
+                StatusCode::PAYLOAD_TOO_LARGE => "the body is too large; allowed is 1 MiB",
+                _ => "the body ended early",
+            };
+            Problem::new(status, detail)
+        })?;
         if bytes.is_empty() {
             return Ok(Self(Table::new()));
         }
@@ -84,10 +82,7 @@ impl FromRequest<Admin> for Body {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let json: Json = serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                format!("the body is not JSON: {error}"),
-            )
+            Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
         })?;
         match convert(json) {
             Some(Value::Table(table)) => Ok(Self(table)),
@@ -100,12 +95,8 @@ impl FromRequest<Admin> for Body {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = value
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
@@ -115,23 +106,17 @@ fn convert(json: Json) -> Option<Value> {
     Some(match json {
         Json::Null => return None,
         Json::Bool(b) => Value::Boolean(b),
-        Json::Number(n) => n
-            .as_i64()
-            .map_or_else(|| Value::Fraction(n.to_string()), Value::Integer),
+        Json::Number(n) => {
+            n.as_i64().map_or_else(|| Value::Fraction(n.to_string()), Value::Integer)
+        }
         Json::String(text) => Value::Text(text),
         Json::Array(items) => {
             let items = items.into_iter().filter_map(convert);
             Value::List(items.map(|item| (item, origin.clone())).collect())
         }
         Json::Object(fields) => {
-            let fields = fields
-                .into_iter()
-                .filter_map(|(key, json)| Some((key, convert(json)?)));
-            Value::Table(
-                fields
-                    .map(|(key, value)| (key, (value, origin.clone())))
-                    .collect(),
-            )
+            let fields = fields.into_iter().filter_map(|(key, json)| Some((key, convert(json)?)));
+            Value::Table(fields.map(|(key, value)| (key, (value, origin.clone()))).collect())
         }
     })
 }
@@ -141,10 +126,7 @@ impl FromRequestParts<Admin> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &Admin) -> Result<Self, Problem> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "the query is not of the form key=value&…",
-            )
+            Problem::new(StatusCode::BAD_REQUEST, "the query is not of the form key=value&…")
         })?;
         let origin = Origin::file(QUERY);
         let value = |(key, text)| (key, (Value::Text(text), origin.clone()));

@@ -38,22 +38,15 @@ pub(super) async fn authorise(
     };
     let Some((token, role)) = admin.engine().store().token_role(text).await? else {
         let challenge = "Bearer realm=\"topupd\", error=\"invalid_token\"";
-        return Err(Problem::unauthorised(
-            "the token is unknown or revoked",
-            challenge,
-        ));
+        return Err(Problem::unauthorised("the token is unknown or revoked", challenge));
     };
     if role < needs {
         let (role, needs) = (role.as_str(), needs.as_str());
-        return Err(Problem::forbidden(format!(
-            "the token is of a {role}; allowed is {needs}"
-        )));
+        return Err(Problem::forbidden(format!("the token is of a {role}; allowed is {needs}")));
     }
     let asked = (request.method() != Method::GET && request.method() != Method::HEAD)
         .then(|| (request.method().clone(), request.uri().path().to_owned()));
-    request.extensions_mut().insert(Caller {
-        token: token.clone(),
-    });
+    request.extensions_mut().insert(Caller { token: token.clone() });
     let response = next.run(request).await;
     if let Some((method, path)) = asked {
         let status = response.status().as_u16();
@@ -63,15 +56,8 @@ pub(super) async fn authorise(
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim())
-        .filter(|token| !token.is_empty())
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
 /// Health looks carry no data about anybody, and their askers may know us by any name.
@@ -86,9 +72,7 @@ pub(super) async fn host(
 ) -> Result<Response, Problem> {
     let mut names = request.headers().get_all(header::HOST).iter();
     let is_ours = match (names.next(), names.next()) {
-        (Some(name), None) => name
-            .to_str()
-            .is_ok_and(|name| is_own_name(name, admin.0.listen)),
+        (Some(name), None) => name.to_str().is_ok_and(|name| is_own_name(name, admin.0.listen)),
         _ => false,
     };
     if is_ours || HEALTH.contains(&request.uri().path()) {
@@ -108,12 +92,10 @@ fn is_own_name(name: &str, listen: SocketAddr) -> bool {
         return false;
     };
     let host = authority.host();
-    let port = name
-        .strip_prefix(host)
-        .and_then(|rest| match rest.strip_prefix(':') {
-            Some(port) => port.parse().ok(),
-            None => rest.is_empty().then_some(0_u16),
-        });
+    let port = name.strip_prefix(host).and_then(|rest| match rest.strip_prefix(':') {
+        Some(port) => port.parse().ok(),
+        None => rest.is_empty().then_some(0_u16),
+    });
     if port.is_none() {
         return false;
     }
@@ -121,11 +103,9 @@ fn is_own_name(name: &str, listen: SocketAddr) -> bool {
     match address {
         Some(ip) if ip == listen.ip() => true,
         Some(_) if listen.ip().is_unspecified() => true,
-        Some(ip) => [
-            IpAddr::from([127, 0, 0, 1]),
-            std::net::Ipv6Addr::LOCALHOST.into(),
-        ]
-        .contains(&ip),
+        Some(ip) => {
+            [IpAddr::from([127, 0, 0, 1]), std::net::Ipv6Addr::LOCALHOST.into()].contains(&ip)
+        }
         None => host.eq_ignore_ascii_case("localhost"),
     }
 }
@@ -135,12 +115,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Gives up on requests that take too long.
 pub(super) async fn deadline(request: Request, next: Next) -> Result<Response, Problem> {
-    tokio::time::timeout(PATIENCE, next.run(request))
-        .await
-        .map_err(|_| {
-            let detail = "this took longer than 30 s; look how far it came before asking again";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-        })
+    tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| {
+        let detail = "this took longer than 30 s; look how far it came before asking again";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })
 }
 
 /// Nothing may run, be framed, be kept or be guessed at; the page adds its own style to this.
@@ -162,19 +140,13 @@ pub(super) async fn dress(request: Request, next: Next) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(POLICY),
-        );
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     }
     response
 }
@@ -186,13 +158,7 @@ mod tests {
     #[test]
     fn only_own_names_are_ours() {
         let loopback: SocketAddr = "127.0.0.1:7878".parse().unwrap();
-        for name in [
-            "localhost",
-            "LocalHost:1",
-            "127.0.0.1:7878",
-            "[::1]",
-            "[::1]:9",
-        ] {
+        for name in ["localhost", "LocalHost:1", "127.0.0.1:7878", "[::1]", "[::1]:9"] {
             assert!(is_own_name(name, loopback), "{name}");
         }
         for name in [

@@ -65,15 +65,9 @@ impl Page {
 }
 
 fn label_set(labels: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| {
-        text.replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n")
-    };
-    let labels: Vec<String> = labels
-        .iter()
-        .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)))
-        .collect();
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let labels: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
     format!("{{{}}}", labels.join(","))
 }
 
@@ -96,18 +90,8 @@ pub(super) async fn metrics(State(admin): State<Admin>) -> Result<Response, Prob
         "status",
         &figures.subscriptions,
     );
-    page.counts(
-        "topupd_topups",
-        "Top-ups by state.",
-        "state",
-        &figures.topups,
-    );
-    page.counts(
-        "topupd_notices",
-        "Notices by state.",
-        "state",
-        &figures.notices,
-    );
+    page.counts("topupd_topups", "Top-ups by state.", "state", &figures.topups);
+    page.counts("topupd_notices", "Notices by state.", "state", &figures.notices);
     page.gauge(
         "topupd_oldest_due_poll_seconds",
         "How long the longest waiting poll has been due; 0 when none is.",

@@ -33,12 +33,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
     let pages = page::environment().map_err(std::io::Error::other)?;
-    let admin = Admin(Arc::new(Parts {
-        engine,
-        beats,
-        listen,
-        pages,
-    }));
+    let admin = Admin(Arc::new(Parts { engine, beats, listen, pages }));
     let stopped = Arc::new(Notify::new());
     let tell = Arc::clone(&stopped);
     let server = axum::serve(listener, router(&admin)).with_graceful_shutdown(async move {

@@ -54,12 +54,7 @@ impl When {
         } else {
             ""
         };
-        Self {
-            iso: at.rfc3339(),
-            text: at.in_zone(zone),
-            away,
-            class,
-        }
+        Self { iso: at.rfc3339(), text: at.in_zone(zone), away, class }
     }
 }
 
@@ -140,18 +135,10 @@ fn line(view: &SubscriptionView, owners: &Owners, now: Timestamp) -> Line {
         id: s.id.to_string(),
         label: s.label.clone(),
         owner,
-        number: s
-            .msisdn
-            .as_ref()
-            .map(|n| format!("…{}", n.last4()))
-            .unwrap_or_default(),
+        number: s.msisdn.as_ref().map(|n| format!("…{}", n.last4())).unwrap_or_default(),
         operator: s.operator.clone().unwrap_or_default(),
         status: view.status.clone(),
-        balance: view
-            .good
-            .as_ref()
-            .and_then(|r| r.values.balance)
-            .map(|m| m.to_string()),
+        balance: view.good.as_ref().and_then(|r| r.values.balance).map(|m| m.to_string()),
         read: view.good.as_ref().map(|r| when(r.at)),
         trouble: trouble.map(|r| format!("{}, {}", r.quality, when(r.at).away)),
         service_end: view.service_end_at().map(when),
@@ -162,9 +149,7 @@ fn line(view: &SubscriptionView, owners: &Owners, now: Timestamp) -> Line {
 }
 
 fn order(topup: &Topup, owners: &Owners, now: Timestamp) -> Order {
-    let zone = owners
-        .get(topup.subscriber.as_str())
-        .map_or(chrono_tz::UTC, |(_, zone)| *zone);
+    let zone = owners.get(topup.subscriber.as_str()).map_or(chrono_tz::UTC, |(_, zone)| *zone);
     Order {
         id: topup.id.to_string(),
         subscription: topup.subscription.to_string(),
@@ -178,29 +163,16 @@ fn order(topup: &Topup, owners: &Owners, now: Timestamp) -> Order {
 
 /// The overview; where others than this machine could ask, only a word on how to.
 pub(super) async fn overview(State(admin): State<Admin>) -> Result<Response, Problem> {
-    let page = if admin.is_local() {
-        facts(&admin).await?
-    } else {
-        Overview::EMPTY
-    };
+    let page = if admin.is_local() { facts(&admin).await? } else { Overview::EMPTY };
     let page = minijinja::Value::from(minijinja::value::Serde(page));
-    let html = admin
-        .0
-        .pages
-        .get_template(NAME)
-        .and_then(|template| template.render(page));
+    let html = admin.0.pages.get_template(NAME).and_then(|template| template.render(page));
     let html = html.map_err(|error| {
         tracing::error!("the overview cannot be rendered: {error:#}");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the page is broken; see the log",
-        )
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
     })?;
     let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
     if let Ok(policy) = HeaderValue::from_str(&policy_with_style(CSS)) {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_SECURITY_POLICY, policy);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
 }
@@ -217,22 +189,13 @@ async fn facts(admin: &Admin) -> Result<Overview, Problem> {
         .collect();
     let lines = lines(admin, &ids, &owners, now).await?;
     let open = store.open_topups(MOST).await?;
-    let open: Vec<Order> = open
-        .iter()
-        .map(|topup| order(topup, &owners, now))
-        .collect();
+    let open: Vec<Order> = open.iter().map(|topup| order(topup, &owners, now)).collect();
     let figures = store.figures().await?;
-    let watched: i64 = figures
-        .subscriptions
-        .iter()
-        .filter(|(w, _)| *w != "closed")
-        .map(|(_, n)| n)
-        .sum();
+    let watched: i64 =
+        figures.subscriptions.iter().filter(|(w, _)| *w != "closed").map(|(_, n)| n).sum();
     let switch = engine.money_switch(now).await?;
-    let mut stops: Vec<String> = [switch.off, switch.storm, switch.clock]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut stops: Vec<String> =
+        [switch.off, switch.storm, switch.clock].into_iter().flatten().collect();
     let is_paying = stops.is_empty();
     stops.extend(switch.payers_out.into_iter().map(|(_, why)| why));
     Ok(Overview {
@@ -275,9 +238,6 @@ mod tests {
         assert_eq!(class(Span::days(7)), "soon");
         assert_eq!(class(Span::days(2)), "urgent");
         assert_eq!(class(Span::ZERO), "dark");
-        assert_eq!(
-            When::of(now, chrono_tz::UTC, now.plus(Span::hours(2))).away,
-            "2h ago"
-        );
+        assert_eq!(When::of(now, chrono_tz::UTC, now.plus(Span::hours(2))).away, "2h ago");
     }
 }

@@ -25,29 +25,18 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            errors: Vec::new(),
-            challenge: None,
-        }
+        Self { status, detail: detail.into(), errors: Vec::new(), challenge: None }
     }
 
     /// No token, or one that is not known.
     pub(super) fn unauthorised(detail: &str, challenge: &'static str) -> Self {
-        Self {
-            challenge: Some(challenge),
-            ..Self::new(StatusCode::UNAUTHORIZED, detail)
-        }
+        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
     /// A token that may not do this.
     pub(super) fn forbidden(detail: String) -> Self {
         let challenge = Some("Bearer realm=\"topupd\", error=\"insufficient_scope\"");
-        Self {
-            challenge,
-            ..Self::new(StatusCode::FORBIDDEN, detail)
-        }
+        Self { challenge, ..Self::new(StatusCode::FORBIDDEN, detail) }
     }
 
     /// Values that cannot be right, all of them at once.
@@ -57,10 +46,7 @@ impl Problem {
             .iter()
             .map(|f| json!({ "field": f.key, "found": f.found, "allowed": f.allowed }))
             .collect();
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, lines.join("\n"))
-        }
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, lines.join("\n")) }
     }
 
     fn inner(error: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -86,9 +72,7 @@ impl IntoResponse for Problem {
         let mut response = (self.status, content_type, body.to_string()).into_response();
         if let Some(challenge) = self.challenge {
             let value = HeaderValue::from_static(challenge);
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, value);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
         response
     }

@@ -23,20 +23,10 @@ pub(super) struct Route {
 
 /// All of them.
 pub(super) fn all() -> Vec<Route> {
-    let looks = |needs, path, handler| Route {
-        method: Method::GET,
-        path,
-        needs,
-        handler,
-    };
+    let looks = |needs, path, handler| Route { method: Method::GET, path, needs, handler };
     let open = |path, handler| looks(None, path, handler);
     let look = |path, handler| looks(Some(Role::Viewer), path, handler);
-    let acts = |needs, path, handler| Route {
-        method: Method::POST,
-        path,
-        needs,
-        handler,
-    };
+    let acts = |needs, path, handler| Route { method: Method::POST, path, needs, handler };
     let act = |path, handler| acts(Some(Role::Operator), path, handler);
     vec![
         open("/", get(page::overview)),

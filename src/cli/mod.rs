@@ -1,21 +1,21 @@
 //! The command line: verbs, their help, and where each goes. One file per verb group.
 
-mod apply;
 mod args;
-mod check;
-mod context;
-mod demo;
-mod keep;
-mod money;
-mod notices;
 mod out;
-mod records;
-mod remote;
+mod context;
 mod run;
+mod demo;
+mod check;
+mod apply;
 mod subscription;
-mod token;
 mod topup;
 mod topups;
+mod records;
+mod notices;
+mod remote;
+mod money;
+mod token;
+mod keep;
 
 pub use args::Cli;
 

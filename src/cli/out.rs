@@ -14,11 +14,6 @@ impl Out {
         Self { json }
     }
 
-    /// True with `--json`.
-    pub(super) fn is_json(self) -> bool {
-        self.json
-    }
-
     /// The result: the document with `--json`, else the text.
     pub(super) fn result(self, document: &Json, text: impl FnOnce() -> String) {
         if self.json {

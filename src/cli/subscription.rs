@@ -210,8 +210,10 @@ fn given(args: &ReadingArgs) -> Result<HandReading, Vec<Fault>> {
         ("number_loss", &args.number_loss),
     ];
     let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::Text(text.clone()?))));
-    let table: Table =
-        numbers.chain(texts).map(|(key, value)| (key.to_owned(), (value, origin.clone()))).collect();
+    let table: Table = numbers
+        .chain(texts)
+        .map(|(key, value)| (key.to_owned(), (value, origin.clone())))
+        .collect();
     let intake = Intake::new();
     let mut section = Section::new(&table, "", &origin, &intake);
     let given = HandReading::read(&mut section);

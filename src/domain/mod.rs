@@ -12,29 +12,29 @@
 //!
 //! The heart is [`decide()`]: a function of a [`Snapshot`] and `now`.
 
-mod amount;
-mod cadence;
+mod time;
+mod money;
+mod ids;
+mod subscription;
+mod reading;
+mod quantity;
+mod rule;
 mod caps;
+mod need;
+mod topup;
+mod snapshot;
+mod episodes;
+mod amount;
+mod gates;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod episodes;
+mod speak;
+mod cadence;
+mod verify;
+mod notice;
 #[cfg(test)]
 pub(crate) mod fixtures;
-mod gates;
-mod ids;
-mod money;
-mod need;
-mod notice;
-mod quantity;
-mod reading;
-mod rule;
-mod snapshot;
-mod speak;
-mod subscription;
-mod time;
-mod topup;
-mod verify;
 
 pub use amount::{AmountError, amount_needed};
 pub use cadence::{Cadence, next_poll};

@@ -45,12 +45,8 @@ impl Timestamp {
 
     /// RFC 3339 in UTC, whole seconds (`2026-11-21T02:00:00Z`), milliseconds when there are any.
     pub fn rfc3339(self) -> String {
-        let format =
-            if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
-        self.to_utc().map_or_else(
-            || format!("{}ms", self.0),
-            |at| at.to_rfc3339_opts(format, true),
-        )
+        let format = if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        self.to_utc().map_or_else(|| format!("{}ms", self.0), |at| at.to_rfc3339_opts(format, true))
     }
 
     /// Parses RFC 3339 with any offset.
@@ -226,7 +222,9 @@ mod tests {
         {
             assert_eq!(Span::parse(text), Some(Span(ms)), "{text}");
         }
-        for bad in ["", "5", "5 parsecs", "-3s", "h", "99999999999999999999d", "9223372036854775807d"] {
+        for bad in
+            ["", "5", "5 parsecs", "-3s", "h", "99999999999999999999d", "9223372036854775807d"]
+        {
             assert_eq!(Span::parse(bad), None, "{bad}");
         }
         assert_eq!(Span::hours(76).to_string(), "3d4h");

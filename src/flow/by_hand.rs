@@ -24,9 +24,7 @@ impl End {
     /// Parses `2026-12-01` or RFC 3339.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .ok()
-            .map(Self::On);
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self::On);
         day.or_else(|| Timestamp::parse_rfc3339(text).map(Self::At))
     }
 
@@ -122,34 +120,15 @@ impl Engine {
             values.service_end_at = values.service_end_at.or(before.values.service_end_at);
             values.number_loss_at = values.number_loss_at.or(before.values.number_loss_at);
         }
-        let answer = ReadOk {
-            values,
-            quality: Quality::Ok,
-            detail: None,
-        };
+        let answer = ReadOk { values, quality: Quality::Ok, detail: None };
         let (quality, values, detail) = assess(line, known, Ok(answer));
         if quality != Quality::Ok {
             return invalid(detail.unwrap_or_else(|| quality.to_string()));
         }
         let provider = line.reader.clone();
-        let reading = Reading {
-            subscription: id.clone(),
-            provider,
-            at,
-            quality,
-            values,
-            detail,
-        };
+        let reading = Reading { subscription: id.clone(), provider, at, quality, values, detail };
         let next_poll_at = self.next_poll(&reading, 0, None, now);
-        self.store()
-            .apply_polls(
-                &[Polled {
-                    reading: reading.clone(),
-                    next_poll_at,
-                }],
-                now,
-            )
-            .await?;
+        self.store().apply_polls(&[Polled { reading: reading.clone(), next_poll_at }], now).await?;
         self.wake(Stage::Decide);
         self.wake(Stage::Verify);
         Ok(reading)
@@ -164,9 +143,7 @@ fn taken_at(
 ) -> Result<Timestamp, OrderError> {
     let taken = at.unwrap_or(now);
     if taken > now {
-        return invalid(format!(
-            "at: found {taken}; allowed is an instant up to now, {now}"
-        ));
+        return invalid(format!("at: found {taken}; allowed is an instant up to now, {now}"));
     }
     let readings = [snapshot.reading.as_ref(), snapshot.trouble.as_ref()];
     match readings.into_iter().flatten().map(|r| r.at).max() {
@@ -189,16 +166,9 @@ mod tests {
     #[test]
     fn a_date_is_the_start_of_that_day_at_the_operator() {
         let zone = chrono_tz::America::New_York;
-        let at = |text| {
-            End::parse(text)
-                .and_then(|end| end.instant(zone))
-                .map(Timestamp::rfc3339)
-        };
+        let at = |text| End::parse(text).and_then(|end| end.instant(zone)).map(Timestamp::rfc3339);
         assert_eq!(at("2026-12-01"), Some("2026-12-01T05:00:00Z".into()));
-        assert_eq!(
-            at("2026-12-01T00:00:00+08:00"),
-            Some("2026-11-30T16:00:00Z".into())
-        );
+        assert_eq!(at("2026-12-01T00:00:00+08:00"), Some("2026-11-30T16:00:00Z".into()));
         for bad in ["", "soon", "2026-13-01", "2026-12-01 05:00", "20261201"] {
             assert_eq!(End::parse(bad), None, "{bad}");
         }
@@ -210,10 +180,7 @@ mod tests {
         let now = fixtures::at(20);
         assert_eq!(taken_at(&snapshot, None, now).unwrap(), now);
         let refused = taken_at(&snapshot, Some(fixtures::at(10)), now);
-        assert!(
-            matches!(refused, Err(OrderError::Refused(_))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(OrderError::Refused(_))), "{refused:?}");
         let future = taken_at(&snapshot, Some(fixtures::at(21)), now);
         assert!(matches!(future, Err(OrderError::Invalid(_))), "{future:?}");
     }

@@ -47,14 +47,6 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
-    /// The flag file that stops all paying cannot be changed.
-    #[error("the flag file {path} cannot be changed: {source}")]
-    Flag {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// The wake-up calls cannot start.
     #[error("the scheduler cannot start: {0}")]
     Scheduler(#[from] tokio_cron_scheduler::JobSchedulerError),

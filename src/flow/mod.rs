@@ -4,6 +4,14 @@
 //! and wakes the next. Stages never call each other. Kill the process anywhere: the next start
 //! reads the same rows. The command line runs the same functions.
 
+mod engine;
+mod wake;
+mod schedule;
+mod rules;
+mod money;
+mod poll;
+mod assess;
+mod decide;
 mod act;
 mod answer;
 mod reconcile;
@@ -13,19 +21,6 @@ mod by_hand;
 mod tell;
 mod notify;
 mod daemon;
-mod decide;
-mod engine;
-mod money;
-mod notify;
-mod poll;
-mod reconcile;
-mod resolve;
-mod by_hand;
-mod rules;
-mod schedule;
-mod tell;
-mod verify;
-mod wake;
 
 pub use by_hand::{End, HandReading};
 pub use daemon::{Beats, Daemon};

@@ -11,9 +11,6 @@ pub enum OrderError {
     /// The rows could not be read or written.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// A value that was given cannot be right, whatever the rows say.
-    #[error("{0}")]
-    Invalid(String),
     /// It does not fit what the rows say; the sentence tells what would.
     #[error("{0}")]
     Refused(String),

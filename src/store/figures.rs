@@ -29,12 +29,10 @@ impl Store {
                  COUNT(*) AS n FROM subscriptions s GROUP BY 1",
             )
             .await?;
-        let topups = self
-            .counts("SELECT state AS word, COUNT(*) AS n FROM topups GROUP BY state")
-            .await?;
-        let notices = self
-            .counts("SELECT state AS word, COUNT(*) AS n FROM notices GROUP BY state")
-            .await?;
+        let topups =
+            self.counts("SELECT state AS word, COUNT(*) AS n FROM topups GROUP BY state").await?;
+        let notices =
+            self.counts("SELECT state AS word, COUNT(*) AS n FROM notices GROUP BY state").await?;
         let oldest: Option<i64> = sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches")
             .fetch_one(self.reader())
             .await?;
@@ -50,10 +48,7 @@ impl Store {
         let rows = sqlx::query(sql).fetch_all(self.reader()).await?;
         rows.iter()
             .map(|row| {
-                let c = Columns {
-                    table: "figures",
-                    row,
-                };
+                let c = Columns { table: "figures", row };
                 Ok((c.text("word")?, c.int("n")?))
             })
             .collect()
@@ -76,11 +71,8 @@ impl Store {
 
     /// Top-ups whose story is not over, newest first.
     pub async fn open_topups(&self, limit: i64) -> Result<Vec<Topup>, StoreError> {
-        let open: Vec<&str> = State::ALL
-            .into_iter()
-            .filter(|s| !s.is_final())
-            .map(State::as_str)
-            .collect();
+        let open: Vec<&str> =
+            State::ALL.into_iter().filter(|s| !s.is_final()).map(State::as_str).collect();
         let sql = self.sql(
             "SELECT * FROM topups WHERE state IN {ids $1} ORDER BY created_at DESC, id LIMIT $2",
         );
@@ -94,11 +86,6 @@ impl Store {
 }
 
 fn filled(words: &[&'static str], counts: &[(String, i64)]) -> Vec<(&'static str, i64)> {
-    let count = |word: &str| {
-        counts
-            .iter()
-            .find(|(w, _)| w == word)
-            .map_or(0, |(_, n)| *n)
-    };
+    let count = |word: &str| counts.iter().find(|(w, _)| w == word).map_or(0, |(_, n)| *n);
     words.iter().map(|word| (*word, count(word))).collect()
 }

@@ -7,20 +7,21 @@
 //! never reads a clock.
 
 mod connect;
-mod decisions;
-mod fleet;
-mod installation;
-mod ledger;
-mod needs;
-mod notices;
-mod orders;
-mod outbox;
-mod readings;
 mod rows;
+mod installation;
+mod fleet;
+mod watches;
+mod readings;
 mod snapshots;
-mod tokens;
+mod needs;
+mod decisions;
 mod topups;
 mod transition;
+mod orders;
+mod ledger;
+mod notices;
+mod outbox;
+mod tokens;
 mod views;
 mod figures;
 
@@ -28,7 +29,6 @@ pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use figures::Figures;
 pub use fleet::{Documents, FleetChanges};
-pub use figures::Figures;
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
 pub use orders::{Prepared, order_hash};

@@ -29,9 +29,19 @@ async fn all_config_faults_come_at_once_and_nothing_is_made() {
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
     assert_eq!(text.lines().count(), 3, "{text}");
-    for (key, found, allowed) in [("flow.poll_every", "\"soon\"", "span"), ("flow.poll_evry", "\"1s\"", "unknown key"), ("lookup", "\"by_guess\"", "by_ref")] {
-        let line = text.lines().find(|line| line.contains(&format!("{key}:"))).unwrap_or_else(|| panic!("no {key} in {text}"));
-        assert!(line.contains("topupd.toml") && line.contains(found) && line.contains(allowed), "{line}");
+    for (key, found, allowed) in [
+        ("flow.poll_every", "\"soon\"", "span"),
+        ("flow.poll_evry", "\"1s\"", "unknown key"),
+        ("lookup", "\"by_guess\"", "by_ref"),
+    ] {
+        let line = text
+            .lines()
+            .find(|line| line.contains(&format!("{key}:")))
+            .unwrap_or_else(|| panic!("no {key} in {text}"));
+        assert!(
+            line.contains("topupd.toml") && line.contains(found) && line.contains(allowed),
+            "{line}"
+        );
     }
     assert!(!text.contains("s3cret"));
     assert!(!install.path("topupd.db").exists());
@@ -63,7 +73,10 @@ async fn plans_show_the_difference_and_prune_closes() {
     assert_eq!(install.json(&["subscription", "list"]), json!([]));
     install.apply();
     let plan = install.json(&["apply", fleet, "--plan"]);
-    assert_eq!((plan["create"].clone(), plan["update"].clone(), plan["unchanged"].clone()), (json!([]), json!([]), json!(3)));
+    assert_eq!(
+        (plan["create"].clone(), plan["update"].clone(), plan["unchanged"].clone()),
+        (json!([]), json!([]), json!(3))
+    );
     install.edit("fleet.toml", "mode = \"auto\"", "mode = \"notify\"");
     let plan = install.json(&["apply", fleet, "--plan"]);
     assert_eq!(plan["update"][0]["kind"], "rule");
@@ -123,8 +136,15 @@ async fn mail_waits_for_a_server_that_is_down_and_arrives_once() {
     install.edit("fleet.toml", "mode = \"auto\"", "mode = \"notify\"");
     install.apply();
     let daemon = install.start();
-    install.wait("two tries", || install.json(&["notices", "list"])[0]["attempts"].as_i64() >= Some(2));
-    let listener = Mailbox::start_at(std::net::SocketAddr::from(([127, 0, 0, 1], port)), Script::new(|_| Manner::Accept)).await.unwrap();
+    install.wait("two tries", || {
+        install.json(&["notices", "list"])[0]["attempts"].as_i64() >= Some(2)
+    });
+    let listener = Mailbox::start_at(
+        std::net::SocketAddr::from(([127, 0, 0, 1], port)),
+        Script::new(|_| Manner::Accept),
+    )
+    .await
+    .unwrap();
     install.wait("the mail", || install.json(&["notices", "list"])[0]["state"] == "sent");
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(daemon.stop(), 0);
@@ -149,14 +169,18 @@ async fn a_hang_up_reloads_and_a_broken_file_is_refused() {
     let (_fake, _mailbox, install) = installed().await;
     install.edit("topupd.toml", "[database]", "[fleet]\nfiles = [\"fleet.toml\"]\n[database]");
     let daemon = install.start();
-    install.wait("the fleet", || install.json(&["subscription", "list"]).as_array().unwrap().len() == 1);
+    install.wait("the fleet", || {
+        install.json(&["subscription", "list"]).as_array().unwrap().len() == 1
+    });
     install.edit("topupd.toml", "poll_every = \"1s\"", "poll_every = \"never\"");
     daemon.signal("HUP");
     install.wait("the refusal", || install.log().contains("not reloaded"));
     install.edit("topupd.toml", "poll_every = \"never\"", "poll_every = \"2s\"");
     install.edit("fleet.toml", "Bank number", "Money number");
     daemon.signal("HUP");
-    install.wait("the reload", || install.json(&["subscription", "show", "li-tmobile"])["label"] == "Money number");
+    install.wait("the reload", || {
+        install.json(&["subscription", "show", "li-tmobile"])["label"] == "Money number"
+    });
     assert_eq!(daemon.stop(), 0);
 }
 
@@ -168,13 +192,19 @@ async fn copies_exports_and_tokens() {
     let copy = install.path("copy.db");
     install.json(&["backup", copy.to_str().unwrap()]);
     assert!(copy.exists());
-    assert_eq!(install.run(&["backup", copy.to_str().unwrap()]).status.code(), Some(1), "never overwrites");
+    assert_eq!(
+        install.run(&["backup", copy.to_str().unwrap()]).status.code(),
+        Some(1),
+        "never overwrites"
+    );
     let export = install.json(&["export"]);
     assert_eq!(export["readings"].as_array().unwrap().len(), 1);
     assert_eq!(export["rules"][0]["id"], "keep-alive");
     let token = install.json(&["token", "create", "--role", "viewer"]);
     assert!(token["token"].as_str().unwrap().len() > 40);
-    assert!(!install.json(&["token", "list"]).to_string().contains(token["token"].as_str().unwrap()));
+    assert!(
+        !install.json(&["token", "list"]).to_string().contains(token["token"].as_str().unwrap())
+    );
     assert_eq!(install.json(&["notices", "test", "li"])["state"], "sent");
     assert_eq!(mailbox.mails().len(), 1);
     assert_eq!(install.json(&["check", "--online"])["ok"], true);

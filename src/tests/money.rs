@@ -35,23 +35,39 @@ async fn a_low_line_is_charged_exactly_once_verified_and_told() {
     let charges = fake.charges();
     assert_eq!(charges.len(), 1);
     assert_eq!((charges[0].msisdn.as_str(), charges[0].cents), (LINE, 1000));
-    assert!(charges[0].reference.len() == 24 && charges[0].reference.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+    assert!(
+        charges[0].reference.len() == 24
+            && charges[0].reference.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    );
 
     let mut kinds = kinds_sent(&install);
     kinds.sort();
-    assert_eq!(kinds, ["low_balance", "recovered", "topup_paid", "topup_started", "topup_verified"]);
+    assert_eq!(
+        kinds,
+        ["low_balance", "recovered", "topup_paid", "topup_started", "topup_verified"]
+    );
     let mails = mailbox.mails();
     assert_eq!(mails.len(), 5);
     let ids: std::collections::HashSet<_> = mails.iter().map(|m| m.header("Message-ID")).collect();
     assert_eq!(ids.len(), 5);
-    assert!(mails.iter().all(|m| m.to == ["li@example.com"] && m.subject.contains("Bank number (..0123)")));
+    assert!(
+        mails
+            .iter()
+            .all(|m| m.to == ["li@example.com"] && m.subject.contains("Bank number (..0123)"))
+    );
 
     let list = install.json(&["topups", "list"]);
     let id = list[0]["id"].as_str().unwrap();
     let shown = install.json(&["topups", "show", id]);
     assert_eq!(shown["amount"], serde_json::json!({ "amount_minor": 1000, "currency": "USD" }));
     assert_eq!(shown["transaction_id"], format!("tx-{}", charges[0].reference));
-    let path: Vec<&str> = shown["events"].as_array().unwrap().iter().filter(|e| e["from"] != e["to"]).map(|e| e["to"].as_str().unwrap()).collect();
+    let path: Vec<&str> = shown["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["from"] != e["to"])
+        .map(|e| e["to"].as_str().unwrap())
+        .collect();
     assert_eq!(path, ["proposed", "reserved", "submitting", "paid", "verified"]);
     let receipts = install.json(&["receipts"]);
     assert!(receipts[0]["effect"].as_str().unwrap().contains("13.20 USD"), "{receipts}");
@@ -59,7 +75,8 @@ async fn a_low_line_is_charged_exactly_once_verified_and_told() {
     let explained = install.json(&["subscription", "explain", "li-tmobile"]);
     assert_eq!(explained["next"]["what"], "poll");
     let ledger = install.json(&["ledger"]);
-    let moves: Vec<&str> = ledger.as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
+    let moves: Vec<&str> =
+        ledger.as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
     assert_eq!(moves, ["reserve", "release", "settle"]);
 }
 
@@ -83,7 +100,8 @@ async fn kill_9_during_the_charge_and_restart_is_still_one_charge() {
     assert_eq!(fake.bodies().len(), 1, "the request was sent again");
     let list = install.json(&["topups", "list"]);
     let shown = install.json(&["topups", "show", list[0]["id"].as_str().unwrap()]);
-    let states: Vec<&str> = shown["events"].as_array().unwrap().iter().map(|e| e["to"].as_str().unwrap()).collect();
+    let states: Vec<&str> =
+        shown["events"].as_array().unwrap().iter().map(|e| e["to"].as_str().unwrap()).collect();
     assert!(states.contains(&"unknown"), "{states:?}");
 }
 
@@ -116,11 +134,20 @@ async fn a_lost_request_is_held_and_a_person_may_close_it() {
     });
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(fake.bodies().len(), 1, "a held one was sent again");
-    let settled = install.json(&["topups", "resolve", id, "--as", "failed", "--note", "the console shows nothing"]);
+    let settled = install.json(&[
+        "topups",
+        "resolve",
+        id,
+        "--as",
+        "failed",
+        "--note",
+        "the console shows nothing",
+    ]);
     assert_eq!(settled["state"], "failed");
     assert_eq!(daemon.stop(), 0);
     assert!(fake.charges().is_empty());
-    let sums: Vec<Value> = install.json(&["ledger"]).as_array().unwrap().iter().map(|e| e["kind"].clone()).collect();
+    let sums: Vec<Value> =
+        install.json(&["ledger"]).as_array().unwrap().iter().map(|e| e["kind"].clone()).collect();
     assert_eq!(sums, ["reserve", "release"]);
 }
 
@@ -149,7 +176,13 @@ async fn a_refused_charge_fails_cools_down_and_is_told() {
     install.wait("the notice", || kinds_sent(&install).contains(&"topup_failed".to_owned()));
     tokio::time::sleep(Duration::from_secs(2)).await;
     let explained = install.json(&["subscription", "explain", "li-tmobile"]);
-    let shut: Vec<&str> = explained["gates"].as_array().unwrap().iter().filter(|g| g["passed"] == false).map(|g| g["name"].as_str().unwrap()).collect();
+    let shut: Vec<&str> = explained["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|g| g["passed"] == false)
+        .map(|g| g["name"].as_str().unwrap())
+        .collect();
     assert!(shut.contains(&"cooldown"), "{explained}");
     assert_eq!(daemon.stop(), 0);
     assert_eq!(fake.bodies().len(), 1);
@@ -187,7 +220,8 @@ async fn garbage_never_moves_money_and_is_told_when_it_lasts() {
     install.wait("the stale notice", || kinds_sent(&install).contains(&"stale".to_owned()));
     assert_eq!(daemon.stop(), 0);
     assert!(fake.bodies().len() <= 1);
-    let quality = install.json(&["subscription", "show", "li-tmobile"])["reading"]["quality"].clone();
+    let quality =
+        install.json(&["subscription", "show", "li-tmobile"])["reading"]["quality"].clone();
     assert_ne!(quality, "ok");
 }
 

@@ -1,6 +1,9 @@
 //! Style as a test: direction of imports, file length, every adapter listed.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -22,10 +25,55 @@ fn sources() -> Vec<(String, String)> {
 
 /// What each part may not name: data flows one way, and the leaves know nobody.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    ("domain/", &["crate::store", "crate::flow", "crate::providers", "crate::channels", "crate::config", "crate::input", "crate::clock", "tokio", "sqlx", "reqwest", "async fn"]),
-    ("providers/", &["crate::store", "crate::flow", "crate::channels", "crate::config", "crate::app", "crate::cli"]),
-    ("channels/", &["crate::store", "crate::flow", "crate::providers", "crate::config", "crate::app", "crate::cli"]),
-    ("store/", &["crate::flow", "crate::providers", "crate::channels", "crate::config", "crate::clock", "crate::app"]),
+    (
+        "domain/",
+        &[
+            "crate::store",
+            "crate::flow",
+            "crate::providers",
+            "crate::channels",
+            "crate::config",
+            "crate::input",
+            "crate::clock",
+            "tokio",
+            "sqlx",
+            "reqwest",
+            "async fn",
+        ],
+    ),
+    (
+        "providers/",
+        &[
+            "crate::store",
+            "crate::flow",
+            "crate::channels",
+            "crate::config",
+            "crate::app",
+            "crate::cli",
+        ],
+    ),
+    (
+        "channels/",
+        &[
+            "crate::store",
+            "crate::flow",
+            "crate::providers",
+            "crate::config",
+            "crate::app",
+            "crate::cli",
+        ],
+    ),
+    (
+        "store/",
+        &[
+            "crate::flow",
+            "crate::providers",
+            "crate::channels",
+            "crate::config",
+            "crate::clock",
+            "crate::app",
+        ],
+    ),
     ("config/", &["crate::store", "crate::flow", "crate::app", "crate::cli"]),
     ("flow/", &["crate::admin", "crate::cli", "crate::app", "crate::sim"]),
     ("words/", &["crate::store", "crate::flow", "crate::providers", "crate::config"]),
@@ -38,7 +86,9 @@ fn imports_point_one_way() {
         // Tests may reach across; the rule is for the product.
         let product = text.split("#[cfg(test)]").next().unwrap_or_default();
         let test_file = name.contains("test") || name.contains("fixtures");
-        for (part, words) in FORBIDDEN.iter().filter(|(part, _)| name.starts_with(part) && !test_file) {
+        for (part, words) in
+            FORBIDDEN.iter().filter(|(part, _)| name.starts_with(part) && !test_file)
+        {
             for word in words.iter().filter(|word| product.contains(*word)) {
                 faults.push(format!("{name} ({part}) names {word}"));
             }
@@ -49,7 +99,12 @@ fn imports_point_one_way() {
 
 #[test]
 fn files_stay_readable() {
-    let long: Vec<String> = sources().into_iter().map(|(name, text)| (name, text.lines().count())).filter(|(_, n)| *n > 400).map(|(name, n)| format!("{name}: {n} lines")).collect();
+    let long: Vec<String> = sources()
+        .into_iter()
+        .map(|(name, text)| (name, text.lines().count()))
+        .filter(|(_, n)| *n > 400)
+        .map(|(name, n)| format!("{name}: {n} lines"))
+        .collect();
     assert!(long.is_empty(), "{long:#?}");
 }
 
@@ -57,15 +112,31 @@ fn files_stay_readable() {
 fn money_leaves_by_one_client_only() {
     for (name, text) in sources() {
         let builds = text.contains("Client::builder()") || text.contains("ClientBuilder::new()");
-        assert!(!builds || name.starts_with("providers/client") || name.starts_with("tests/"), "{name} builds an HTTP client of its own");
-        assert!(!text.contains(".topup(") || name == "flow/act.rs" || name.contains("test") || name.starts_with("providers/") || name.starts_with("cli/") || name.contains("store"), "{name} sends money");
+        assert!(
+            !builds || name.starts_with("providers/client") || name.starts_with("tests/"),
+            "{name} builds an HTTP client of its own"
+        );
+        assert!(
+            !text.contains(".topup(")
+                || name == "flow/act.rs"
+                || name.contains("test")
+                || name.starts_with("providers/")
+                || name.starts_with("cli/")
+                || name.contains("store"),
+            "{name} sends money"
+        );
     }
 }
 
 #[test]
 fn every_adapter_file_is_listed() {
-    for (folder, kinds) in [("providers", topupd::providers::KINDS), ("channels", topupd::channels::KINDS)] {
-        let listed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder).join("mod.rs")).unwrap();
+    for (folder, kinds) in
+        [("providers", topupd::providers::KINDS), ("channels", topupd::channels::KINDS)]
+    {
+        let listed = fs::read_to_string(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder).join("mod.rs"),
+        )
+        .unwrap();
         for kind in kinds {
             assert!(listed.contains(&format!("mod {kind};")), "{kind} has no file");
         }

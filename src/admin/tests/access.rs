@@ -6,11 +6,7 @@ use crate::store::Role;
 use axum::http::Method;
 
 fn somewhere(path: &str) -> String {
-    let id = if path.contains("/topups/") {
-        "t_0000"
-    } else {
-        "l0"
-    };
+    let id = if path.contains("/topups/") { "t_0000" } else { "l0" };
     path.replace("{id}", id)
 }
 
@@ -19,19 +15,15 @@ async fn every_route_asks_for_its_role_and_no_more() {
     let world = World::new().await;
     for route in routes::all() {
         let path = somewhere(route.path);
-        for (word, role) in [("nobody", None)]
-            .into_iter()
-            .chain(Role::WORDS.map(|(w, r)| (w, Some(r))))
+        for (word, role) in
+            [("nobody", None)].into_iter().chain(Role::WORDS.map(|(w, r)| (w, Some(r))))
         {
             let answer = world.ask(route.method.as_str(), &path, word, "").await;
             let place = format!("{} {path} as {word}", route.method);
             match (role, route.needs) {
                 (None, Some(_)) => {
                     assert!(answer.problem(401).contains("token"), "{place}");
-                    assert!(
-                        answer.header("www-authenticate").starts_with("Bearer "),
-                        "{place}"
-                    );
+                    assert!(answer.header("www-authenticate").starts_with("Bearer "), "{place}");
                 }
                 (Some(role), Some(needs)) if role < needs => {
                     assert!(answer.problem(403).contains(needs.as_str()), "{place}");
@@ -50,21 +42,10 @@ async fn every_route_asks_for_its_role_and_no_more() {
 async fn lookers_look_and_only_actors_act() {
     for route in routes::all() {
         match route.method {
-            Method::GET => assert!(
-                route.needs.is_none_or(|r| r == Role::Viewer),
-                "{}",
-                route.path
-            ),
-            _ => assert!(
-                route.needs.is_some_and(|r| r >= Role::Operator),
-                "{}",
-                route.path
-            ),
+            Method::GET => assert!(route.needs.is_none_or(|r| r == Role::Viewer), "{}", route.path),
+            _ => assert!(route.needs.is_some_and(|r| r >= Role::Operator), "{}", route.path),
         }
-        assert_eq!(
-            route.needs == Some(Role::Admin),
-            route.path.ends_with("/money/on")
-        );
+        assert_eq!(route.needs == Some(Role::Admin), route.path.ends_with("/money/on"));
     }
 }
 
@@ -75,10 +56,7 @@ async fn a_revoked_or_foreign_token_is_no_token() {
     let now = world.engine().now();
     let (id, text) = store.create_token(Role::Admin, "x", now).await.unwrap();
     let ask = async |scheme: &str| {
-        let headers = [
-            ("Host", "localhost".into()),
-            ("Authorization", format!("{scheme} {text}")),
-        ];
+        let headers = [("Host", "localhost".into()), ("Authorization", format!("{scheme} {text}"))];
         world.send("GET", "/api/v1/money", &headers, "").await
     };
     assert_eq!(ask("bearer").await.status, 200);
@@ -93,22 +71,14 @@ async fn a_revoked_or_foreign_token_is_no_token() {
 async fn other_names_are_misdirected_but_for_health() {
     let world = World::new().await;
     let ask = async |path: &str, hosts: &[&str]| {
-        let headers: Vec<_> = hosts
-            .iter()
-            .map(|host| ("Host", (*host).to_owned()))
-            .collect();
+        let headers: Vec<_> = hosts.iter().map(|host| ("Host", (*host).to_owned())).collect();
         world.send("GET", path, &headers, "").await
     };
     for host in ["localhost", "localhost:1", "127.0.0.1", "[::1]:7878"] {
         assert_eq!(ask("/", &[host]).await.status, 200, "{host}");
     }
     for path in ["/", "/api/v1/money", "/api/v1/openapi.json", "/nothing"] {
-        assert!(
-            ask(path, &["evil.example:7878"])
-                .await
-                .problem(421)
-                .contains("localhost")
-        );
+        assert!(ask(path, &["evil.example:7878"]).await.problem(421).contains("localhost"));
     }
     assert_eq!(ask("/", &["localhost", "evil.example"]).await.status, 421);
     assert_eq!(ask("/", &[]).await.status, 421);
@@ -119,48 +89,19 @@ async fn other_names_are_misdirected_but_for_health() {
 #[tokio::test]
 async fn refusals_are_problem_documents() {
     let world = World::new().await;
-    assert!(
-        world
-            .get("/api/v1/nothing")
-            .await
-            .problem(404)
-            .contains("/api/v1/nothing")
-    );
-    assert!(
-        world
-            .get("/api/v1/subscriptions/nobody")
-            .await
-            .problem(404)
-            .contains("nobody")
-    );
-    assert!(
-        world
-            .get("/api/v1/subscriptions/a%20b")
-            .await
-            .problem(404)
-            .contains("a b")
-    );
+    assert!(world.get("/api/v1/nothing").await.problem(404).contains("/api/v1/nothing"));
+    assert!(world.get("/api/v1/subscriptions/nobody").await.problem(404).contains("nobody"));
+    assert!(world.get("/api/v1/subscriptions/a%20b").await.problem(404).contains("a b"));
     world.get("/api/v1/subscriptions/%FF").await.problem(400);
-    let wrong = world
-        .ask("DELETE", "/api/v1/subscriptions/l0", "admin", "")
-        .await;
+    let wrong = world.ask("DELETE", "/api/v1/subscriptions/l0", "admin", "").await;
     assert!(wrong.problem(405).contains("Allow"));
     assert!(wrong.header("allow").contains("GET"));
     let path = "/api/v1/subscriptions/l0/topup";
-    assert!(
-        world
-            .post(path, "{\"amount\":")
-            .await
-            .problem(400)
-            .contains("not JSON")
-    );
+    assert!(world.post(path, "{\"amount\":").await.problem(400).contains("not JSON"));
     assert!(world.post(path, "[]").await.problem(422).contains("object"));
     let headers = [
         ("Host", world.at.to_string()),
-        (
-            "Authorization",
-            format!("Bearer {}", world.tokens["operator"]),
-        ),
+        ("Authorization", format!("Bearer {}", world.tokens["operator"])),
         ("Content-Type", "text/plain".into()),
     ];
     let foreign = world.send("POST", path, &headers, "{}").await;
@@ -171,34 +112,19 @@ async fn refusals_are_problem_documents() {
     world.app.engine().store().close().await;
     let broken = world.get("/healthz").await;
     assert_eq!(broken.status, 200);
-    assert!(
-        !world
-            .get("/api/v1/money")
-            .await
-            .problem(500)
-            .contains("pool")
-    );
+    assert!(!world.get("/api/v1/money").await.problem(500).contains("pool"));
     assert!(world.get("/readyz").await.body.contains("store"));
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_headers_of_safety() {
     let world = World::new().await;
-    for path in [
-        "/",
-        "/healthz",
-        "/api/v1/money",
-        "/api/v1/nothing",
-        "/api/v1/openapi.json",
-    ] {
+    for path in ["/", "/healthz", "/api/v1/money", "/api/v1/nothing", "/api/v1/openapi.json"] {
         let answer = world.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
         let policy = answer.header("content-security-policy");
-        assert!(
-            policy.contains("default-src 'none'") && !policy.contains("script"),
-            "{path}"
-        );
+        assert!(policy.contains("default-src 'none'") && !policy.contains("script"), "{path}");
         assert_eq!(policy.contains("style-src 'sha256-"), path == "/", "{path}");
     }
 }

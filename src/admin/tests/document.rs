@@ -20,11 +20,7 @@ fn it_has_every_route_with_its_role_and_no_other() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let role = operation["x-role"].as_str().map(str::to_owned);
-            assert_eq!(
-                role.is_none(),
-                operation["security"] == serde_json::json!([]),
-                "{path}"
-            );
+            assert_eq!(role.is_none(), operation["security"] == serde_json::json!([]), "{path}");
             said.insert((method.to_uppercase(), path.clone(), role));
         }
     }
@@ -62,10 +58,8 @@ fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<St
         return misfit(json, schema, document, place);
     }
     if let Some(choices) = schema["anyOf"].as_array() {
-        let misfits: Option<Vec<String>> = choices
-            .iter()
-            .map(|schema| misfit(json, schema, document, place))
-            .collect();
+        let misfits: Option<Vec<String>> =
+            choices.iter().map(|schema| misfit(json, schema, document, place)).collect();
         return misfits.map(|all| all.join(" and "));
     }
     if let Some(words) = schema["enum"].as_array() {
@@ -80,11 +74,7 @@ fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<St
         Json::Object(_) => "object",
     };
     let allowed = &schema["type"];
-    if allowed != kind
-        && !allowed
-            .as_array()
-            .is_some_and(|kinds| kinds.contains(&kind.into()))
-    {
+    if allowed != kind && !allowed.as_array().is_some_and(|kinds| kinds.contains(&kind.into())) {
         return Some(format!("{place}: {json} is no {allowed}"));
     }
     if let Some(items) = json.as_array() {
@@ -94,11 +84,7 @@ fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<St
         });
     }
     let (fields, known) = (json.as_object()?, schema["properties"].as_object()?);
-    let required = schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Json::as_str);
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
     let missing = required
         .filter(|key| !fields.contains_key(*key))
         .map(|key| format!("{place}: no {key}"))
@@ -115,16 +101,8 @@ fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<St
 async fn answers_are_as_the_document_says() {
     let (world, document) = (World::new().await, document());
     let body = r#"{"balance":"5.00 USD","service_end":"2026-12-01"}"#;
-    assert_eq!(
-        world
-            .post("/api/v1/subscriptions/l0/readings", body)
-            .await
-            .status,
-        201
-    );
-    let topup = world
-        .topup("l0", &[State::Reserved, State::Submitting, State::Held])
-        .await;
+    assert_eq!(world.post("/api/v1/subscriptions/l0/readings", body).await.status, 201);
+    let topup = world.topup("l0", &[State::Reserved, State::Submitting, State::Held]).await;
     let notice = NoticeDraft {
         subscriber: SubscriberId::parse("li").unwrap(),
         subscription: Some(SubscriptionId::parse("l0").unwrap()),
@@ -137,15 +115,8 @@ async fn answers_are_as_the_document_says() {
     };
     world.engine().store().say(&[notice]).await.unwrap();
     world.clock.advance(Span::minutes(1));
-    for route in routes::all()
-        .into_iter()
-        .filter(|route| route.needs == Some(Role::Viewer))
-    {
-        let id = if route.path.contains("/topups/") {
-            topup.id.as_str()
-        } else {
-            "l0"
-        };
+    for route in routes::all().into_iter().filter(|route| route.needs == Some(Role::Viewer)) {
+        let id = if route.path.contains("/topups/") { topup.id.as_str() } else { "l0" };
         let answer = world.get(&route.path.replace("{id}", id)).await;
         assert_eq!(answer.status, 200, "{}", route.path);
         let json = answer.json();
@@ -164,12 +135,7 @@ async fn answers_are_as_the_document_says() {
     }
     let problem = world.get("/api/v1/money?x=1").await.json();
     assert_eq!(
-        misfit(
-            &problem,
-            &document["components"]["schemas"]["Problem"],
-            &document,
-            "problem"
-        ),
+        misfit(&problem, &document["components"]["schemas"]["Problem"], &document, "problem"),
         None
     );
 }

@@ -44,10 +44,7 @@ impl Provider for Carrier {
     }
 
     async fn topup(&self, _: &Order, _: &str) -> Sent {
-        Sent::Unclear {
-            why: "silence".into(),
-            raw: String::new(),
-        }
+        Sent::Unclear { why: "silence".into(), raw: String::new() }
     }
 
     async fn find(&self, _: &Order) -> Found {
@@ -81,33 +78,19 @@ impl World {
         let vars = std::iter::once(("TOPUPD__DATABASE__URL".to_owned(), url));
         let settings = Settings::load(&[], vars).unwrap();
         let clock = Clock::fixed(fixtures::at(0));
-        let declares = Declares {
-            reads: true,
-            tops_up: true,
-            ..Declares::default()
-        };
+        let declares = Declares { reads: true, tops_up: true, ..Declares::default() };
         let carrier: Arc<dyn Provider> = Arc::new(Carrier(declares));
         let providers = BTreeMap::from([("carrier".to_owned(), carrier)]);
-        let app = App::with_parts(settings, clock.clone(), providers, BTreeMap::new())
-            .await
-            .unwrap();
+        let app =
+            App::with_parts(settings, clock.clone(), providers, BTreeMap::new()).await.unwrap();
         let store = app.engine().store();
         let mut fleet = FleetChanges::default();
         fleet.subscribers.push((li(), "{}".into()));
-        fleet
-            .subscriptions
-            .extend((0..5).map(|n| (fixtures::line(&format!("l{n}")), "{}".into())));
+        fleet.subscriptions.extend((0..5).map(|n| (fixtures::line(&format!("l{n}")), "{}".into())));
         store.save_fleet(&fleet, clock.now()).await.unwrap();
         let mut tokens = BTreeMap::new();
         for (word, role) in Role::WORDS {
-            tokens.insert(
-                word,
-                store
-                    .create_token(role, "test", clock.now())
-                    .await
-                    .unwrap()
-                    .1,
-            );
+            tokens.insert(word, store.create_token(role, "test", clock.now()).await.unwrap().1);
         }
         let listener = TcpListener::bind(listen).await.unwrap();
         let at = listener.local_addr().unwrap();
@@ -115,15 +98,7 @@ impl World {
         let server = tokio::spawn(serve(app.engine().clone(), beats, listener, async move {
             stopped.await.ok();
         }));
-        Self {
-            app,
-            clock,
-            at,
-            tokens,
-            stop,
-            server,
-            _dir: dir,
-        }
+        Self { app, clock, at, tokens, stop, server, _dir: dir }
     }
 
     fn engine(&self) -> &Engine {
@@ -162,9 +137,7 @@ impl World {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        let mut stream = TcpStream::connect(("127.0.0.1", self.at.port()))
-            .await
-            .unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.at.port())).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = Vec::new();
         stream.read_to_end(&mut text).await.unwrap();
@@ -175,11 +148,7 @@ impl World {
     async fn topup(&self, line: &str, states: &[State]) -> Topup {
         let id = SubscriptionId::parse(line).unwrap();
         let amount = Money::parse("10.00 USD").unwrap();
-        let mut topup = self
-            .engine()
-            .order_by_hand(&id, amount, None, "test")
-            .await
-            .unwrap();
+        let mut topup = self.engine().order_by_hand(&id, amount, None, "test").await.unwrap();
         for state in states {
             let after = Topup {
                 state: *state,
@@ -190,10 +159,7 @@ impl World {
             };
             let change = Change::by("test", "moved");
             let moved = self.engine().store();
-            topup = moved
-                .move_topup(&topup, after, &change, &[], self.clock.now())
-                .await
-                .unwrap();
+            topup = moved.move_topup(&topup, after, &change, &[], self.clock.now()).await.unwrap();
         }
         topup
     }
@@ -224,23 +190,11 @@ impl Answer {
     fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let mut lines = head.split("\r\n");
-        let status = lines
-            .next()
-            .unwrap()
-            .split(' ')
-            .nth(1)
-            .unwrap()
-            .parse()
-            .unwrap();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.map(|line| line.split_once(": ").unwrap());
-        let headers = headers
-            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-            .collect();
-        Self {
-            status,
-            headers,
-            body: body.to_owned(),
-        }
+        let headers =
+            headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers, body: body.to_owned() }
     }
 
     fn json(&self) -> Json {
@@ -255,11 +209,7 @@ impl Answer {
     #[track_caller]
     fn problem(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{self:?}");
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         let json = self.json();
         assert_eq!(
             (json["status"].as_u64(), &json["type"]),

@@ -20,12 +20,8 @@ pub(super) fn all(drafts: &Drafts<'_>, context: &FleetContext) {
     }
     let stored = stored_subscriptions(drafts, context);
     numbers(drafts, &stored);
-    let lines: Vec<&Subscription> = drafts
-        .subscriptions
-        .iter()
-        .filter_map(Draft::sound)
-        .chain(&stored)
-        .collect();
+    let lines: Vec<&Subscription> =
+        drafts.subscriptions.iter().filter_map(Draft::sound).chain(&stored).collect();
     for draft in &drafts.rules {
         rule(draft, &subscribers, &subscriptions, &lines, context);
     }
@@ -47,10 +43,7 @@ fn unique<T>(drafts: &[Draft<'_, T>]) {
             None => origin.file.to_string(),
         };
         if let Some(earlier) = first.get(id) {
-            draft.section.fault(
-                "id",
-                format!("allowed is each id once; it is in {earlier}, too"),
-            );
+            draft.section.fault("id", format!("allowed is each id once; it is in {earlier}, too"));
         } else {
             first.insert(id, place);
         }
@@ -71,79 +64,38 @@ fn subscription(
     subscribers: &BTreeSet<&str>,
     context: &FleetContext,
 ) {
-    let Draft {
-        value: Some(line),
-        section: s,
-        ..
-    } = draft
-    else {
+    let Draft { value: Some(line), section: s, .. } = draft else {
         return;
     };
     if !subscribers.contains(line.subscriber.as_str()) {
-        s.fault(
-            "subscriber",
-            "allowed is a subscriber of these files or one applied before",
-        );
+        s.fault("subscriber", "allowed is a subscriber of these files or one applied before");
     }
     let able = |can: &dyn Fn(&crate::providers::Declares) -> bool| {
-        let able = context
-            .providers
-            .iter()
-            .filter(|(_, declares)| can(declares));
+        let able = context.providers.iter().filter(|(_, declares)| can(declares));
         let names: Vec<&str> = able.map(|(name, _)| name.as_str()).collect();
-        if names.is_empty() {
-            "none is configured".to_owned()
-        } else {
-            names.join(", ")
-        }
+        if names.is_empty() { "none is configured".to_owned() } else { names.join(", ") }
     };
-    if !context
-        .providers
-        .get(&line.reader)
-        .is_some_and(|declares| declares.reads)
-    {
-        s.fault(
-            "reader",
-            format!("allowed are providers that read: {}", able(&|d| d.reads)),
-        );
+    if !context.providers.get(&line.reader).is_some_and(|declares| declares.reads) {
+        s.fault("reader", format!("allowed are providers that read: {}", able(&|d| d.reads)));
     }
     for payer in &line.payers {
-        let Some(declares) = context
-            .providers
-            .get(payer)
-            .filter(|declares| declares.tops_up)
+        let Some(declares) = context.providers.get(payer).filter(|declares| declares.tops_up)
         else {
             let able = able(&|d| d.tops_up);
-            s.fault(
-                "payers",
-                format!("{payer:?} is not allowed; providers that top up: {able}"),
-            );
+            s.fault("payers", format!("{payer:?} is not allowed; providers that top up: {able}"));
             continue;
         };
         if declares.wants_product && !line.products.contains_key(payer) {
             let example = format!("products = {{ {payer} = \"PRODUCT\" }}");
-            s.fault(
-                "products",
-                format!("payer {payer:?} needs a product, such as {example}"),
-            );
+            s.fault("products", format!("payer {payer:?} needs a product, such as {example}"));
         }
     }
-    for payer in line
-        .products
-        .keys()
-        .filter(|payer| !line.payers.contains(payer))
-    {
-        s.fault(
-            "products",
-            format!("{payer:?} is not among the payers of this subscription"),
-        );
+    for payer in line.products.keys().filter(|payer| !line.payers.contains(payer)) {
+        s.fault("products", format!("{payer:?} is not among the payers of this subscription"));
     }
     let numbered = s.has("msisdn") || s.has("iccid");
     if !numbered && !line.payers.is_empty() {
-        s.fault(
-            "msisdn",
-            "a subscription with payers needs `msisdn` or `iccid`",
-        );
+        s.fault("msisdn", "a subscription with payers needs `msisdn` or `iccid`");
     }
 }
 
@@ -170,14 +122,8 @@ fn numbers(drafts: &Drafts<'_>, stored: &[Subscription]) {
 }
 
 fn serials(line: &Subscription) -> impl Iterator<Item = (&'static str, String)> {
-    let msisdn = line
-        .msisdn
-        .iter()
-        .map(|number| ("msisdn", number.as_str().to_owned()));
-    let iccid = line
-        .iccid
-        .iter()
-        .map(|iccid| ("iccid", iccid.as_str().to_owned()));
+    let msisdn = line.msisdn.iter().map(|number| ("msisdn", number.as_str().to_owned()));
+    let iccid = line.iccid.iter().map(|iccid| ("iccid", iccid.as_str().to_owned()));
     msisdn.chain(iccid).collect::<Vec<_>>().into_iter()
 }
 
@@ -189,12 +135,7 @@ fn rule(
     lines: &[&Subscription],
     context: &FleetContext,
 ) {
-    let Draft {
-        value: Some(rule),
-        section: s,
-        ..
-    } = draft
-    else {
+    let Draft { value: Some(rule), section: s, .. } = draft else {
         return;
     };
     let unknown = match &rule.scope {
@@ -225,9 +166,7 @@ fn rule(
         return;
     }
     let lacking = |lacks: &dyn Fn(&Subscription) -> bool| {
-        let covered = lines
-            .iter()
-            .filter(|line| rule.scope.covers(line) && lacks(line));
+        let covered = lines.iter().filter(|line| rule.scope.covers(line) && lacks(line));
         list(&covered.map(|line| line.id.as_str()).collect::<Vec<_>>())
     };
     let mode = rule.mode.as_str();
@@ -250,24 +189,15 @@ fn rule(
 /// A new line under a rule that was applied before.
 fn under_rules(draft: &Draft<'_, Subscription>, rules: &[Rule]) {
     let Some(line) = draft.sound() else { return };
-    let over: Vec<&Rule> = rules
-        .iter()
-        .filter(|rule| rule.scope.covers(line))
-        .collect();
-    if let Some(rule) = over
-        .iter()
-        .find(|rule| rule.mode.pays() && line.payers.is_empty())
-    {
+    let over: Vec<&Rule> = rules.iter().filter(|rule| rule.scope.covers(line)).collect();
+    if let Some(rule) = over.iter().find(|rule| rule.mode.pays() && line.payers.is_empty()) {
         let id = rule.id.as_str();
         draft.section.fault(
             "payers",
             format!("rule {id:?} pays for this subscription; allowed is at least one payer"),
         );
     }
-    if let Some(rule) = over
-        .iter()
-        .find(|rule| needs_price(rule) && !has_price(line))
-    {
+    if let Some(rule) = over.iter().find(|rule| needs_price(rule) && !has_price(line)) {
         let id = rule.id.as_str();
         draft.section.fault(
             "plan",
@@ -310,14 +240,12 @@ fn stored_subscriptions(drafts: &Drafts<'_>, context: &FleetContext) -> Vec<Subs
     let written = known(&drafts.subscriptions, [].iter());
     let stored = context.stored.subscriptions.iter();
     let kept = stored.filter(|(id, _)| !written.contains(id.as_str()));
-    kept.filter_map(|(_, document)| subscription_from_document(document))
-        .collect()
+    kept.filter_map(|(_, document)| subscription_from_document(document)).collect()
 }
 
 fn stored_rules(drafts: &Drafts<'_>, context: &FleetContext) -> Vec<Rule> {
     let written = known(&drafts.rules, [].iter());
     let stored = context.stored.rules.iter();
     let kept = stored.filter(|(id, _)| !written.contains(id.as_str()));
-    kept.filter_map(|(_, document)| rule_from_document(document).ok())
-        .collect()
+    kept.filter_map(|(_, document)| rule_from_document(document).ok()).collect()
 }

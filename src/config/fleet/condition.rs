@@ -52,20 +52,11 @@ fn read_one(
     };
     let threshold = threshold?;
     let clear_at = clear_at.unwrap_or_else(|| default_clear(op, threshold));
-    let condition = Condition {
-        metric,
-        op,
-        threshold,
-        clear_at,
-    };
+    let condition = Condition { metric, op, threshold, clear_at };
     if let Some(allowed) = condition.level_fault() {
         // A level of the rule is shown where it is used: there it is too near.
         s.fault(
-            if s.has("clear_at") {
-                "clear_at"
-            } else {
-                op.as_str()
-            },
+            if s.has("clear_at") { "clear_at" } else { op.as_str() },
             match shared {
                 Some(shared) if !s.has("clear_at") => {
                     format!("{allowed}; the rule's `clear_at` is {shared:?}")
@@ -78,18 +69,13 @@ fn read_one(
 }
 
 fn read_metric(s: &mut Section<'_>) -> Option<Metric> {
-    let metrics = Metric::WORDS
-        .into_iter()
-        .filter(|(_, metric)| !NOT_YET.contains(metric));
+    let metrics = Metric::WORDS.into_iter().filter(|(_, metric)| !NOT_YET.contains(metric));
     let words: Vec<&str> = metrics.map(|(word, _)| word).collect();
     let allowed = format!("allowed: {}", words.join(", "));
     let word = s.required("metric", &allowed)?;
     match Metric::WORDS.into_iter().find(|(known, _)| *known == word) {
         Some((_, metric)) if NOT_YET.contains(&metric) => {
-            s.fault(
-                "metric",
-                format!("this metric is not available yet; {allowed}"),
-            );
+            s.fault("metric", format!("this metric is not available yet; {allowed}"));
             None
         }
         Some((_, metric)) => Some(metric),
@@ -118,10 +104,7 @@ fn parse_level(unit: Unit, text: &str) -> Option<Quantity> {
         Unit::Money => Money::parse(text).ok().map(Quantity::Money),
         Unit::Bytes => parse_bytes(text).map(Quantity::Bytes),
         Unit::Count => whole().map(Quantity::Count),
-        Unit::Days => whole()
-            .map(Span::days)
-            .or_else(|| Span::parse(text))
-            .map(Quantity::Days),
+        Unit::Days => whole().map(Span::days).or_else(|| Span::parse(text)).map(Quantity::Days),
         Unit::Age => Span::parse(text).map(Quantity::Age),
     }
 }

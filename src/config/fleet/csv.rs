@@ -27,26 +27,16 @@ const REQUIRED: [&str; 3] = ["id", "subscriber", "reader"];
 
 /// Reads `text` as the table of a file that has nothing but `[[subscriptions]]`.
 pub(super) fn read(file: &str, text: &str, intake: &Intake) -> Table {
-    let mut reader = ReaderBuilder::new()
-        .trim(Trim::All)
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let mut reader =
+        ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text.as_bytes());
     let header = match reader.headers() {
         Ok(header) => header.clone(),
         Err(error) => {
-            intake.push(fault(
-                &Origin::file(file),
-                "syntax",
-                error.to_string(),
-                "allowed is CSV",
-            ));
+            intake.push(fault(&Origin::file(file), "syntax", error.to_string(), "allowed is CSV"));
             return Table::new();
         }
     };
-    let origin = |line: u64| Origin {
-        file: file.into(),
-        line: usize::try_from(line).ok(),
-    };
+    let origin = |line: u64| Origin { file: file.into(), line: usize::try_from(line).ok() };
     if !check_header(&header, &origin(1), intake) {
         return Table::new();
     }
@@ -57,12 +47,7 @@ pub(super) fn read(file: &str, text: &str, intake: &Intake) -> Table {
                 let at = origin(record.position().map_or(0, csv::Position::line));
                 if record.len() != header.len() {
                     let allowed = format!("allowed are {} fields, as in the header", header.len());
-                    intake.push(fault(
-                        &at,
-                        "row",
-                        format!("{} fields", record.len()),
-                        &allowed,
-                    ));
+                    intake.push(fault(&at, "row", format!("{} fields", record.len()), &allowed));
                     continue;
                 }
                 rows.push((Value::Table(row(&header, &record, &at, intake)), at));
@@ -78,13 +63,7 @@ pub(super) fn read(file: &str, text: &str, intake: &Intake) -> Table {
 
 fn fault(origin: &Origin, key: &str, found: String, allowed: &str) -> Fault {
     let file = origin.file.to_string();
-    Fault {
-        file,
-        line: origin.line,
-        key: key.to_owned(),
-        found,
-        allowed: allowed.to_owned(),
-    }
+    Fault { file, line: origin.line, key: key.to_owned(), found, allowed: allowed.to_owned() }
 }
 
 /// False where the rows make no sense under this header.
@@ -96,18 +75,10 @@ fn check_header(header: &StringRecord, origin: &Origin, intake: &Intake) -> bool
             intake.push(fault(origin, "header", format!("{column:?}"), &allowed));
         } else if header.iter().take(n).any(|earlier| earlier == column) {
             let found = format!("{column:?} twice");
-            intake.push(fault(
-                origin,
-                "header",
-                found,
-                "allowed is each column once",
-            ));
+            intake.push(fault(origin, "header", found, "allowed is each column once"));
         }
     }
-    for column in REQUIRED
-        .iter()
-        .filter(|column| !header.iter().any(|found| found == **column))
-    {
+    for column in REQUIRED.iter().filter(|column| !header.iter().any(|found| found == **column)) {
         let allowed = format!("a column {column:?} is needed");
         intake.push(fault(origin, "header", String::new(), &allowed));
         usable = false;
@@ -118,19 +89,14 @@ fn check_header(header: &StringRecord, origin: &Origin, intake: &Intake) -> bool
 fn row(header: &StringRecord, record: &StringRecord, at: &Origin, intake: &Intake) -> Table {
     let mut row = Table::new();
     let mut plan = Table::new();
-    let written = header
-        .iter()
-        .zip(record)
-        .filter(|(_, cell)| !cell.is_empty());
+    let written = header.iter().zip(record).filter(|(_, cell)| !cell.is_empty());
     for (column, cell) in written.filter(|(column, _)| COLUMNS.contains(column)) {
         let text = Value::Text(cell.to_owned());
         match column {
             "payers" | "tags" => {
                 let words = cell.split(|c: char| c == ';' || c.is_whitespace());
                 let words = words.filter(|word| !word.is_empty());
-                let words = words
-                    .map(|word| (Value::Text(word.to_owned()), at.clone()))
-                    .collect();
+                let words = words.map(|word| (Value::Text(word.to_owned()), at.clone())).collect();
                 row.insert(column.to_owned(), (Value::List(words), at.clone()));
             }
             "products" => {
@@ -154,10 +120,7 @@ fn row(header: &StringRecord, record: &StringRecord, at: &Origin, intake: &Intak
 }
 
 fn products(cell: &str, at: &Origin) -> Option<Table> {
-    let pairs = cell
-        .split(';')
-        .map(str::trim)
-        .filter(|pair| !pair.is_empty());
+    let pairs = cell.split(';').map(str::trim).filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
             let (payer, product) = pair.split_once('=')?;

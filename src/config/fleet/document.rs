@@ -75,11 +75,7 @@ pub fn rule_from_document(document: &Json) -> Result<Rule, String> {
     let section = Section::new(&table, "", &origin, &intake);
     let Draft { value, section, .. } = Draft::read(section, &intake, |s| rule::read(s, &intake));
     section.finish();
-    let faults: Vec<String> = intake
-        .into_faults()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let faults: Vec<String> = intake.into_faults().iter().map(ToString::to_string).collect();
     match value {
         Some(rule) if faults.is_empty() => Ok(rule),
         _ => Err(faults.join("; ")),
@@ -92,9 +88,7 @@ pub(super) fn subscription_from_document(document: &Json) -> Option<Subscription
     let table = table("the stored subscription", document)?;
     let origin = Origin::file("the stored subscription");
     let section = Section::new(&table, "", &origin, &intake);
-    Draft::read(section, &intake, subscription::read)
-        .sound()
-        .cloned()
+    Draft::read(section, &intake, subscription::read).sound().cloned()
 }
 
 fn table(name: &str, document: &Json) -> Option<Table> {
@@ -110,11 +104,9 @@ fn table(name: &str, document: &Json) -> Option<Table> {
 
 fn without_nulls(document: Json) -> Json {
     match document {
-        Json::Object(map) => Json::Object(
-            map.into_iter()
-                .filter(|(_, value)| !value.is_null())
-                .collect(),
-        ),
+        Json::Object(map) => {
+            Json::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
         other => other,
     }
 }
@@ -153,11 +145,7 @@ fn level(quantity: Quantity) -> Json {
         Quantity::Count(n) => n.into(),
         Quantity::Days(span) => {
             let day = crate::domain::Span::days(1).ms();
-            if span.ms() % day == 0 {
-                (span.ms() / day).into()
-            } else {
-                span.exact().into()
-            }
+            if span.ms() % day == 0 { (span.ms() / day).into() } else { span.exact().into() }
         }
         Quantity::Age(span) => span.exact().into(),
     }
@@ -167,10 +155,7 @@ fn level(quantity: Quantity) -> Json {
 fn bytes(n: i64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
     let unit = units.into_iter().find(|(size, _)| n != 0 && n % size == 0);
-    unit.map_or_else(
-        || format!("{n} B"),
-        |(size, unit)| format!("{} {unit}", n / size),
-    )
+    unit.map_or_else(|| format!("{n} B"), |(size, unit)| format!("{} {unit}", n / size))
 }
 
 fn amount(amount: &Amount) -> Json {

@@ -37,12 +37,7 @@ impl<'a, T> Draft<'a, T> {
     ) -> Self {
         let before = intake.count();
         let (id, value) = read(&mut section);
-        Self {
-            id,
-            value,
-            clean: intake.count() == before,
-            section,
-        }
+        Self { id, value, clean: intake.count() == before, section }
     }
 
     /// What was read, where nothing was wrong with it.
@@ -60,16 +55,8 @@ impl Drafts<'_> {
     /// Reports unknown keys and gives the fleet; it counts only if there are no faults.
     pub(super) fn finish(self) -> Fleet {
         Fleet {
-            subscribers: self
-                .subscribers
-                .into_iter()
-                .filter_map(Draft::finish)
-                .collect(),
-            subscriptions: self
-                .subscriptions
-                .into_iter()
-                .filter_map(Draft::finish)
-                .collect(),
+            subscribers: self.subscribers.into_iter().filter_map(Draft::finish).collect(),
+            subscriptions: self.subscriptions.into_iter().filter_map(Draft::finish).collect(),
             rules: self.rules.into_iter().filter_map(Draft::finish).collect(),
         }
     }
@@ -80,10 +67,7 @@ pub(super) fn read_id<T: Display>(
     section: &mut Section<'_>,
     parse: fn(&str) -> Result<T, IdError>,
 ) -> Option<T> {
-    section.required(
-        "id",
-        "allowed is an id of your choice, such as \"li-tmobile\"",
-    )?;
+    section.required("id", "allowed is an id of your choice, such as \"li-tmobile\"")?;
     let id = section.checked("id", parse)?;
     let path = format!("{} {:?}", section.path(), id.to_string());
     section.rename(&path);
@@ -93,7 +77,5 @@ pub(super) fn read_id<T: Display>(
 /// An IANA time zone, or `default`.
 pub(super) fn read_zone(section: &mut Section<'_>, default: chrono_tz::Tz) -> chrono_tz::Tz {
     let allowed = "allowed is an IANA time zone such as \"America/New_York\"";
-    section
-        .parsed("time_zone", allowed, |text| text.trim().parse().ok())
-        .unwrap_or(default)
+    section.parsed("time_zone", allowed, |text| text.trim().parse().ok()).unwrap_or(default)
 }

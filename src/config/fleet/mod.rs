@@ -58,12 +58,8 @@ impl FleetContext {
         let providers = settings.providers.iter();
         let channels = settings.channels.iter();
         Self {
-            providers: providers
-                .map(|(name, config)| (name.clone(), config.declares()))
-                .collect(),
-            channels: channels
-                .map(|(name, config)| (name.clone(), config.kind()))
-                .collect(),
+            providers: providers.map(|(name, config)| (name.clone(), config.declares())).collect(),
+            channels: channels.map(|(name, config)| (name.clone(), config.kind())).collect(),
             stored,
         }
     }
@@ -92,14 +88,10 @@ impl Fleet {
                 drafts.subscribers.push(draft);
             }
             for section in root.tables("subscriptions") {
-                drafts
-                    .subscriptions
-                    .push(Draft::read(section, &intake, subscription::read));
+                drafts.subscriptions.push(Draft::read(section, &intake, subscription::read));
             }
             for section in root.tables("rules") {
-                drafts
-                    .rules
-                    .push(Draft::read(section, &intake, |s| rule::read(s, &intake)));
+                drafts.rules.push(Draft::read(section, &intake, |s| rule::read(s, &intake)));
             }
             root.finish();
         }
@@ -109,10 +101,7 @@ impl Fleet {
         if faults.is_empty() {
             return Ok(fleet);
         }
-        let names: Vec<String> = files
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
         faults.sort_by_key(|f| (names.iter().position(|name| *name == f.file), f.line));
         Err(faults)
     }
@@ -120,10 +109,7 @@ impl Fleet {
 
 fn read_file(path: &Path, intake: &Intake) -> Result<Table, Fault> {
     let (name, text) = (path.display().to_string(), read_text(path)?);
-    if path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
-    {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
         Ok(csv::read(&name, &text, intake))
     } else {
         from_toml(&name, &text)

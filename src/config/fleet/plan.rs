@@ -103,15 +103,10 @@ impl StoredFleet {
 }
 
 fn parse(kind: Kind, texts: &BTreeMap<String, String>) -> Result<BTreeMap<String, Json>, String> {
-    let documents = texts
-        .iter()
-        .map(|(id, text)| match serde_json::from_str(text) {
-            Ok(document) => Ok((id.clone(), document)),
-            Err(error) => Err(format!(
-                "the stored {} {id:?} cannot be read: {error}",
-                kind.as_str()
-            )),
-        });
+    let documents = texts.iter().map(|(id, text)| match serde_json::from_str(text) {
+        Ok(document) => Ok((id.clone(), document)),
+        Err(error) => Err(format!("the stored {} {id:?} cannot be read: {error}", kind.as_str())),
+    });
     documents.collect()
 }
 
@@ -120,25 +115,11 @@ impl Fleet {
     /// `prune` is set.
     pub fn plan(&self, stored: &StoredFleet, prune: bool) -> Plan {
         let mut plan = Plan::default();
-        let subscribers = self
-            .subscribers
-            .iter()
-            .map(|s| (s.id.to_string(), s.to_document()));
+        let subscribers = self.subscribers.iter().map(|s| (s.id.to_string(), s.to_document()));
         plan.compare(Kind::Subscriber, subscribers, &stored.subscribers, prune);
-        let subscriptions = self
-            .subscriptions
-            .iter()
-            .map(|s| (s.id.to_string(), s.to_document()));
-        plan.compare(
-            Kind::Subscription,
-            subscriptions,
-            &stored.subscriptions,
-            prune,
-        );
-        let rules = self
-            .rules
-            .iter()
-            .map(|rule| (rule.id.to_string(), rule.to_document()));
+        let subscriptions = self.subscriptions.iter().map(|s| (s.id.to_string(), s.to_document()));
+        plan.compare(Kind::Subscription, subscriptions, &stored.subscriptions, prune);
+        let rules = self.rules.iter().map(|rule| (rule.id.to_string(), rule.to_document()));
         plan.compare(Kind::Rule, rules, &stored.rules, prune);
         plan
     }
@@ -161,18 +142,10 @@ impl Plan {
         for (id, document) in wanted {
             kept.insert(id.clone());
             match stored.get(&id) {
-                None => self.create.push(Item {
-                    kind,
-                    title: title(&document),
-                    id,
-                }),
+                None => self.create.push(Item { kind, title: title(&document), id }),
                 Some(before) if *before == document => self.unchanged += 1,
                 Some(before) => {
-                    self.update.push(Update {
-                        kind,
-                        id,
-                        changes: changes(before, &document),
-                    });
+                    self.update.push(Update { kind, id, changes: changes(before, &document) });
                 }
             }
         }
@@ -195,20 +168,13 @@ fn title(document: &Json) -> Option<String> {
 
 fn changes(before: &Json, after: &Json) -> BTreeMap<String, Change> {
     let fields = |document: &Json| -> BTreeSet<String> {
-        document
-            .as_object()
-            .into_iter()
-            .flat_map(|map| map.keys().cloned())
-            .collect()
+        document.as_object().into_iter().flat_map(|map| map.keys().cloned()).collect()
     };
     let value = |document: &Json, field: &str| document.get(field).cloned().unwrap_or(Json::Null);
     let all: BTreeSet<String> = fields(before).union(&fields(after)).cloned().collect();
     all.into_iter()
         .map(|field| {
-            let change = Change {
-                from: value(before, &field),
-                to: value(after, &field),
-            };
+            let change = Change { from: value(before, &field), to: value(after, &field) };
             (field, change)
         })
         .filter(|(_, change)| change.from != change.to)
@@ -236,13 +202,7 @@ impl fmt::Display for Plan {
                     format!("{field}: {} → {}", shown(&change.from), shown(&change.to))
                 })
                 .collect();
-            writeln!(
-                f,
-                "~ {} {}  {}",
-                update.kind.as_str(),
-                update.id,
-                changes.join(", ")
-            )?;
+            writeln!(f, "~ {} {}  {}", update.kind.as_str(), update.id, changes.join(", "))?;
         }
         for deleted in &self.delete {
             item(f, '-', deleted)?;

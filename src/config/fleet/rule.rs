@@ -77,24 +77,15 @@ fn read_scope(s: &mut Section<'_>) -> Option<Scope> {
         return None;
     };
     let keys = target.keys();
-    match keys
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        ["subscription"] => target
-            .checked("subscription", SubscriptionId::parse)
-            .map(Scope::Subscription),
-        ["subscriber"] => target
-            .checked("subscriber", SubscriberId::parse)
-            .map(Scope::Subscriber),
-        ["tag"] => target
-            .required("tag", "allowed is a tag of subscriptions")
-            .map(Scope::Tag),
-        ["provider"] => target
-            .required("provider", "allowed is the name of a provider")
-            .map(Scope::Provider),
+    match keys.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["subscription"] => {
+            target.checked("subscription", SubscriptionId::parse).map(Scope::Subscription)
+        }
+        ["subscriber"] => target.checked("subscriber", SubscriberId::parse).map(Scope::Subscriber),
+        ["tag"] => target.required("tag", "allowed is a tag of subscriptions").map(Scope::Tag),
+        ["provider"] => {
+            target.required("provider", "allowed is the name of a provider").map(Scope::Provider)
+        }
         ["all"] => match target.boolean("all") {
             Some(true) => Some(Scope::All),
             Some(false) => {
@@ -122,9 +113,9 @@ fn read_amount(s: &mut Section<'_>) -> Option<Amount> {
         ["fixed"] => section.positive_money("fixed").map(Amount::Fixed),
         ["to_target"] => section.positive_money("to_target").map(Amount::ToTarget),
         ["cover_next_renewal"] => match section.boolean("cover_next_renewal") {
-            Some(true) => Some(Amount::CoverNextRenewal {
-                margin_percent: margin.unwrap_or(MARGIN_PERCENT),
-            }),
+            Some(true) => {
+                Some(Amount::CoverNextRenewal { margin_percent: margin.unwrap_or(MARGIN_PERCENT) })
+            }
             Some(false) => {
                 section.fault("cover_next_renewal", "allowed is true");
                 None
@@ -132,10 +123,7 @@ fn read_amount(s: &mut Section<'_>) -> Option<Amount> {
             None => None,
         },
         ["cover_days"] => {
-            section.fault(
-                "cover_days",
-                format!("this amount is not available yet; {AMOUNT}"),
-            );
+            section.fault("cover_days", format!("this amount is not available yet; {AMOUNT}"));
             None
         }
         _ => {

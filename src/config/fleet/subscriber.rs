@@ -20,16 +20,9 @@ pub(super) fn read(
     let id = read_id(s, SubscriberId::parse);
     let text = id.as_ref().map(ToString::to_string);
     let name = s.text("name").filter(|name| !name.trim().is_empty());
-    let email = s.parsed(
-        "email",
-        "allowed is an address such as \"li@example.com\"",
-        |text| {
-            text.trim()
-                .parse::<lettre::Address>()
-                .ok()
-                .map(|address| address.to_string())
-        },
-    );
+    let email = s.parsed("email", "allowed is an address such as \"li@example.com\"", |text| {
+        text.trim().parse::<lettre::Address>().ok().map(|address| address.to_string())
+    });
     let phone = s.checked("phone", Msisdn::parse);
     let locale = s.word("locale", &LOCALES).unwrap_or("en");
     let time_zone = read_zone(s, chrono_tz::UTC);
@@ -55,10 +48,7 @@ fn channels(s: &mut Section<'_>, context: &FleetContext, has_email: bool) -> Vec
     let needs_email = |name: &String| context.channels.get(name) == Some(&"email");
     if !s.has("channels") {
         s.value("channels");
-        let reachable = context
-            .channels
-            .keys()
-            .filter(|name| has_email || !needs_email(name));
+        let reachable = context.channels.keys().filter(|name| has_email || !needs_email(name));
         return reachable.cloned().collect();
     }
     let Some(names) = s.texts("channels") else {
@@ -67,32 +57,16 @@ fn channels(s: &mut Section<'_>, context: &FleetContext, has_email: bool) -> Vec
     for (n, name) in names.iter().enumerate() {
         if !context.channels.contains_key(name) {
             let known: Vec<&str> = context.channels.keys().map(String::as_str).collect();
-            let known = if known.is_empty() {
-                "none, as none is configured"
-            } else {
-                &known.join(", ")
-            };
-            s.fault(
-                "channels",
-                format!("there is no channel {name:?}; allowed: {known}"),
-            );
+            let known =
+                if known.is_empty() { "none, as none is configured" } else { &known.join(", ") };
+            s.fault("channels", format!("there is no channel {name:?}; allowed: {known}"));
         }
         if names.iter().take(n).any(|earlier| earlier == name) {
-            s.fault(
-                "channels",
-                format!("allowed is each channel once; {name:?} comes twice"),
-            );
+            s.fault("channels", format!("allowed is each channel once; {name:?} comes twice"));
         }
     }
-    if let Some(name) = names
-        .iter()
-        .find(|name| needs_email(name))
-        .filter(|_| !s.has("email"))
-    {
-        s.fault(
-            "email",
-            format!("channel {name:?} needs an address such as \"li@example.com\""),
-        );
+    if let Some(name) = names.iter().find(|name| needs_email(name)).filter(|_| !s.has("email")) {
+        s.fault("email", format!("channel {name:?} needs an address such as \"li@example.com\""));
     }
     names
 }

@@ -20,9 +20,7 @@ pub(super) fn read(s: &mut Section<'_>) -> (Option<String>, Option<Subscription>
     let label = s.text("label").filter(|label| !label.trim().is_empty());
     let msisdn = s.checked("msisdn", Msisdn::parse);
     let iccid = s.checked("iccid", Iccid::parse);
-    let operator = s
-        .text("operator")
-        .filter(|operator| !operator.trim().is_empty());
+    let operator = s.text("operator").filter(|operator| !operator.trim().is_empty());
     // The earliest midnight of the contiguous states: a date is better taken too early than late.
     let time_zone = read_zone(s, chrono_tz::America::New_York);
     let reader = s.required("reader", "allowed is the name of a provider that reads");
@@ -56,16 +54,10 @@ fn words(s: &mut Section<'_>, key: &str) -> Vec<String> {
     let words = s.texts(key).unwrap_or_default();
     for (n, word) in words.iter().enumerate() {
         if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c == ';') {
-            s.fault(
-                key,
-                format!("allowed are words without blanks and `;`, not {word:?}"),
-            );
+            s.fault(key, format!("allowed are words without blanks and `;`, not {word:?}"));
         }
         if words.iter().take(n).any(|earlier| earlier == word) {
-            s.fault(
-                key,
-                format!("allowed is each word once; {word:?} comes twice"),
-            );
+            s.fault(key, format!("allowed is each word once; {word:?} comes twice"));
         }
     }
     words
@@ -75,9 +67,7 @@ fn read_plan(mut s: Section<'_>) -> Plan {
     let plan = Plan {
         price: s.positive_money("price"),
         cycle_days: s.integer("cycle_days", 1..=3660),
-        renewal: s
-            .word("renewal", &Renewal::WORDS)
-            .unwrap_or(Renewal::Unknown),
+        renewal: s.word("renewal", &Renewal::WORDS).unwrap_or(Renewal::Unknown),
         number_loss_days: s.integer("number_loss_days", 0..=3660),
     };
     s.finish();
@@ -88,10 +78,7 @@ fn read_products(mut s: Section<'_>) -> BTreeMap<String, String> {
     let payers = s.keys().into_iter();
     payers
         .filter_map(|payer| {
-            Some((
-                s.required(&payer, "allowed is a product of this payer")?,
-                payer,
-            ))
+            Some((s.required(&payer, "allowed is a product of this payer")?, payer))
         })
         .map(|(product, payer)| (payer, product))
         .collect()

@@ -24,7 +24,10 @@ impl Install {
         let config = folder.path().join("topupd.toml");
         let install = Self { folder, config };
         let database = install.path("topupd.db").display().to_string();
-        let text = include_str!("topupd.toml").replace("{database}", &database).replace("{carrier}", carrier).replace("{mail}", mail);
+        let text = include_str!("topupd.toml")
+            .replace("{database}", &database)
+            .replace("{carrier}", carrier)
+            .replace("{mail}", mail);
         std::fs::write(&install.config, text).unwrap();
         std::fs::write(install.path("fleet.toml"), include_str!("fleet.toml")).unwrap();
         install
@@ -57,7 +60,11 @@ impl Install {
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {stderr}{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            output.status.success(),
+            "{args:?}: {stderr}{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}"))
     }
 
@@ -68,7 +75,8 @@ impl Install {
 
     /// Starts the daemon.
     pub(crate) fn start(&self) -> Daemon {
-        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let log =
+            std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let child = self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Daemon { child }
     }
@@ -87,7 +95,12 @@ impl Install {
     pub(crate) fn wait(&self, what: &str, mut check: impl FnMut() -> bool) {
         let started = Instant::now();
         while !check() {
-            assert!(started.elapsed() < Duration::from_secs(45), "{what} did not come; states {:?}, log:\n{}", self.states(), self.log());
+            assert!(
+                started.elapsed() < Duration::from_secs(45),
+                "{what} did not come; states {:?}, log:\n{}",
+                self.states(),
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -112,7 +125,10 @@ impl Daemon {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let done = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let done = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .unwrap();
         assert!(done.success());
     }
 

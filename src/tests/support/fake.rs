@@ -63,7 +63,13 @@ impl Fake {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let books = Books { manner: Manner::Done, balances: HashMap::new(), charges: vec![], bodies: vec![], answer_reads_with: None };
+        let books = Books {
+            manner: Manner::Done,
+            balances: HashMap::new(),
+            charges: vec![],
+            bodies: vec![],
+            answer_reads_with: None,
+        };
         let books = Arc::new(Mutex::new(books));
         let router = Router::new()
             .route("/v1/lines/{msisdn}", get(read))
@@ -107,7 +113,9 @@ async fn read(State(books): Shared, Path(msisdn): Path<String>, headers: HeaderM
     if let Some(text) = &books.answer_reads_with {
         return text.clone().into_response();
     }
-    let Some(cents) = books.balances.get(&msisdn) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(cents) = books.balances.get(&msisdn) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
     Json(json!({
         "msisdn": msisdn, "balance": { "amount": amount, "currency": "USD" },
@@ -126,10 +134,16 @@ async fn topup(State(books): Shared, body: String) -> Response {
         books.bodies.push(body.clone());
         let manner = books.manner;
         if books.charges.iter().any(|c| c.reference == reference) {
-            return (StatusCode::CONFLICT, Json(json!({ "error": "duplicate reference" }))).into_response();
+            return (StatusCode::CONFLICT, Json(json!({ "error": "duplicate reference" })))
+                .into_response();
         }
         if !matches!(manner, Manner::Refuse | Manner::LoseRequest) {
-            books.charges.push(Charge { reference: reference.clone(), msisdn: msisdn.clone(), cents, body });
+            books.charges.push(Charge {
+                reference: reference.clone(),
+                msisdn: msisdn.clone(),
+                cents,
+                body,
+            });
             if manner != Manner::NoEffect {
                 *books.balances.entry(msisdn).or_default() += cents;
             }
@@ -138,10 +152,14 @@ async fn topup(State(books): Shared, body: String) -> Response {
     };
     let id = format!("tx-{reference}");
     match manner {
-        Manner::Done | Manner::NoEffect => Json(json!({ "id": id, "status": "done" })).into_response(),
+        Manner::Done | Manner::NoEffect => {
+            Json(json!({ "id": id, "status": "done" })).into_response()
+        }
         Manner::Pending => Json(json!({ "id": id, "status": "pending" })).into_response(),
         Manner::ChargeAnd500 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Manner::Refuse => (StatusCode::PAYMENT_REQUIRED, Json(json!({ "status": "refused" }))).into_response(),
+        Manner::Refuse => {
+            (StatusCode::PAYMENT_REQUIRED, Json(json!({ "status": "refused" }))).into_response()
+        }
         Manner::ChargeAndHang | Manner::LoseRequest => {
             tokio::time::sleep(Duration::from_secs(600)).await;
             StatusCode::GATEWAY_TIMEOUT.into_response()

@@ -62,7 +62,12 @@ pub(crate) fn rule() -> Rule {
         scope: Scope::All,
         priority: 0,
         mode: Mode::Auto,
-        any: vec![Condition { metric: Metric::Balance, op: Op::AtMost, threshold, clear_at: threshold.beyond(true) }],
+        any: vec![Condition {
+            metric: Metric::Balance,
+            op: Op::AtMost,
+            threshold,
+            clear_at: threshold.beyond(true),
+        }],
         all: Vec::new(),
         amount: Some(Amount::Fixed(money("10.00 USD"))),
         caps: CapLimits::default(),
@@ -79,7 +84,11 @@ pub(crate) fn reading(id: &str, balance: &str, minute: i64) -> Reading {
         provider: "carrier".into(),
         at: at(minute),
         quality: Quality::Ok,
-        values: Values { balance: Some(money(balance)), service_end_at: Some(at(0).plus(Span::days(20))), ..Values::default() },
+        values: Values {
+            balance: Some(money(balance)),
+            service_end_at: Some(at(0).plus(Span::days(20))),
+            ..Values::default()
+        },
         detail: None,
     }
 }

@@ -37,7 +37,11 @@ impl Server {
         std::fs::create_dir(&dir).unwrap();
         if is_root() {
             // PostgreSQL refuses to run as root.
-            std::fs::set_permissions(data.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            std::fs::set_permissions(
+                data.path(),
+                std::os::unix::fs::PermissionsExt::from_mode(0o755),
+            )
+            .unwrap();
             assert!(Command::new("chown").arg(user()).arg(&dir).status().unwrap().success());
         }
         let init = command(&bin.join("initdb"))
@@ -49,7 +53,15 @@ impl Server {
             .unwrap();
         assert!(init.success(), "initdb failed");
         let child = command(&bin.join("postgres"))
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-D"])
+            .args([
+                "-p",
+                &port.to_string(),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-D",
+            ])
             .arg(&dir)
             .current_dir(&dir)
             .stdout(Stdio::null())
@@ -71,7 +83,10 @@ impl Server {
         loop {
             match sqlx::PgPool::connect(&format!("{base}/postgres")).await {
                 Ok(pool) => {
-                    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+                    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                        .execute(&pool)
+                        .await
+                        .unwrap();
                     return format!("{base}/{name}");
                 }
                 Err(error) => assert!(started.elapsed() < Duration::from_secs(30), "{error}"),
@@ -93,7 +108,8 @@ fn is_root() -> bool {
 }
 
 fn user() -> &'static str {
-    let known = Command::new("id").arg("postgres").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let known =
+        Command::new("id").arg("postgres").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if known.is_ok_and(|status| status.success()) { "postgres" } else { "nobody" }
 }
 
@@ -101,7 +117,9 @@ fn command(program: &Path) -> Command {
     if is_root() {
         // The server must not outlive this process, whatever ends it.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--clear-groups", "--reuid", user(), "--"]).arg(program);
+        command
+            .args(["--pdeathsig", "KILL", "--clear-groups", "--reuid", user(), "--"])
+            .arg(program);
         command
     } else {
         Command::new(program)
@@ -113,5 +131,8 @@ fn bin_dir() -> Option<PathBuf> {
     if let Ok(entries) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(entries.flatten().map(|entry| entry.path().join("bin")));
     }
-    places.into_iter().rev().find(|place| place.join("initdb").exists() && place.join("postgres").exists())
+    places
+        .into_iter()
+        .rev()
+        .find(|place| place.join("initdb").exists() && place.join("postgres").exists())
 }
