@@ -78,7 +78,16 @@ impl App {
         let right = pay_right(&store)?;
         let may_pay = matches!(right, PayRight::Held(_));
         let money_off_file = money_off_file(&settings);
-        let parts = Parts { settings, store, clock, providers, channels, install_id, money_off_file, may_pay };
+        let parts = Parts {
+            settings,
+            store,
+            clock,
+            providers,
+            channels,
+            install_id,
+            money_off_file,
+            may_pay,
+        };
         Ok(Self { engine: Engine::new(parts)?, right })
     }
 
@@ -132,7 +141,8 @@ fn pay_right(store: &Store) -> Result<PayRight, AppError> {
     };
     let path = PathBuf::from(format!("{}.lock", file.display()));
     let failed = |source| AppError::Lock { path: path.clone(), source };
-    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+    let lock =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(PayRight::Held(Some(lock))),
         Err(std::fs::TryLockError::WouldBlock) => Ok(PayRight::Elsewhere),

@@ -1,1 +1,5 @@
-fn main() {}
+//! The topupd binary: hands the command line to the library.
+
+fn main() -> std::process::ExitCode {
+    topupd::cli::main()
+}

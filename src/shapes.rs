@@ -1,7 +1,9 @@
 //! The JSON that the command line and the API share. Domain types are not serialisable by design;
 //! this is the boundary, and fields here are only ever added.
 
-use crate::domain::{Decision, Gate, Money, Reading, Rule, Snapshot, Subscriber, Timestamp, Topup};
+use crate::domain::{
+    Decision, Gate, Money, MoneySwitch, Reading, Rule, Snapshot, Subscriber, Timestamp, Topup,
+};
 use crate::store::{LedgerEntry, StoredNotice, SubscriptionView, TopupEvent};
 use serde_json::{Value as Json, json};
 
@@ -10,7 +12,10 @@ fn at(at: Option<Timestamp>) -> Json {
 }
 
 fn money(money: Option<Money>) -> Json {
-    money.map_or(Json::Null, |m| json!({ "amount_minor": m.minor(), "currency": m.currency().code() }))
+    money.map_or(
+        Json::Null,
+        |m| json!({ "amount_minor": m.minor(), "currency": m.currency().code() }),
+    )
 }
 
 /// A reading.
@@ -50,11 +55,6 @@ pub fn subscription(v: &SubscriptionView) -> Json {
     let s = &v.subscription;
     let newest = v.newest.as_ref().map(|newest| {
         let values = v.good.as_ref().map(|good| &good.values);
-        let loss = values.and_then(|values| {
-            let days = s.plan.as_ref().and_then(|plan| plan.number_loss_days);
-            let by_plan = days.and_then(|days| Some(values.service_end_at?.plus(crate::domain::Span::days(days))));
-            values.number_loss_at.or(by_plan)
-        });
         json!({
             "at": newest.at.rfc3339(),
             "quality": newest.quality.to_string(),
@@ -65,11 +65,10 @@ pub fn subscription(v: &SubscriptionView) -> Json {
             "minutes_left": values.and_then(|values| values.minutes_left),
             "sms_left": values.and_then(|values| values.sms_left),
             "service_end_at": at(values.and_then(|values| values.service_end_at)),
-            "number_loss_at": at(loss),
+            "number_loss_at": at(v.number_loss_at()),
         })
     });
-    let (next_at, what, why) = &v.next;
-    let polled = if what == "poll" { v.next_poll_at } else { *next_at };
+    let (_, what, why) = &v.next;
     json!({
         "id": s.id.as_str(),
         "subscriber": s.subscriber.as_str(),
@@ -83,7 +82,7 @@ pub fn subscription(v: &SubscriptionView) -> Json {
         "tags": s.tags,
         "status": v.status,
         "reading": newest,
-        "next": { "at": at(polled), "what": what, "why": why },
+        "next": { "at": at(v.next_at()), "what": what, "why": why },
     })
 }
 
@@ -169,6 +168,22 @@ pub fn ledger_entry(e: &LedgerEntry) -> Json {
     })
 }
 
+/// Whether money may be spent, and what stands against it.
+pub fn money_switch(switch: &MoneySwitch) -> Json {
+    let out: Vec<Json> = switch
+        .payers_out
+        .iter()
+        .map(|(payer, why)| json!({ "payer": payer, "why": why }))
+        .collect();
+    json!({
+        "paying": switch.off.is_none() && switch.storm.is_none() && switch.clock.is_none(),
+        "off": switch.off,
+        "storm": switch.storm,
+        "clock": switch.clock,
+        "payers_out": out,
+    })
+}
+
 /// What `explain` tells: every gate, and what happens next.
 pub fn explain(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Json {
     let gates: Vec<Json> = decision
@@ -176,7 +191,8 @@ pub fn explain(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Json
         .iter()
         .map(|Gate { name, passed, why }| json!({ "name": name, "passed": passed, "why": why }))
         .collect();
-    let next_at = if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
+    let next_at =
+        if decision.next.what == "poll" { snapshot.next_poll_at } else { decision.next.at };
     json!({
         "subscription": snapshot.subscription.id.as_str(),
         "at": now.rfc3339(),

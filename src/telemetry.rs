@@ -5,9 +5,11 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 
 /// Starts logging to standard error (or the journal). A second call changes nothing.
 pub fn start(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_new(format!("{level},sqlx=warn,hyper=warn,tokio_cron_scheduler=warn"))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
-    let stderr = || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let filter =
+        EnvFilter::try_new(format!("{level},sqlx=warn,hyper=warn,tokio_cron_scheduler=warn"))
+            .unwrap_or_else(|_| EnvFilter::new("info"));
+    let stderr =
+        || tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     let layer = match format {
         LogFormat::Human => {
             let color = std::io::IsTerminal::is_terminal(&std::io::stderr());

@@ -20,8 +20,6 @@ impl Admin {
         });
         section.finish();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 7878));
-        Self {
-            listen: listen.unwrap_or(Some(loopback)),
-        }
+        Self { listen: listen.unwrap_or(Some(loopback)) }
     }
 }

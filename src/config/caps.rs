@@ -40,17 +40,11 @@ pub(super) fn read_limits(section: &mut Section<'_>) -> CapLimits {
 }
 
 fn read_global(section: &mut Section<'_>) -> Vec<Money> {
-    let Some(texts) = section.texts("global_24h") else {
-        return Vec::new();
-    };
+    let Some(texts) = section.texts("global_24h") else { return Vec::new() };
     let mut limits: Vec<Money> = Vec::new();
     for text in &texts {
         match Money::parse(text).ok().filter(|money| money.is_positive()) {
-            Some(money)
-                if limits
-                    .iter()
-                    .all(|other| other.currency() != money.currency()) =>
-            {
+            Some(money) if limits.iter().all(|other| other.currency() != money.currency()) => {
                 limits.push(money);
             }
             _ => {

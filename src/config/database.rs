@@ -20,19 +20,13 @@ impl Database {
         let url = section.secret("url").filter(|url| {
             let usable = is_usable(url.expose_secret());
             if !usable {
-                let written = if section.has("url_file") {
-                    "url_file"
-                } else {
-                    "url"
-                };
-                section.secret_fault(written, URL);
+                let written = if section.has("url_file") { "url_file" } else { "url" };
+                section.fault_hidden(written, URL);
             }
             usable
         });
         section.finish();
-        Self {
-            url: url.unwrap_or_else(|| SecretString::from("sqlite://topupd.db")),
-        }
+        Self { url: url.unwrap_or_else(|| SecretString::from("sqlite://topupd.db")) }
     }
 
     /// The URL, password and all; never to be printed.
@@ -61,9 +55,7 @@ impl fmt::Display for Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database")
-            .field("url", &self.to_string())
-            .finish()
+        f.debug_struct("Database").field("url", &self.to_string()).finish()
     }
 }
 

@@ -59,19 +59,11 @@ pub(super) fn read_text(path: &Path) -> Result<String, Fault> {
     };
     let bytes = std::fs::read(path).map_err(|error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
-        let found = if missing {
-            String::new()
-        } else {
-            error.to_string()
-        };
+        let found = if missing { String::new() } else { error.to_string() };
         fault(found, "allowed is a file that can be read")
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        fault(
-            "other bytes than UTF-8".to_owned(),
-            "allowed is text in UTF-8",
-        )
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| fault("other bytes than UTF-8".to_owned(), "allowed is text in UTF-8"))?;
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
         None => text,
@@ -94,10 +86,7 @@ impl Source for Layer {
 }
 
 fn to_config(table: &Table) -> Map<String, config::Value> {
-    table
-        .iter()
-        .map(|(key, (value, origin))| (key.clone(), one_to_config(value, origin)))
-        .collect()
+    table.iter().map(|(key, (value, origin))| (key.clone(), one_to_config(value, origin))).collect()
 }
 
 fn one_to_config(value: &Value, origin: &Origin) -> config::Value {
@@ -106,10 +95,7 @@ fn one_to_config(value: &Value, origin: &Origin) -> config::Value {
         Value::Integer(n) => config::ValueKind::I64(*n),
         Value::Boolean(b) => config::ValueKind::Boolean(*b),
         Value::List(items) => config::ValueKind::Array(
-            items
-                .iter()
-                .map(|(item, origin)| one_to_config(item, origin))
-                .collect(),
+            items.iter().map(|(item, origin)| one_to_config(item, origin)).collect(),
         ),
         Value::Table(table) => config::ValueKind::Table(to_config(table)),
     };
@@ -119,13 +105,8 @@ fn one_to_config(value: &Value, origin: &Origin) -> config::Value {
 /// What was merged, with each value as its own layer has it: with its line, and its exact text.
 fn located(merged: &config::Value, path: &mut Vec<String>, layers: &[Layer]) -> (Value, Origin) {
     let written = |is_it: &dyn Fn(&Value, &Origin) -> bool| {
-        let found = layers
-            .iter()
-            .rev()
-            .filter_map(|layer| look_up(&layer.0, path));
-        found
-            .into_iter()
-            .find(|(value, origin)| is_it(value, origin))
+        let found = layers.iter().rev().filter_map(|layer| look_up(&layer.0, path));
+        found.into_iter().find(|(value, origin)| is_it(value, origin))
     };
     let config::ValueKind::Table(map) = &merged.kind else {
         let file = merged.origin().unwrap_or_default();
@@ -203,17 +184,13 @@ fn as_in_files(keys: &mut [String], files: &[Layer]) {
 
 /// False when there is a value already, or where a table would have to replace one.
 fn set(table: &mut Table, keys: &[String], value: &str) -> bool {
-    let Some((first, rest)) = keys.split_first() else {
-        return false;
-    };
+    let Some((first, rest)) = keys.split_first() else { return false };
     let origin = Origin::file(ENVIRONMENT);
     if rest.is_empty() {
         let value = (Value::Text(value.to_owned()), origin);
         return !table.contains_key(first) && table.insert(first.clone(), value).is_none();
     }
-    let entry = table
-        .entry(first.clone())
-        .or_insert_with(|| (Value::Table(Table::new()), origin));
+    let entry = table.entry(first.clone()).or_insert_with(|| (Value::Table(Table::new()), origin));
     match &mut entry.0 {
         Value::Table(below) => set(below, rest, value),
         Value::Text(_)

@@ -24,11 +24,8 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// The words in config.
-    pub const WORDS: [(&'static str, Self); 3] = [
-        ("human", Self::Human),
-        ("json", Self::Json),
-        ("journald", Self::Journald),
-    ];
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("human", Self::Human), ("json", Self::Json), ("journald", Self::Journald)];
 }
 
 const LEVELS: [(&str, &str); 5] = [
@@ -43,9 +40,7 @@ impl Log {
     /// Reads the section.
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let log = Self {
-            format: section
-                .word("format", &LogFormat::WORDS)
-                .unwrap_or(LogFormat::Human),
+            format: section.word("format", &LogFormat::WORDS).unwrap_or(LogFormat::Human),
             level: section.word("level", &LEVELS).unwrap_or("info"),
         };
         section.finish();

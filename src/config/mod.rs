@@ -10,15 +10,18 @@
 mod admin;
 mod caps;
 mod database;
+pub mod fleet;
 mod flow;
 mod layers;
 mod log;
+mod fleet_files;
 mod safety;
 #[cfg(test)]
 mod tests;
 
 pub use admin::Admin;
 pub use database::Database;
+pub use fleet_files::FleetFiles;
 pub use flow::Flow;
 pub use log::{Log, LogFormat};
 pub use safety::{Resubmit, Safety};
@@ -49,6 +52,8 @@ pub struct Settings {
     pub safety: Safety,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    /// `[fleet]`: files that the daemon applies by itself.
+    pub fleet: FleetFiles,
     /// `[providers.NAME.KIND]`, by name.
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `[channels.NAME.KIND]`, by name.
@@ -69,11 +74,7 @@ impl Settings {
         let origin = Origin::file("the configuration");
         let settings = Self::read(Section::new(&table, "", &origin, &intake));
         let faults = intake.into_faults();
-        if faults.is_empty() {
-            Ok(settings)
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(settings) } else { Err(faults) }
     }
 
     /// Reads every section. Where something is wrong a default stands in, and the fault is noted.
@@ -85,6 +86,7 @@ impl Settings {
             caps: caps::read(root.section_or_empty("caps")),
             safety: Safety::read(root.section_or_empty("safety")),
             log: Log::read(root.section_or_empty("log")),
+            fleet: FleetFiles::read(root.section_or_empty("fleet")),
             providers: named(root.section("providers"), providers::read_config),
             channels: named(root.section("channels"), channels::read_config),
         };
@@ -116,16 +118,11 @@ fn named<'a, T>(
     section: Option<Section<'a>>,
     read: impl Fn(Section<'a>) -> Option<T>,
 ) -> BTreeMap<String, T> {
-    let Some(mut section) = section else {
-        return BTreeMap::new();
-    };
+    let Some(mut section) = section else { return BTreeMap::new() };
     let mut found = BTreeMap::new();
     for (name, table) in section.sections() {
         if !is_name(&name) {
-            section.fault(
-                &name,
-                "allowed are names of 1 to 64 letters, digits, `_` and `-`",
-            );
+            section.fault(&name, "allowed are names of 1 to 64 letters, digits, `_` and `-`");
         }
         if let Some(config) = read(table) {
             found.insert(name, config);
@@ -136,9 +133,7 @@ fn named<'a, T>(
 
 fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// A span above zero, or `default` where there is none.
@@ -146,10 +141,7 @@ fn positive_span(section: &mut Section<'_>, key: &str, default: Span) -> Span {
     match section.span(key) {
         Some(span) if span > Span::ZERO => span,
         Some(_) => {
-            section.fault(
-                key,
-                "allowed is a span above zero, such as \"30s\", \"5m\", \"6h\"",
-            );
+            section.fault(key, "allowed is a span above zero, such as \"30s\", \"5m\", \"6h\"");
             default
         }
         None => default,
@@ -161,10 +153,7 @@ fn positive_spans(section: &mut Section<'_>, key: &str, default: &[Span]) -> Vec
     match section.spans(key) {
         Some(spans) if spans.iter().all(|span| *span > Span::ZERO) => spans,
         Some(_) => {
-            section.fault(
-                key,
-                "allowed is a list of spans above zero, such as [\"1m\", \"2m\"]",
-            );
+            section.fault(key, "allowed is a list of spans above zero, such as [\"1m\", \"2m\"]");
             default.to_vec()
         }
         None => default.to_vec(),

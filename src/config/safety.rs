@@ -55,13 +55,8 @@ impl Safety {
         let safety = Self {
             storm_min: s.integer("storm_min", 1..=1_000_000).unwrap_or(3),
             storm_share: storm_share.unwrap_or(10),
-            payer_rate: s.rate("payer_rate").unwrap_or(Rate {
-                events: 10,
-                per: Span::minutes(1),
-            }),
-            resubmit: s
-                .word("resubmit", &Resubmit::WORDS)
-                .unwrap_or(Resubmit::Never),
+            payer_rate: s.rate("payer_rate").unwrap_or(Rate { events: 10, per: Span::minutes(1) }),
+            resubmit: s.word("resubmit", &Resubmit::WORDS).unwrap_or(Resubmit::Never),
             settle_min: positive_span(s, "settle_min", Span::minutes(5)),
             not_found_over: positive_span(s, "not_found_over", Span::minutes(10)),
             money_off_file,

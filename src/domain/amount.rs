@@ -12,7 +12,11 @@ pub enum AmountError {
 }
 
 /// What `rule` would buy for this line now. Money in flight counts as already there.
-pub fn amount_needed(snapshot: &Snapshot, rule: &Rule, _now: Timestamp) -> Result<Money, AmountError> {
+pub fn amount_needed(
+    snapshot: &Snapshot,
+    rule: &Rule,
+    _now: Timestamp,
+) -> Result<Money, AmountError> {
     let balance = snapshot.effective_balance();
     let missing_to = |target: Money| match balance {
         None => Err(AmountError::Unknown("the balance is not known".into())),
@@ -24,7 +28,8 @@ pub fn amount_needed(snapshot: &Snapshot, rule: &Rule, _now: Timestamp) -> Resul
         Some(Amount::ToTarget(target)) => missing_to(target)?,
         Some(Amount::CoverNextRenewal { margin_percent }) => {
             let price = snapshot.subscription.plan.as_ref().and_then(|plan| plan.price);
-            let price = price.ok_or_else(|| AmountError::Unknown("the plan has no price".into()))?;
+            let price =
+                price.ok_or_else(|| AmountError::Unknown("the plan has no price".into()))?;
             let due = price
                 .percent_ceiling(margin_percent.saturating_add(100))
                 .ok_or_else(|| AmountError::Unknown("the plan's price is out of range".into()))?;
@@ -39,7 +44,11 @@ pub fn amount_needed(snapshot: &Snapshot, rule: &Rule, _now: Timestamp) -> Resul
 fn fixed(rule: &Rule, step: Money, balance: Option<Money>) -> Result<Money, AmountError> {
     let Some(balance) = balance else { return Ok(step) };
     let level = rule.conditions().iter().find_map(|condition| match condition.clear_at {
-        Quantity::Money(level) if condition.metric == Metric::Balance && condition.op == Op::AtMost => Some(level),
+        Quantity::Money(level)
+            if condition.metric == Metric::Balance && condition.op == Op::AtMost =>
+        {
+            Some(level)
+        }
         _ => None,
     });
     let Some(level) = level else { return Ok(step) };
@@ -48,7 +57,8 @@ fn fixed(rule: &Rule, step: Money, balance: Option<Money>) -> Result<Money, Amou
         return Err(other_currency(gap, step));
     }
     let times = gap.minor().max(1).checked_add(step.minor() - 1).map_or(1, |n| n / step.minor());
-    step.checked_mul(times.max(1)).ok_or_else(|| AmountError::Unknown("the amount is out of range".into()))
+    step.checked_mul(times.max(1))
+        .ok_or_else(|| AmountError::Unknown("the amount is out of range".into()))
 }
 
 fn other_currency(found: Money, wanted: Money) -> AmountError {

@@ -17,7 +17,12 @@ const LEAST: Span = Span::minutes(1);
 impl Cadence {
     /// The pace for a line whose last poll went well.
     pub fn of(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Self {
-        Self::by_deadline(policy, snapshot.nearest_deadline(now), !snapshot.episodes.is_empty(), now)
+        Self::by_deadline(
+            policy,
+            snapshot.nearest_deadline(now),
+            !snapshot.episodes.is_empty(),
+            now,
+        )
     }
 
     /// The pace by the nearer deadline and whether a rule is in breach.

@@ -44,7 +44,9 @@ impl CapLimits {
     #[must_use]
     pub fn tighter(&self, other: &Self) -> Self {
         let lower = |a: Option<Money>, b: Option<Money>| match (a, b) {
-            (Some(a), Some(b)) if a.partial_cmp_same(b).is_some_and(std::cmp::Ordering::is_gt) => Some(b),
+            (Some(a), Some(b)) if a.partial_cmp_same(b).is_some_and(std::cmp::Ordering::is_gt) => {
+                Some(b)
+            }
             (a, b) => a.or(b),
         };
         let fewer = |a: Option<i64>, b: Option<i64>| match (a, b) {
@@ -102,7 +104,8 @@ pub fn check_caps(limits: &CapLimits, usage: &CapUsage, amount: Money) -> Result
             check_amount(code, limit, used, amount)?;
         }
     }
-    let mut global = limits.global_24h.iter().filter(|l| l.currency() == amount.currency()).peekable();
+    let mut global =
+        limits.global_24h.iter().filter(|l| l.currency() == amount.currency()).peekable();
     if global.peek().is_none()
         && let Some(first) = limits.global_24h.first()
     {
@@ -123,10 +126,19 @@ pub fn check_caps(limits: &CapLimits, usage: &CapUsage, amount: Money) -> Result
     Ok(())
 }
 
-fn check_amount(code: &'static str, limit: Money, used: i64, amount: Money) -> Result<(), CapBreach> {
+fn check_amount(
+    code: &'static str,
+    limit: Money,
+    used: i64,
+    amount: Money,
+) -> Result<(), CapBreach> {
     let name = code.trim_start_matches("cap_");
     if limit.currency() != amount.currency() {
-        let why = format!("the {name} cap is in {}, the order in {}", limit.currency(), amount.currency());
+        let why = format!(
+            "the {name} cap is in {}, the order in {}",
+            limit.currency(),
+            amount.currency()
+        );
         return Err(CapBreach { code, why });
     }
     let fits = used.checked_add(amount.minor()).is_some_and(|total| total <= limit.minor());
@@ -157,15 +169,22 @@ mod tests {
         assert_eq!(check_caps(&limits, &used(3000), usd("10.00")), Ok(()));
         let breach = check_caps(&limits, &used(3001), usd("10.00")).unwrap_err();
         assert_eq!(breach.code, "cap_subscription_30d");
-        assert_eq!(check_caps(&limits, &used(i64::MAX), usd("0.01")).unwrap_err().code, breach.code);
+        assert_eq!(
+            check_caps(&limits, &used(i64::MAX), usd("0.01")).unwrap_err().code,
+            breach.code
+        );
     }
 
     #[test]
     fn another_currency_is_refused_not_ignored() {
         let limits = CapLimits { global_24h: vec![usd("200")], ..CapLimits::default() };
         let eur = Money::parse("10 EUR").unwrap();
-        assert_eq!(check_caps(&limits, &CapUsage::default(), eur).unwrap_err().code, "cap_global_24h");
-        let both = CapLimits { global_24h: vec![usd("200"), Money::parse("20 EUR").unwrap()], ..limits };
+        assert_eq!(
+            check_caps(&limits, &CapUsage::default(), eur).unwrap_err().code,
+            "cap_global_24h"
+        );
+        let both =
+            CapLimits { global_24h: vec![usd("200"), Money::parse("20 EUR").unwrap()], ..limits };
         assert_eq!(check_caps(&both, &CapUsage::default(), eur), Ok(()));
     }
 
@@ -181,6 +200,9 @@ mod tests {
         let a = CapLimits { order: Some(usd("30")), orders_24h: Some(3), ..CapLimits::default() };
         let b = CapLimits { order: Some(usd("20")), orders_30d: Some(5), ..CapLimits::default() };
         let both = a.tighter(&b);
-        assert_eq!((both.order, both.orders_24h, both.orders_30d), (Some(usd("20")), Some(3), Some(5)));
+        assert_eq!(
+            (both.order, both.orders_24h, both.orders_30d),
+            (Some(usd("20")), Some(3), Some(5))
+        );
     }
 }

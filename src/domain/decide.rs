@@ -145,7 +145,12 @@ fn order_step(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderSte
 }
 
 /// An order that nobody has sent yet: withdraw it, let it pass, or say what stands in its way.
-fn unsent(snapshot: &Snapshot, policy: &Policy, topup: &Topup, now: Timestamp) -> (OrderStep, Vec<Gate>) {
+fn unsent(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    topup: &Topup,
+    now: Timestamp,
+) -> (OrderStep, Vec<Gate>) {
     let manual = snapshot.need.as_ref().is_some_and(|need| need.kind == NeedKind::Manual);
     let rule = rule_of(snapshot, topup);
     let cancel = |reason, need_gone| (OrderStep::Cancel { reason, need_gone }, Vec::new());
@@ -160,7 +165,8 @@ fn unsent(snapshot: &Snapshot, policy: &Policy, topup: &Topup, now: Timestamp) -
             return cancel("need_gone", true);
         }
     }
-    let frozen = topup.approved.is_some() || matches!(topup.state, State::AwaitingApproval | State::Reserved);
+    let frozen = topup.approved.is_some()
+        || matches!(topup.state, State::AwaitingApproval | State::Reserved);
     let amount = match rule {
         Some(rule) if !frozen => match amount_needed(snapshot, rule, now) {
             Ok(amount) => amount,
@@ -229,12 +235,24 @@ fn first_read(snapshot: &Snapshot, rule: &Rule) -> Option<Timestamp> {
     open.map(|(_, read_at)| *read_at).or_else(|| snapshot.reading.as_ref().map(|r| r.at))
 }
 
-fn candidate<'a>(snapshot: &Snapshot, topup: &'a Topup, rule: Option<&'a Rule>, amount: Money) -> Candidate<'a> {
+fn candidate<'a>(
+    snapshot: &Snapshot,
+    topup: &'a Topup,
+    rule: Option<&'a Rule>,
+    amount: Money,
+) -> Candidate<'a> {
     let first_read_at = rule.and_then(|rule| first_read(snapshot, rule));
     Candidate { rule, amount, payer: &topup.payer, first_read_at }
 }
 
-fn check(snapshot: &Snapshot, policy: &Policy, topup: &Topup, rule: Option<&Rule>, amount: Money, now: Timestamp) -> Vec<Gate> {
+fn check(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    topup: &Topup,
+    rule: Option<&Rule>,
+    amount: Money,
+    now: Timestamp,
+) -> Vec<Gate> {
     gates(snapshot, policy, candidate(snapshot, topup, rule, amount), now)
 }
 
@@ -243,7 +261,9 @@ fn staleness(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<boo
     let age = now.since(newest);
     let patience = match snapshot.nearest_deadline(newest) {
         // Near a deadline silence is told sooner, but never before three polls could have failed.
-        Some(deadline) => policy.stale_age().min(deadline.since(newest).divided_by(4).max(policy.fresh_for())),
+        Some(deadline) => {
+            policy.stale_age().min(deadline.since(newest).divided_by(4).max(policy.fresh_for()))
+        }
         None => policy.stale_age(),
     };
     let old = age >= patience && (snapshot.trouble.is_some() || age >= policy.stale_age());
@@ -255,33 +275,48 @@ fn staleness(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<boo
 }
 
 /// The reading that an order waits for: the second one, or a fresh one.
-fn wanted_reading(snapshot: &Snapshot, policy: &Policy, order: &OrderStep, now: Timestamp) -> Option<Timestamp> {
+fn wanted_reading(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    order: &OrderStep,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let waits = match order {
         OrderStep::Propose { .. } => true,
         OrderStep::Wait { reason } => *reason == "preflight_fresh_read",
-        OrderStep::Nothing | OrderStep::Ask { .. } | OrderStep::Reserve { .. } | OrderStep::Cancel { .. } => false,
+        OrderStep::Nothing
+        | OrderStep::Ask { .. }
+        | OrderStep::Reserve { .. }
+        | OrderStep::Cancel { .. } => false,
     };
     if !waits || snapshot.trouble.is_some() {
         return None;
     }
     let rule = snapshot.topup.as_ref().and_then(|topup| rule_of(snapshot, topup));
     let rule = rule.or_else(|| paying_rule(snapshot, now).map(|(rule, _)| rule));
-    let second = rule.and_then(|rule| first_read(snapshot, rule)).map(|first| first.plus(policy.confirm_after));
+    let second = rule
+        .and_then(|rule| first_read(snapshot, rule))
+        .map(|first| first.plus(policy.confirm_after));
     Some(second.unwrap_or(now).max(now))
 }
 
 /// When time alone may change the decision.
-fn wake_up(snapshot: &Snapshot, policy: &Policy, decision: &Decision, now: Timestamp) -> Option<Timestamp> {
+fn wake_up(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    decision: &Decision,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
     let goes_stale = snapshot.stale_since.is_none().then(|| newest.plus(policy.stale_age()));
     let cooled = match decision.order {
-        OrderStep::Wait { .. } => snapshot
-            .topup
-            .as_ref()
-            .map_or_else(
-                || paying_rule(snapshot, now).and_then(|(rule, _)| cooldown_until(snapshot, Some(rule))),
-                |topup| cooldown_until(snapshot, rule_of(snapshot, topup)),
-            ),
+        OrderStep::Wait { .. } => snapshot.topup.as_ref().map_or_else(
+            || {
+                paying_rule(snapshot, now)
+                    .and_then(|(rule, _)| cooldown_until(snapshot, Some(rule)))
+            },
+            |topup| cooldown_until(snapshot, rule_of(snapshot, topup)),
+        ),
         _ => None,
     };
     let expires = snapshot

@@ -52,19 +52,14 @@ fn tail(condition: &Condition) -> String {
 /// True once the rule's breach is over: beyond every clear level (`any`), or one of them (`all`).
 fn cleared(snapshot: &Snapshot, rule: &Rule, now: Timestamp) -> bool {
     let clears = |condition: &Condition| {
-        snapshot
-            .measure(condition.metric, false, now)
-            .is_some_and(|value| condition.clears(value))
+        snapshot.measure(condition.metric, false, now).is_some_and(|value| condition.clears(value))
     };
     if rule.any.is_empty() {
         rule.all.iter().any(clears)
     } else {
         // A condition nobody can measure neither keeps a breach open nor ends it.
-        let mut measured = rule
-            .any
-            .iter()
-            .filter(|c| snapshot.measure(c.metric, false, now).is_some())
-            .peekable();
+        let mut measured =
+            rule.any.iter().filter(|c| snapshot.measure(c.metric, false, now).is_some()).peekable();
         measured.peek().is_some() && measured.all(clears)
     }
 }
@@ -84,17 +79,24 @@ pub(super) fn episode_changes(snapshot: &Snapshot, now: Timestamp) -> Vec<Episod
                     continue;
                 };
                 let is_deadline = condition.metric.is_deadline();
-                changes.push(EpisodeChange::Open { rule: rule.id.clone(), trigger, is_deadline, read_at });
+                changes.push(EpisodeChange::Open {
+                    rule: rule.id.clone(),
+                    trigger,
+                    is_deadline,
+                    read_at,
+                });
             }
             (Some(episode), None) if cleared(snapshot, rule, now) => {
-                changes.push(EpisodeChange::Close { id: episode.id.clone(), rule: rule.id.clone() });
+                changes
+                    .push(EpisodeChange::Close { id: episode.id.clone(), rule: rule.id.clone() });
             }
             (None, None) | (Some(_), _) => {}
         }
     }
     for (episode, _) in &snapshot.episodes {
         if !snapshot.rules.iter().any(|rule| rule.id == episode.rule) {
-            changes.push(EpisodeChange::Close { id: episode.id.clone(), rule: episode.rule.clone() });
+            changes
+                .push(EpisodeChange::Close { id: episode.id.clone(), rule: episode.rule.clone() });
         }
     }
     changes

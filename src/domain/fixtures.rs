@@ -1,9 +1,10 @@
 //! A line, a rule, a reading, as the sample fleet has them; for unit tests.
 
 use super::{
-    Amount, CapLimits, CapUsage, Condition, Metric, Mode, Money, MoneySwitch, Msisdn, Op, Plan,
-    Policy, Quality, Quantity, Reading, Renewal, Rule, RuleId, Scope, Snapshot, Span,
-    SpendHistory, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Values,
+    Amount, Before, CapLimits, CapUsage, Condition, Episode, EpisodeId, Metric, Mode, Money,
+    MoneySwitch, Msisdn, Need, NeedId, NeedKind, Op, Plan, Policy, Quality, Quantity, Reading,
+    Renewal, Rule, RuleId, Scope, Snapshot, Span, SpendHistory, State, SubscriberId, Subscription,
+    SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
 };
 
 /// `text` as an amount.
@@ -110,4 +111,69 @@ pub(crate) fn snapshot(reading: Reading) -> Snapshot {
         money: MoneySwitch::default(),
         next_poll_at: None,
     }
+}
+
+/// An open episode of `rule` on the sample line, first read at `read_at`.
+pub(crate) fn episode_of(rule: &Rule, read_at: Timestamp) -> (Episode, Timestamp) {
+    let episode = Episode {
+        id: EpisodeId::trusted("e_1"),
+        rule: rule.id.clone(),
+        subscription: SubscriptionId::trusted("li-tmobile"),
+        opened_at: read_at,
+        trigger: "balance 3.20 USD is at most 5.00 USD".into(),
+        is_deadline: false,
+        closed_at: None,
+    };
+    (episode, read_at)
+}
+
+/// The `seq`-th need of `line`.
+pub(crate) fn need_of(line: &str, seq: i64) -> Need {
+    Need {
+        id: NeedId::trusted(format!("n_{seq}")),
+        subscription: SubscriptionId::trusted(line),
+        rule: Some(keep_alive().id),
+        kind: NeedKind::Episode,
+        seq,
+        opened_at: at(0),
+        period_end_at: None,
+    }
+}
+
+/// A top-up of the sample line in `state`, with 3.10 USD before it.
+pub(crate) fn order(state: State, amount: Money) -> Topup {
+    Topup {
+        id: TopupId::trusted("t_1"),
+        subscription: SubscriptionId::trusted("li-tmobile"),
+        subscriber: SubscriberId::trusted("li"),
+        rule: Some(keep_alive().id),
+        need: NeedId::trusted("n_1"),
+        payer: "carrier".into(),
+        product: None,
+        amount,
+        reference: "a".repeat(24),
+        order_hash: "hash".into(),
+        state,
+        reason: String::new(),
+        request: None,
+        submit_no: 0,
+        last_sent_at: None,
+        transaction_id: None,
+        charged: None,
+        delivered: None,
+        before: Before { balance: Some(money_of(310)), ..Before::default() },
+        not_found: 0,
+        not_found_since: None,
+        looks: 0,
+        next_action_at: None,
+        paid_at: None,
+        approved: None,
+        created_at: at(0),
+        updated_at: at(0),
+        version: 1,
+    }
+}
+
+fn money_of(minor: i64) -> Money {
+    Money::new(minor, money("1.00 USD").currency())
 }

@@ -58,9 +58,15 @@ fn gate(name: &'static str, passed: bool, why: impl Into<String>) -> Gate {
 
 fn line_active(snapshot: &Snapshot) -> Gate {
     match snapshot.subscription.status {
-        SubscriptionStatus::Active => gate("subscription_active", true, "the subscription is active"),
-        SubscriptionStatus::Paused => gate("subscription_active", false, "the subscription is paused by hand"),
-        SubscriptionStatus::Closed => gate("subscription_active", false, "the subscription is no longer in the fleet"),
+        SubscriptionStatus::Active => {
+            gate("subscription_active", true, "the subscription is active")
+        }
+        SubscriptionStatus::Paused => {
+            gate("subscription_active", false, "the subscription is paused by hand")
+        }
+        SubscriptionStatus::Closed => {
+            gate("subscription_active", false, "the subscription is no longer in the fleet")
+        }
     }
 }
 
@@ -93,7 +99,8 @@ pub(super) fn cooldown_until(snapshot: &Snapshot, rule: Option<&Rule>) -> Option
     let rule = rule?;
     let history = &snapshot.history;
     let after_success = history.last_success_at.map(|at| at.plus(rule.cooldown_success));
-    let doublings = u32::try_from(history.failures_in_a_row.saturating_sub(1).clamp(0, 10)).unwrap_or(0);
+    let doublings =
+        u32::try_from(history.failures_in_a_row.saturating_sub(1).clamp(0, 10)).unwrap_or(0);
     let wait = rule.cooldown_attempt.times(2_i64.saturating_pow(doublings));
     let longest = Span::days(1).max(rule.cooldown_attempt);
     let after_failure = history.last_failure_at.map(|at| at.plus(wait.min(longest)));
@@ -102,15 +109,25 @@ pub(super) fn cooldown_until(snapshot: &Snapshot, rule: Option<&Rule>) -> Option
 
 fn cooldown(snapshot: &Snapshot, rule: Option<&Rule>, now: Timestamp) -> Gate {
     match cooldown_until(snapshot, rule).filter(|until| *until > now) {
-        Some(until) => gate("cooldown", false, format!("the last top-up was a short while ago; waiting until {until}")),
+        Some(until) => gate(
+            "cooldown",
+            false,
+            format!("the last top-up was a short while ago; waiting until {until}"),
+        ),
         None => gate("cooldown", true, "the last top-up is long enough ago"),
     }
 }
 
 fn suspended(snapshot: &Snapshot) -> Gate {
     let n = snapshot.history.failures_in_a_row;
-    if n >= FAILURES_ALLOWED && snapshot.need.as_ref().is_none_or(|need| need.kind != NeedKind::Manual) {
-        gate("payment_suspended", false, format!("{n} top-ups failed in a row; `topupd subscription resume` lifts this"))
+    if n >= FAILURES_ALLOWED
+        && snapshot.need.as_ref().is_none_or(|need| need.kind != NeedKind::Manual)
+    {
+        gate(
+            "payment_suspended",
+            false,
+            format!("{n} top-ups failed in a row; `topupd subscription resume` lifts this"),
+        )
     } else {
         gate("payment_suspended", true, "not suspended after failures")
     }
@@ -121,20 +138,33 @@ fn identity(snapshot: &Snapshot) -> Gate {
     if snapshot.identity_in_doubt() {
         gate("preflight_identity", false, "the newest answer was about another line")
     } else if line.msisdn.is_none() && line.iccid.is_none() {
-        gate("preflight_identity", false, "the subscription has neither a phone number nor an ICCID")
+        gate(
+            "preflight_identity",
+            false,
+            "the subscription has neither a phone number nor an ICCID",
+        )
     } else {
         gate("preflight_identity", true, "the number is well formed and the reader answers for it")
     }
 }
 
-fn fresh_readings(snapshot: &Snapshot, policy: &Policy, candidate: Candidate<'_>, now: Timestamp) -> Gate {
+fn fresh_readings(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    candidate: Candidate<'_>,
+    now: Timestamp,
+) -> Gate {
     const NAME: &str = "preflight_fresh_read";
     let Some(reading) = &snapshot.reading else {
         return gate(NAME, false, "no usable reading yet");
     };
     let age = now.since(reading.at);
     if age > policy.fresh_for() {
-        return gate(NAME, false, format!("the newest reading is {age} old; a fresh one is asked for"));
+        return gate(
+            NAME,
+            false,
+            format!("the newest reading is {age} old; a fresh one is asked for"),
+        );
     }
     if snapshot.trouble.is_some() {
         return gate(NAME, false, "the newest answer could not be used; waiting for a good one");
@@ -146,7 +176,8 @@ fn fresh_readings(snapshot: &Snapshot, policy: &Policy, candidate: Candidate<'_>
     if apart >= policy.confirm_after && apart > Span::ZERO {
         return gate(NAME, true, format!("two readings {apart} apart agree, the last {age} old"));
     }
-    let close = snapshot.service_end_at().is_some_and(|end| end.since(now) < Span::hours(2) && end > now);
+    let close =
+        snapshot.service_end_at().is_some_and(|end| end.since(now) < Span::hours(2) && end > now);
     if close {
         return gate(NAME, true, "the service ends within 2 hours: one fresh reading is enough");
     }
@@ -176,7 +207,9 @@ pub(super) fn approval_reason(snapshot: &Snapshot, candidate: Candidate<'_>) -> 
         return Some("it is the first charge of this line (approve_first)".into());
     }
     rule.approve_above
-        .filter(|limit| candidate.amount.partial_cmp_same(*limit).is_none_or(std::cmp::Ordering::is_gt))
+        .filter(|limit| {
+            candidate.amount.partial_cmp_same(*limit).is_none_or(std::cmp::Ordering::is_gt)
+        })
         .map(|limit| format!("{} is above approve_above = {limit}", candidate.amount))
 }
 

@@ -184,7 +184,8 @@ mod tests {
     fn numbers_are_e164() {
         assert_eq!(Msisdn::parse("+1 (202) 555-0123").unwrap().as_str(), "+12025550123");
         assert_eq!(Msisdn::parse("+447700900001").unwrap().last4(), "0001");
-        for bad in ["", "12025550123", "+1202555", "+1202555012345", "+1202555o123", "+0123456789"] {
+        for bad in ["", "12025550123", "+1202555", "+1202555012345", "+1202555o123", "+0123456789"]
+        {
             assert_eq!(Msisdn::parse(bad), Err(IdError::BadMsisdn), "{bad}");
         }
     }

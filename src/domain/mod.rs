@@ -27,6 +27,8 @@ mod episodes;
 mod amount;
 mod gates;
 mod decide;
+#[cfg(test)]
+mod decide_tests;
 mod speak;
 mod cadence;
 mod verify;
@@ -52,9 +54,7 @@ pub use reading::{ErrorKind, Quality, Reading, Values};
 pub use rule::{Amount, Condition, Mode, Op, Rule, RuleFault, Scope};
 pub use snapshot::{MoneySwitch, Policy, Snapshot, SpendHistory};
 pub use speak::line_facts;
-pub use subscription::{
-    Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus,
-};
+pub use subscription::{Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus};
 pub use time::{Span, Timestamp};
 pub use topup::{Before, State, Topup};
 pub use verify::{Movement, movement};

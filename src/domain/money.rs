@@ -158,9 +158,13 @@ impl Money {
         let too_large = || MoneyError::TooLarge(major.to_string());
         let scale = Decimal::from(10_i64.checked_pow(digits).ok_or_else(too_large)?);
         let minor = rounded.checked_mul(scale).ok_or_else(too_large)?;
-        let minor = i64::try_from(minor.trunc().mantissa()
-            .checked_div(10_i128.checked_pow(minor.trunc().scale()).ok_or_else(too_large)?)
-            .ok_or_else(too_large)?)
+        let minor = i64::try_from(
+            minor
+                .trunc()
+                .mantissa()
+                .checked_div(10_i128.checked_pow(minor.trunc().scale()).ok_or_else(too_large)?)
+                .ok_or_else(too_large)?,
+        )
         .map_err(|_| too_large())?;
         Ok(Self { minor, currency })
     }
@@ -169,7 +173,8 @@ impl Money {
     pub fn plain(self) -> String {
         let digits = usize::try_from(self.currency.digits()).unwrap_or(2);
         let sign = if self.minor < 0 { "-" } else { "" };
-        let units = format!("{:0width$}", self.minor.unsigned_abs(), width = digits.saturating_add(1));
+        let units =
+            format!("{:0width$}", self.minor.unsigned_abs(), width = digits.saturating_add(1));
         let (major, fraction) = units.split_at(units.len().saturating_sub(digits));
         if digits == 0 { format!("{sign}{major}") } else { format!("{sign}{major}.{fraction}") }
     }
@@ -257,7 +262,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_an_amount() {
-        for bad in ["10.00", "ten USD", "10.005 USD", "1e3 USD", "5 XXX", "5 XAU", "5.00", "", "1_000 USD"] {
+        for bad in
+            ["10.00", "ten USD", "10.005 USD", "1e3 USD", "5 XXX", "5 XAU", "5.00", "", "1_000 USD"]
+        {
             assert!(Money::parse(bad).is_err(), "{bad}");
         }
         assert!(matches!(

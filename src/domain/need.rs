@@ -94,7 +94,12 @@ const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 ///
 /// `ordinal` counts the top-ups of this need; it rises only after the one before was proven not
 /// charged. No clock, no job, no try goes in, so a bug or a restored backup makes the same key.
-pub fn reference(install_id: &str, subscription: &SubscriptionId, need_seq: i64, ordinal: i64) -> String {
+pub fn reference(
+    install_id: &str,
+    subscription: &SubscriptionId,
+    need_seq: i64,
+    ordinal: i64,
+) -> String {
     let digest = Sha256::digest(format!(
         "topupd/ref/v1|{install_id}|{}|{need_seq}|{ordinal}",
         subscription.as_str()
@@ -116,9 +121,13 @@ mod tests {
         let line = SubscriptionId::parse("li-tmobile").unwrap();
         let first = reference("install", &line, 1, 1);
         assert_eq!(first, reference("install", &line, 1, 1));
-        assert!(first.len() == 24 && first.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+        assert!(
+            first.len() == 24
+                && first.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        );
         let others = (1..40).flat_map(|seq| (1..40).map(move |n| (seq, n)));
-        let all: BTreeSet<String> = others.map(|(s, n)| reference("install", &line, s, n)).collect();
+        let all: BTreeSet<String> =
+            others.map(|(s, n)| reference("install", &line, s, n)).collect();
         assert_eq!(all.len(), 39 * 39);
         assert_ne!(first, reference("other", &line, 1, 1));
     }

@@ -134,7 +134,9 @@ mod tests {
     #[test]
     fn every_quality_survives_its_word() {
         let kinds = ErrorKind::ALL.map(|(_, kind)| Quality::Error(kind));
-        for quality in kinds.into_iter().chain([Quality::Ok, Quality::Partial, Quality::Unparseable]) {
+        for quality in
+            kinds.into_iter().chain([Quality::Ok, Quality::Partial, Quality::Unparseable])
+        {
             assert_eq!(quality.to_string().parse(), Ok(quality));
         }
         assert_eq!("error(weather)".parse::<Quality>(), Err(()));

@@ -1,7 +1,9 @@
 //! Rules: conditions, mode, amount, caps. Validated once, when the fleet is applied.
 
-use super::{CapLimits, Metric, Money, Quantity, RuleId, Span, SubscriberId, Subscription, SubscriptionId};
-use std::fmt;
+use super::{
+    CapLimits, Metric, Money, Quantity, RuleId, Span, SubscriberId, Subscription, SubscriptionId,
+};
+use std::{cmp::Ordering, fmt};
 
 /// Conditions on metrics, what may be done when they hold, how much, and within which limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +143,19 @@ impl Condition {
             Op::AtLeast => order.is_le(),
         })
     }
+
+    /// What its clear level would have to be, where it is not beyond the threshold.
+    pub fn level_fault(&self) -> Option<String> {
+        let order = self.clear_at.compare(self.threshold);
+        let (is_beyond, side) = match self.op {
+            Op::AtMost => (order.is_some_and(Ordering::is_gt), "above"),
+            Op::AtLeast => (order.is_some_and(Ordering::is_lt), "below"),
+        };
+        let threshold = self.threshold;
+        (!is_beyond).then(|| {
+            format!("allowed is a level {side} the threshold {threshold}, in the same unit")
+        })
+    }
 }
 
 impl fmt::Display for Condition {
@@ -185,25 +200,26 @@ impl Rule {
     /// Checks what can be known without a subscription: levels, caps, amounts that can be reached.
     pub fn validate(&self) -> Vec<RuleFault> {
         let mut faults = Vec::new();
-        let mut fault = |key: &'static str, allowed: String| faults.push(RuleFault { key, allowed });
+        let mut fault =
+            |key: &'static str, allowed: String| faults.push(RuleFault { key, allowed });
         match (self.any.is_empty(), self.all.is_empty()) {
-            (true, true) => fault("any", "allowed is at least one condition in `any` or `all`".into()),
+            (true, true) => {
+                fault("any", "allowed is at least one condition in `any` or `all`".into())
+            }
             (false, false) => fault("all", "allowed is either `any` or `all`, not both".into()),
             _ => {}
         }
         for condition in self.conditions() {
-            let beyond = condition.clear_at.compare(condition.threshold).is_some_and(|o| match condition.op {
-                Op::AtMost => o.is_gt(),
-                Op::AtLeast => o.is_lt(),
-            });
-            if !beyond {
-                let (side, t) = (if condition.op == Op::AtMost { "above" } else { "below" }, condition.threshold);
-                fault("clear_at", format!("allowed is a level {side} the threshold {t}, in the same unit"));
+            if let Some(allowed) = condition.level_fault() {
+                fault("clear_at", allowed);
             }
         }
         if self.mode.pays() && self.amount.is_none() {
             let example = "{ fixed = \"10.00 USD\" }";
-            fault("amount", format!("mode \"{}\" needs an amount such as {example}", self.mode.as_str()));
+            fault(
+                "amount",
+                format!("mode \"{}\" needs an amount such as {example}", self.mode.as_str()),
+            );
         }
         for (key, allowed) in self.amount_faults() {
             fault(key, allowed);
@@ -217,31 +233,50 @@ impl Rule {
             Some(Amount::Fixed(money)) => Some(money),
             Some(Amount::ToTarget(target)) => {
                 for condition in self.conditions().iter().filter(|c| c.metric == Metric::Balance) {
-                    let (Quantity::Money(threshold), Quantity::Money(clear)) = (condition.threshold, condition.clear_at) else { continue };
+                    let (Quantity::Money(threshold), Quantity::Money(clear)) =
+                        (condition.threshold, condition.clear_at)
+                    else {
+                        continue;
+                    };
                     if threshold.currency() != target.currency() {
-                        faults.push(("amount", format!("allowed is a target in {}, as the threshold", threshold.currency())));
+                        faults.push((
+                            "amount",
+                            format!(
+                                "allowed is a target in {}, as the threshold",
+                                threshold.currency()
+                            ),
+                        ));
                     } else if target.minor() < clear.minor() {
                         faults.push(("amount", format!("allowed is a target of at least the clear level {clear}, or the rule never clears")));
                     }
                 }
                 // The smallest order it can ask for: from the highest threshold up to the target.
-                self.conditions().iter().filter_map(|c| match c.threshold {
-                    Quantity::Money(t) if c.metric == Metric::Balance => target.checked_sub(t),
-                    _ => None,
-                }).min_by_key(|m| m.minor())
+                self.conditions()
+                    .iter()
+                    .filter_map(|c| match c.threshold {
+                        Quantity::Money(t) if c.metric == Metric::Balance => target.checked_sub(t),
+                        _ => None,
+                    })
+                    .min_by_key(|m| m.minor())
             }
             Some(Amount::CoverNextRenewal { .. }) | None => None,
         };
         let Some(least) = least else { return faults };
         for (name, cap) in self.caps.amounts() {
             if cap.currency() != least.currency() {
-                faults.push(("caps", format!("allowed is a {name} cap in {}, as the amount", least.currency())));
+                faults.push((
+                    "caps",
+                    format!("allowed is a {name} cap in {}, as the amount", least.currency()),
+                ));
             } else if cap.minor() < least.minor() {
                 faults.push(("caps", format!("allowed is a {name} cap of at least one order, {least}; {cap} can never be met")));
             }
         }
         if let Some(limit) = self.approve_above.filter(|l| l.currency() != least.currency()) {
-            faults.push(("approve_above", format!("found {limit}; allowed is an amount in {}", least.currency())));
+            faults.push((
+                "approve_above",
+                format!("found {limit}; allowed is an amount in {}", least.currency()),
+            ));
         }
         faults
     }

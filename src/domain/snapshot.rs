@@ -96,7 +96,8 @@ impl Snapshot {
         let Some(topup) = self.topup.as_ref().filter(|t| t.state.is_in_flight()) else {
             return Some(read);
         };
-        let credit = topup.delivered.filter(|d| d.currency() == read.currency()).unwrap_or(topup.amount);
+        let credit =
+            topup.delivered.filter(|d| d.currency() == read.currency()).unwrap_or(topup.amount);
         let arrived = match topup.before.balance.and_then(|before| read.checked_sub(before)) {
             // Half of it is there: the reading already shows the effect.
             Some(gain) => gain.minor() >= credit.minor() / 2,
@@ -109,14 +110,19 @@ impl Snapshot {
     pub fn measure(&self, metric: Metric, effective: bool, now: Timestamp) -> Option<Quantity> {
         let reading = self.reading.as_ref();
         let values = reading.map(|r| &r.values);
-        let balance = if effective { self.effective_balance() } else { values.and_then(|v| v.balance) };
+        let balance =
+            if effective { self.effective_balance() } else { values.and_then(|v| v.balance) };
         match metric {
             Metric::Balance => balance.map(Quantity::Money),
             Metric::DataLeft => values?.data_left.map(Quantity::Bytes),
             Metric::MinutesLeft => values?.minutes_left.map(Quantity::Count),
             Metric::SmsLeft => values?.sms_left.map(Quantity::Count),
-            Metric::DaysToServiceEnd => self.service_end_at().map(|at| Quantity::Days(at.since(now))),
-            Metric::DaysToNumberLoss => self.number_loss_at().map(|at| Quantity::Days(at.since(now))),
+            Metric::DaysToServiceEnd => {
+                self.service_end_at().map(|at| Quantity::Days(at.since(now)))
+            }
+            Metric::DaysToNumberLoss => {
+                self.number_loss_at().map(|at| Quantity::Days(at.since(now)))
+            }
             Metric::RenewalsAffordable => {
                 let price = self.subscription.plan.as_ref()?.price?;
                 let balance = balance.filter(|b| b.currency() == price.currency())?;
@@ -146,7 +152,11 @@ impl Snapshot {
 
     /// The nearer of the two deadlines that is still ahead.
     pub fn nearest_deadline(&self, now: Timestamp) -> Option<Timestamp> {
-        [self.service_end_at(), self.number_loss_at()].into_iter().flatten().filter(|at| *at > now).min()
+        [self.service_end_at(), self.number_loss_at()]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// True when the newest reading says that the answer is about somebody else's line.

@@ -9,31 +9,64 @@ use super::{
 
 /// What happens next, in words.
 pub(super) fn next(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Next {
-    if let Some(topup) = snapshot.topup.as_ref().filter(|t| t.state.is_in_flight() || t.state == State::Reserved) {
+    if let Some(topup) =
+        snapshot.topup.as_ref().filter(|t| t.state.is_in_flight() || t.state == State::Reserved)
+    {
         let (what, why) = match topup.state {
-            State::Reserved => ("order", format!("{} will be sent to {}", topup.amount, topup.payer)),
-            State::Submitting => ("reconcile", format!("{} is being sent to {}", topup.amount, topup.payer)),
-            State::Pending | State::Unknown => ("reconcile", format!("the outcome of {} at {} is looked up, never sent again blindly", topup.amount, topup.payer)),
-            State::Paid => ("verify", format!("{} is paid; waiting to see it on the line", topup.amount)),
+            State::Reserved => {
+                ("order", format!("{} will be sent to {}", topup.amount, topup.payer))
+            }
+            State::Submitting => {
+                ("reconcile", format!("{} is being sent to {}", topup.amount, topup.payer))
+            }
+            State::Pending | State::Unknown => (
+                "reconcile",
+                format!(
+                    "the outcome of {} at {} is looked up, never sent again blindly",
+                    topup.amount, topup.payer
+                ),
+            ),
+            State::Paid => {
+                ("verify", format!("{} is paid; waiting to see it on the line", topup.amount))
+            }
             _ => ("resolve", format!("a person must decide: topupd topups show {}", topup.id)),
         };
         return Next { at: topup.next_action_at, what, why };
     }
     let shut = decision.gates.iter().find(|gate| !gate.passed);
     match &decision.order {
-        OrderStep::Ask { why, .. } => Next { at: None, what: "approve", why: format!("approval will be asked for: {why}") },
+        OrderStep::Ask { why, .. } => {
+            Next { at: None, what: "approve", why: format!("approval will be asked for: {why}") }
+        }
         OrderStep::Wait { reason: "approval_needed" } => {
             let id = snapshot.topup.as_ref().map(|t| t.id.to_string()).unwrap_or_default();
-            Next { at: None, what: "approve", why: format!("waiting for: topupd topups approve {id}") }
+            Next {
+                at: None,
+                what: "approve",
+                why: format!("waiting for: topupd topups approve {id}"),
+            }
         }
-        OrderStep::Reserve { amount } => Next { at: Some(now), what: "order", why: format!("every gate is open: {amount} is ordered now") },
-        OrderStep::Propose { .. } | OrderStep::Wait { .. } | OrderStep::Nothing | OrderStep::Cancel { .. } if decision.poll_at.is_some() => {
+        OrderStep::Reserve { amount } => Next {
+            at: Some(now),
+            what: "order",
+            why: format!("every gate is open: {amount} is ordered now"),
+        },
+        OrderStep::Propose { .. }
+        | OrderStep::Wait { .. }
+        | OrderStep::Nothing
+        | OrderStep::Cancel { .. }
+            if decision.poll_at.is_some() =>
+        {
             let amount = match &decision.order {
                 OrderStep::Propose { amount, .. } => Some(*amount),
                 _ => snapshot.topup.as_ref().map(|t| t.amount),
             };
             let order = amount.map(|a| format!("before {a} is ordered")).unwrap_or_default();
-            Next { at: decision.poll_at, what: "confirm", why: format!("a second reading must agree {order}") }
+            Next {
+                at: decision.poll_at,
+                what: "confirm",
+                why: format!("a second reading must agree {order}"),
+            }
         }
         OrderStep::Wait { .. } => Next {
             at: decision.decide_at,
@@ -43,7 +76,11 @@ pub(super) fn next(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> 
         OrderStep::Propose { .. } | OrderStep::Nothing | OrderStep::Cancel { .. } => Next {
             at: snapshot.next_poll_at,
             what: "poll",
-            why: if snapshot.reading.is_none() { "no usable reading yet".into() } else { "nothing is needed now; the line is read again".into() },
+            why: if snapshot.reading.is_none() {
+                "no usable reading yet".into()
+            } else {
+                "nothing is needed now; the line is read again".into()
+            },
         },
     }
 }
@@ -53,7 +90,12 @@ pub fn line_facts(snapshot: &Snapshot) -> Facts {
     let values = snapshot.reading.as_ref().map(|r| &r.values);
     Facts {
         label: snapshot.subscription.label.clone(),
-        last4: snapshot.subscription.msisdn.as_ref().map(|n| n.last4().to_owned()).unwrap_or_default(),
+        last4: snapshot
+            .subscription
+            .msisdn
+            .as_ref()
+            .map(|n| n.last4().to_owned())
+            .unwrap_or_default(),
         balance: values.and_then(|v| v.balance).map(|m| m.to_string()),
         data_left: values.and_then(|v| v.data_left).map(bytes_text),
         read_at: snapshot.reading.as_ref().map(|r| r.at.ms()),
@@ -64,19 +106,45 @@ pub fn line_facts(snapshot: &Snapshot) -> Facts {
 }
 
 /// What this decision makes worth saying.
-pub(super) fn notices(snapshot: &Snapshot, policy: &Policy, decision: &Decision, now: Timestamp) -> Vec<NoticeDraft> {
+pub(super) fn notices(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    decision: &Decision,
+    now: Timestamp,
+) -> Vec<NoticeDraft> {
     let mut notices = Vec::new();
     for change in &decision.episodes {
         match change {
             EpisodeChange::Open { rule, trigger, is_deadline, read_at } => {
-                if let Some(rule) = snapshot.rules.iter().find(|r| r.id == *rule).filter(|r| tells(r)) {
-                    notices.push(breach(snapshot, decision, rule, trigger, *is_deadline, *read_at, now));
+                if let Some(rule) =
+                    snapshot.rules.iter().find(|r| r.id == *rule).filter(|r| tells(r))
+                {
+                    notices.push(breach(
+                        snapshot,
+                        decision,
+                        rule,
+                        trigger,
+                        *is_deadline,
+                        *read_at,
+                        now,
+                    ));
                 }
             }
             EpisodeChange::Close { id, rule } => {
                 if snapshot.rules.iter().any(|r| r.id == *rule && tells(r)) {
-                    let facts = Facts { next: next_words(decision), next_at: next_at(decision), ..line_facts(snapshot) };
-                    notices.push(draft(snapshot, NoticeKind::Recovered, Severity::Info, format!("recovered|{id}"), facts, now));
+                    let facts = Facts {
+                        next: next_words(decision),
+                        next_at: next_at(decision),
+                        ..line_facts(snapshot)
+                    };
+                    notices.push(draft(
+                        snapshot,
+                        NoticeKind::Recovered,
+                        Severity::Info,
+                        format!("recovered|{id}"),
+                        facts,
+                        now,
+                    ));
                 }
             }
         }
@@ -90,7 +158,14 @@ pub(super) fn notices(snapshot: &Snapshot, policy: &Policy, decision: &Decision,
     notices
 }
 
-fn draft(snapshot: &Snapshot, kind: NoticeKind, severity: Severity, dedupe: String, facts: Facts, at: Timestamp) -> NoticeDraft {
+fn draft(
+    snapshot: &Snapshot,
+    kind: NoticeKind,
+    severity: Severity,
+    dedupe: String,
+    facts: Facts,
+    at: Timestamp,
+) -> NoticeDraft {
     NoticeDraft {
         subscriber: snapshot.subscription.subscriber.clone(),
         subscription: Some(snapshot.subscription.id.clone()),
@@ -111,7 +186,15 @@ fn next_at(decision: &Decision) -> Option<i64> {
     decision.next.at.filter(|_| decision.next.what != "poll").map(Timestamp::ms)
 }
 
-fn breach(snapshot: &Snapshot, decision: &Decision, rule: &Rule, trigger: &str, is_deadline: bool, read_at: Timestamp, now: Timestamp) -> NoticeDraft {
+fn breach(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    rule: &Rule,
+    trigger: &str,
+    is_deadline: bool,
+    read_at: Timestamp,
+    now: Timestamp,
+) -> NoticeDraft {
     let left = snapshot.nearest_deadline(now).map(|at| at.since(now));
     let severity = match left {
         Some(left) if left <= Span::days(1) => Severity::Critical,
@@ -130,26 +213,54 @@ fn breach(snapshot: &Snapshot, decision: &Decision, rule: &Rule, trigger: &str, 
     draft(snapshot, kind, severity, dedupe, facts, now)
 }
 
-fn staleness(snapshot: &Snapshot, policy: &Policy, decision: &Decision, now: Timestamp) -> Option<NoticeDraft> {
+fn staleness(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    decision: &Decision,
+    now: Timestamp,
+) -> Option<NoticeDraft> {
     let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
     let every = Cadence::of(policy, snapshot, now).every;
     match decision.stale? {
         true => {
-            let near = snapshot.nearest_deadline(newest).is_some_and(|at| at.since(now) <= Span::days(2));
+            let near =
+                snapshot.nearest_deadline(newest).is_some_and(|at| at.since(now) <= Span::days(2));
             let severity = if near { Severity::High } else { Severity::Warning };
             let detail = snapshot.trouble.as_ref().map(|r| match &r.detail {
                 Some(detail) => format!("{}: {detail}", r.quality),
                 None => r.quality.to_string(),
             });
             let reason = snapshot.trouble.as_ref().map(|r| r.quality.to_string());
-            let next = Some(format!("it is tried again at least every {every}; nothing is bought meanwhile"));
-            let facts = Facts { detail, reason, next, next_at: snapshot.next_poll_at.map(Timestamp::ms), ..line_facts(snapshot) };
-            Some(draft(snapshot, NoticeKind::Stale, severity, format!("stale|{}", newest.ms()), facts, now))
+            let next = Some(format!(
+                "it is tried again at least every {every}; nothing is bought meanwhile"
+            ));
+            let facts = Facts {
+                detail,
+                reason,
+                next,
+                next_at: snapshot.next_poll_at.map(Timestamp::ms),
+                ..line_facts(snapshot)
+            };
+            Some(draft(
+                snapshot,
+                NoticeKind::Stale,
+                severity,
+                format!("stale|{}", newest.ms()),
+                facts,
+                now,
+            ))
         }
         false => {
             let since = snapshot.stale_since.map_or(0, Timestamp::ms);
             let facts = Facts { reason: Some("stale".into()), ..line_facts(snapshot) };
-            Some(draft(snapshot, NoticeKind::Recovered, Severity::Info, format!("recovered|stale|{since}"), facts, now))
+            Some(draft(
+                snapshot,
+                NoticeKind::Recovered,
+                Severity::Info,
+                format!("recovered|stale|{since}"),
+                facts,
+                now,
+            ))
         }
     }
 }
@@ -157,7 +268,9 @@ fn staleness(snapshot: &Snapshot, policy: &Policy, decision: &Decision, now: Tim
 /// A need that a limit or a suspension forbids to serve is said aloud, once per need and limit.
 fn refusal(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Option<NoticeDraft> {
     let OrderStep::Wait { reason } = &decision.order else { return None };
-    let loud = reason.starts_with("cap_") || reason.starts_with("count_") || *reason == "payment_suspended";
+    let loud = reason.starts_with("cap_")
+        || reason.starts_with("count_")
+        || *reason == "payment_suspended";
     let topup = snapshot.topup.as_ref().filter(|_| loud)?;
     let why = decision.gates.iter().find(|gate| gate.name == *reason).map(|gate| gate.why.clone());
     let facts = Facts {

@@ -45,12 +45,8 @@ impl Timestamp {
 
     /// RFC 3339 in UTC, whole seconds (`2026-11-21T02:00:00Z`), milliseconds when there are any.
     pub fn rfc3339(self) -> String {
-        let format =
-            if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
-        self.to_utc().map_or_else(
-            || format!("{}ms", self.0),
-            |at| at.to_rfc3339_opts(format, true),
-        )
+        let format = if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        self.to_utc().map_or_else(|| format!("{}ms", self.0), |at| at.to_rfc3339_opts(format, true))
     }
 
     /// Parses RFC 3339 with any offset.
@@ -145,6 +141,20 @@ impl Span {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
     }
 
+    /// Every unit of it, so that [`Self::parse`] gives the same span again: `8d9h36m`, `0s`.
+    pub fn exact(self) -> String {
+        let mut rest = self.0.unsigned_abs();
+        let mut text = String::from(if self.0 < 0 { "-" } else { "" });
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
+        for (ms, unit) in units {
+            if rest >= ms {
+                text.push_str(&format!("{}{unit}", rest / ms));
+                rest %= ms;
+            }
+        }
+        if self.0 == 0 { "0s".to_owned() } else { text }
+    }
+
     /// Parses `500ms`, `15s`, `2m`, `6h`, `7d`, `2w` and sums such as `1h30m`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text.trim();
@@ -212,12 +222,17 @@ mod tests {
         {
             assert_eq!(Span::parse(text), Some(Span(ms)), "{text}");
         }
-        for bad in ["", "5", "5 parsecs", "-3s", "h", "99999999999999999999d", "9223372036854775807d"] {
+        for bad in
+            ["", "5", "5 parsecs", "-3s", "h", "99999999999999999999d", "9223372036854775807d"]
+        {
             assert_eq!(Span::parse(bad), None, "{bad}");
         }
         assert_eq!(Span::hours(76).to_string(), "3d4h");
         assert_eq!(Span::seconds(90).to_string(), "1m30s");
         assert_eq!(Span::from_ms(250).to_string(), "250ms");
+        for exact in ["0s", "8d9h36m", "1d1ms", "2h5s"] {
+            assert_eq!(Span::parse(exact).unwrap().exact(), exact);
+        }
     }
 
     #[test]

@@ -85,13 +85,16 @@ impl State {
             Self::Proposed => &[Self::AwaitingApproval, Self::Reserved, Self::Cancelled],
             Self::AwaitingApproval => &[Self::Reserved, Self::Cancelled],
             Self::Reserved => &[Self::Submitting, Self::Cancelled],
-            Self::Submitting => {
-                &[Self::Pending, Self::Paid, Self::Failed, Self::Unknown, Self::Held, Self::Reserved]
-            }
+            Self::Submitting => &[
+                Self::Pending,
+                Self::Paid,
+                Self::Failed,
+                Self::Unknown,
+                Self::Held,
+                Self::Reserved,
+            ],
             Self::Pending => &[Self::Paid, Self::Failed, Self::Unknown, Self::Held],
-            Self::Unknown => {
-                &[Self::Paid, Self::Pending, Self::Failed, Self::Held, Self::Reserved]
-            }
+            Self::Unknown => &[Self::Paid, Self::Pending, Self::Failed, Self::Held, Self::Reserved],
             Self::Paid => &[Self::Verified, Self::Reversed, Self::Held],
             Self::Held => &[Self::Paid, Self::Verified, Self::Failed],
             Self::Verified => &[Self::Reversed],

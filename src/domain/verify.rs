@@ -18,7 +18,12 @@ pub enum Movement {
 /// The balance must have risen by the credit less a fifth (ordinary use in between), or the
 /// service end by at least half a cycle (a day where the cycle is not known). Either suffices:
 /// some plans take the money at once and move only the date.
-pub fn movement(topup: &Topup, plan: Option<&Plan>, reading: &Reading, after: Timestamp) -> Movement {
+pub fn movement(
+    topup: &Topup,
+    plan: Option<&Plan>,
+    reading: &Reading,
+    after: Timestamp,
+) -> Movement {
     if reading.at < after || topup.before.read_at.is_some_and(|before| reading.at <= before) {
         return Movement::Silent("no reading since the payment");
     }
@@ -40,11 +45,15 @@ pub fn movement(topup: &Topup, plan: Option<&Plan>, reading: &Reading, after: Ti
             let Some(credit) = credit else {
                 return Movement::Silent("the credit is in another currency than the balance");
             };
-            let least = old.minor().saturating_add(credit.minor().saturating_sub(credit.minor() / 5));
+            let least =
+                old.minor().saturating_add(credit.minor().saturating_sub(credit.minor() / 5));
             if new.minor() >= least {
                 Movement::Seen(format!("balance moved from {old} to {new}"))
             } else {
-                Movement::NotYet(format!("balance was {old} and is {new}, expected at least {}", Money::new(least, new.currency())))
+                Movement::NotYet(format!(
+                    "balance was {old} and is {new}, expected at least {}",
+                    Money::new(least, new.currency())
+                ))
             }
         }
         _ if before.service_end_at.is_some() && values.service_end_at.is_some() => {

@@ -64,7 +64,11 @@ impl Engine {
     }
 
     /// When this payer's rate allows the next order; `None` for now.
-    async fn wait_for_turn(&self, payer: &str, now: Timestamp) -> Result<Option<Timestamp>, EngineError> {
+    async fn wait_for_turn(
+        &self,
+        payer: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, EngineError> {
         let rate = self.settings().safety.payer_rate;
         let (sent, first) = self.store().sent_since(payer, now.minus(rate.per)).await?;
         if sent < i64::from(rate.events) {
@@ -75,14 +79,21 @@ impl Engine {
 
     /// Claims an order for sending: one compare-and-set, committed before anything else happens.
     /// `None` when somebody else has it.
-    async fn claim(&self, topup: &Topup, now: Timestamp) -> Result<Option<(Topup, Span)>, EngineError> {
+    async fn claim(
+        &self,
+        topup: &Topup,
+        now: Timestamp,
+    ) -> Result<Option<(Topup, Span)>, EngineError> {
         let Some(payer) = self.provider(&topup.payer) else {
             tracing::error!(topup.id = %topup.id, provider = topup.payer, "no such provider; the order waits");
             return Ok(None);
         };
         let started = since_boot();
         let declares = payer.declares();
-        let deadline = now.plus(SEND_BUDGET).plus(declares.timeout.max(declares.max_processing)).plus(Span::seconds(20));
+        let deadline = now
+            .plus(SEND_BUDGET)
+            .plus(declares.timeout.max(declares.max_processing))
+            .plus(Span::seconds(20));
         let claimed = Topup {
             state: State::Submitting,
             reason: "submitting".into(),

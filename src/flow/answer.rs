@@ -44,16 +44,27 @@ impl Engine {
 
     /// Moves `before` to `after`, and tells. A transaction id that another top-up already has means
     /// that one payment was matched twice: a person must look.
-    pub(super) async fn settle(&self, before: &Topup, after: Topup, change: Change, now: Timestamp) -> Result<(), EngineError> {
+    pub(super) async fn settle(
+        &self,
+        before: &Topup,
+        after: Topup,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
         let notices = self.notices_of(&after, &change.why, now).await?;
         log_move(before, &after, &change.why);
         match self.store().move_topup(before, after.clone(), &change, &notices, now).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_duplicate() => {
-                let held = Topup { transaction_id: before.transaction_id.clone(), ..held(&after, "transaction_claimed") };
+                let held = Topup {
+                    transaction_id: before.transaction_id.clone(),
+                    ..held(&after, "transaction_claimed")
+                };
                 let why = "the provider's transaction id already belongs to another top-up";
                 let notices = self.notices_of(&held, why, now).await?;
-                self.store().move_topup(before, held, &Change::by(&change.actor, why), &notices, now).await?;
+                self.store()
+                    .move_topup(before, held, &Change::by(&change.actor, why), &notices, now)
+                    .await?;
                 Ok(())
             }
             Err(StoreError::Conflict { what }) => {
@@ -85,10 +96,18 @@ pub(super) fn change(actor: &str, answer: &Answer) -> Change {
 pub(super) fn words(answer: &Answer) -> (String, String) {
     match answer {
         Answer::Paid(e) => (format!("the provider says paid{}", id(e)), e.raw.clone()),
-        Answer::Pending(e) => (format!("the provider accepted it, not final{}", id(e)), e.raw.clone()),
-        Answer::Refused(r) => (format!("the provider refused it, not charged ({})", r.code), r.raw.clone()),
-        Answer::Reversed(e) => (format!("the provider says the money came back{}", id(e)), e.raw.clone()),
-        Answer::Mismatch { evidence, why } => (format!("the answer does not match the order: {why}"), evidence.raw.clone()),
+        Answer::Pending(e) => {
+            (format!("the provider accepted it, not final{}", id(e)), e.raw.clone())
+        }
+        Answer::Refused(r) => {
+            (format!("the provider refused it, not charged ({})", r.code), r.raw.clone())
+        }
+        Answer::Reversed(e) => {
+            (format!("the provider says the money came back{}", id(e)), e.raw.clone())
+        }
+        Answer::Mismatch { evidence, why } => {
+            (format!("the answer does not match the order: {why}"), evidence.raw.clone())
+        }
         Answer::NotSent { why } => (format!("nothing was sent: {why}"), String::new()),
         Answer::Unclear { why, raw } => (format!("the outcome is not known: {why}"), raw.clone()),
     }
@@ -109,11 +128,18 @@ fn with_evidence(topup: &Topup, evidence: &Evidence) -> Topup {
 }
 
 pub(super) fn held(topup: &Topup, reason: &str) -> Topup {
-    Topup { state: State::Held, reason: reason.to_owned(), next_action_at: None, looks: 0, ..topup.clone() }
+    Topup {
+        state: State::Held,
+        reason: reason.to_owned(),
+        next_action_at: None,
+        looks: 0,
+        ..topup.clone()
+    }
 }
 
 pub(super) fn paid(pace: &Pace, topup: &Topup, evidence: &Evidence, now: Timestamp) -> Topup {
-    let first = pace.verify.first().copied().unwrap_or(Span::minutes(1)).max(pace.declares.balance_lag);
+    let first =
+        pace.verify.first().copied().unwrap_or(Span::minutes(1)).max(pace.declares.balance_lag);
     Topup {
         state: State::Paid,
         reason: "paid".into(),
@@ -123,7 +149,12 @@ pub(super) fn paid(pace: &Pace, topup: &Topup, evidence: &Evidence, now: Timesta
 }
 
 fn failed(topup: &Topup, code: &str) -> Topup {
-    Topup { state: State::Failed, reason: format!("refused:{code}"), next_action_at: None, ..topup.clone() }
+    Topup {
+        state: State::Failed,
+        reason: format!("refused:{code}"),
+        next_action_at: None,
+        ..topup.clone()
+    }
 }
 
 fn looked_for(topup: &Topup, state: State, reason: &str, pace: &Pace, now: Timestamp) -> Topup {
@@ -143,18 +174,29 @@ pub(super) fn after_send(pace: Pace, topup: &Topup, answer: &Answer, now: Timest
     let pace = &pace;
     match answer {
         Answer::Paid(evidence) => paid(pace, topup, evidence, now),
-        Answer::Pending(evidence) => looked_for(&with_evidence(topup, evidence), State::Pending, "pending", pace, now),
+        Answer::Pending(evidence) => {
+            looked_for(&with_evidence(topup, evidence), State::Pending, "pending", pace, now)
+        }
         Answer::Refused(refusal) => failed(topup, &refusal.code),
-        Answer::Mismatch { evidence, .. } => held(&with_evidence(topup, evidence), "answer_mismatch"),
+        Answer::Mismatch { evidence, .. } => {
+            held(&with_evidence(topup, evidence), "answer_mismatch")
+        }
         Answer::NotSent { .. } if topup.submit_no < MAX_UNSENT => Topup {
             state: State::Reserved,
             reason: NOT_SENT.into(),
             next_action_at: Some(now.plus(pace.look_after(topup.submit_no.saturating_sub(1)))),
             ..topup.clone()
         },
-        Answer::NotSent { .. } => Topup { state: State::Failed, reason: NOT_SENT.into(), next_action_at: None, ..topup.clone() },
+        Answer::NotSent { .. } => Topup {
+            state: State::Failed,
+            reason: NOT_SENT.into(),
+            next_action_at: None,
+            ..topup.clone()
+        },
         // A reversal of something just sent makes no sense: it is looked up like any doubt.
-        Answer::Reversed(_) | Answer::Unclear { .. } => looked_for(topup, State::Unknown, "unclear", pace, now),
+        Answer::Reversed(_) | Answer::Unclear { .. } => {
+            looked_for(topup, State::Unknown, "unclear", pace, now)
+        }
     }
 }
 
@@ -168,11 +210,14 @@ const NOT_SENT: &str = "not_sent";
 /// After a look-up that found exactly one record. The same state again means: nothing new.
 pub(super) fn after_look(pace: &Pace, topup: &Topup, answer: &Answer, now: Timestamp) -> Topup {
     let looks = topup.looks.saturating_add(1);
-    let again = Topup { looks, next_action_at: Some(now.plus(pace.look_after(looks))), ..topup.clone() };
+    let again =
+        Topup { looks, next_action_at: Some(now.plus(pace.look_after(looks))), ..topup.clone() };
     match answer {
         Answer::Paid(evidence) => paid(pace, topup, evidence, now),
         Answer::Refused(refusal) => failed(topup, &refusal.code),
-        Answer::Mismatch { evidence, .. } => held(&with_evidence(topup, evidence), "answer_mismatch"),
+        Answer::Mismatch { evidence, .. } => {
+            held(&with_evidence(topup, evidence), "answer_mismatch")
+        }
         Answer::Pending(evidence) if topup.state == State::Unknown => {
             looked_for(&with_evidence(topup, evidence), State::Pending, "pending", pace, now)
         }

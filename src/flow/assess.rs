@@ -20,7 +20,8 @@ pub(super) fn assess(
     if let (Some(expected), Some(balance)) = (expected, read.values.balance)
         && balance.currency() != expected
     {
-        let detail = format!("the balance is in {}, this line's money is {expected}", balance.currency());
+        let detail =
+            format!("the balance is in {}, this line's money is {expected}", balance.currency());
         return (Quality::Error(ErrorKind::Currency), Values::default(), Some(detail));
     }
     let volumes = [read.values.data_left, read.values.minutes_left, read.values.sms_left];
@@ -50,6 +51,9 @@ mod tests {
         assert_eq!(quality, Quality::Error(ErrorKind::Currency));
         assert!(values.is_empty());
         assert_eq!(assess(&line, Some(usd), read("5 USD")).0, Quality::Ok);
-        assert_eq!(assess(&line, None, read("500 JPY")).0, Quality::Ok);
+        // Without a plan and without earlier readings nobody knows better.
+        let unplanned = crate::domain::Subscription { plan: None, ..line };
+        assert_eq!(assess(&unplanned, None, read("500 JPY")).0, Quality::Ok);
+        assert_ne!(assess(&unplanned, Some(usd), read("500 JPY")).0, Quality::Ok);
     }
 }

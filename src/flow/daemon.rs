@@ -48,7 +48,9 @@ impl Beats {
         }
         all.into_iter().find_map(|(name, (at, error))| match error {
             Some(error) => Some(format!("{name}: {error}")),
-            None if now.since(at) > patience => Some(format!("{name} made no progress for {}", now.since(at))),
+            None if now.since(at) > patience => {
+                Some(format!("{name} made no progress for {}", now.since(at)))
+            }
             None => None,
         })
     }
@@ -69,7 +71,10 @@ impl Daemon {
         if engine.may_pay() {
             let orphans = engine.adopt_orphans().await?;
             if orphans > 0 {
-                tracing::warn!(orphans, "top-ups were being sent when the last process died; they are looked up, not sent again");
+                tracing::warn!(
+                    orphans,
+                    "top-ups were being sent when the last process died; they are looked up, not sent again"
+                );
             }
             // Open outcomes come first, before any new money.
             engine.run_stage(Stage::Reconcile).await?;
@@ -91,7 +96,12 @@ impl Daemon {
                 turn(&engine, name, stage, stopped, &beats, run).await;
             });
         }
-        for reader in engine.providers().iter().filter(|(_, p)| p.declares().reads).map(|(name, _)| name.clone()) {
+        for reader in engine
+            .providers()
+            .iter()
+            .filter(|(_, p)| p.declares().reads)
+            .map(|(name, _)| name.clone())
+        {
             let (engine, stopped, beats) = (engine.clone(), stopped.clone(), beats.clone());
             loops.spawn(async move {
                 let name = format!("poll {reader}");
@@ -118,7 +128,9 @@ impl Daemon {
         }
         let all = async { while self.loops.join_next().await.is_some() {} };
         if tokio::time::timeout(drain.to_std(), all).await.is_err() {
-            tracing::warn!("some calls did not end in time; their outcomes are looked up at the next start");
+            tracing::warn!(
+                "some calls did not end in time; their outcomes are looked up at the next start"
+            );
         }
     }
 }

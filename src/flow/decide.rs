@@ -59,7 +59,12 @@ impl Engine {
     }
 
     /// Decides; figures about spending are fetched only where money is in question.
-    async fn weigh(&self, snapshot: &mut Snapshot, policy: &Policy, now: Timestamp) -> Result<Decision, EngineError> {
+    async fn weigh(
+        &self,
+        snapshot: &mut Snapshot,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Decision, EngineError> {
         let first = decide(snapshot, policy, now);
         let currency = match (&first.order, &snapshot.topup) {
             (OrderStep::Propose { amount, .. }, _) => amount.currency(),
@@ -72,7 +77,12 @@ impl Engine {
             // What this order itself reserved is not counted against it.
             let own = topup.amount.minor();
             let usage = &mut snapshot.usage;
-            for sum in [&mut usage.subscription_24h, &mut usage.subscription_30d, &mut usage.subscriber_30d, &mut usage.global_24h] {
+            for sum in [
+                &mut usage.subscription_24h,
+                &mut usage.subscription_30d,
+                &mut usage.subscriber_30d,
+                &mut usage.global_24h,
+            ] {
                 *sum = sum.saturating_sub(own);
             }
             usage.orders_24h -= 1;
@@ -95,12 +105,27 @@ impl Engine {
                 // The payer cannot even word this order: it is withdrawn, loudly.
                 let reason = "not_payable";
                 tracing::error!(subscription.id = %row.snapshot.subscription.id, "order cannot be worded: {why}");
-                let cancelled = Decision { order: OrderStep::Cancel { reason, need_gone: false }, decide_at: None, ..decision.clone() };
+                let cancelled = Decision {
+                    order: OrderStep::Cancel { reason, need_gone: false },
+                    decide_at: None,
+                    ..decision.clone()
+                };
                 let notices = row.snapshot.topup.iter().map(|topup| {
-                    about_topup(&row.snapshot, topup, NoticeKind::TopupRefused, Some(why.clone()), None, now)
+                    about_topup(
+                        &row.snapshot,
+                        topup,
+                        NoticeKind::TopupRefused,
+                        Some(why.clone()),
+                        None,
+                        now,
+                    )
                 });
-                let prepared = Prepared { notices: notices.collect(), ..self.nothing_prepared(policy, now) };
-                return Ok(self.store().apply_decision(row, &cancelled, &prepared, claimed, now).await?);
+                let prepared =
+                    Prepared { notices: notices.collect(), ..self.nothing_prepared(policy, now) };
+                return Ok(self
+                    .store()
+                    .apply_decision(row, &cancelled, &prepared, claimed, now)
+                    .await?);
             }
         };
         self.store().apply_decision(row, decision, &prepared, claimed, now).await?;
@@ -110,10 +135,18 @@ impl Engine {
                 tracing::info!(subscription.id = %id, %amount, "top-up proposed: {why}");
                 self.watch_for_storm(now).await?;
             }
-            OrderStep::Ask { amount, why } => tracing::info!(subscription.id = %id, %amount, "approval wanted: {why}"),
-            OrderStep::Reserve { amount } => tracing::info!(subscription.id = %id, %amount, "top-up reserved"),
-            OrderStep::Cancel { reason, .. } => tracing::info!(subscription.id = %id, reason, "top-up cancelled"),
-            OrderStep::Wait { reason } => tracing::debug!(subscription.id = %id, reason, "top-up waits"),
+            OrderStep::Ask { amount, why } => {
+                tracing::info!(subscription.id = %id, %amount, "approval wanted: {why}")
+            }
+            OrderStep::Reserve { amount } => {
+                tracing::info!(subscription.id = %id, %amount, "top-up reserved")
+            }
+            OrderStep::Cancel { reason, .. } => {
+                tracing::info!(subscription.id = %id, reason, "top-up cancelled")
+            }
+            OrderStep::Wait { reason } => {
+                tracing::debug!(subscription.id = %id, reason, "top-up waits")
+            }
             OrderStep::Nothing => {}
         }
         Ok(())
@@ -130,31 +163,71 @@ impl Engine {
     }
 
     /// Freezes the request for an order that is about to be reserved, and words its notices.
-    fn prepare(&self, snapshot: &Snapshot, decision: &Decision, policy: &Policy, now: Timestamp) -> Result<Prepared, String> {
+    fn prepare(
+        &self,
+        snapshot: &Snapshot,
+        decision: &Decision,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Prepared, String> {
         let mut prepared = self.nothing_prepared(policy, now);
         let Some(topup) = &snapshot.topup else { return Ok(prepared) };
-        let rule = topup.rule.as_ref().and_then(|id| snapshot.rules.iter().find(|rule| rule.id == *id));
-        prepared.limits = rule.map_or_else(CapLimits::default, |rule| rule.caps.clone()).tighter(&policy.caps);
+        let rule =
+            topup.rule.as_ref().and_then(|id| snapshot.rules.iter().find(|rule| rule.id == *id));
+        prepared.limits =
+            rule.map_or_else(CapLimits::default, |rule| rule.caps.clone()).tighter(&policy.caps);
         match &decision.order {
             OrderStep::Reserve { amount } => {
                 let order = Order { amount: *amount, ..order_of(snapshot, topup) };
-                let payer = self.provider(&topup.payer).ok_or_else(|| format!("there is no provider named {}", topup.payer))?;
+                let payer = self
+                    .provider(&topup.payer)
+                    .ok_or_else(|| format!("there is no provider named {}", topup.payer))?;
                 prepared.request = Some(payer.freeze(&order).map_err(|error| error.to_string())?);
                 let as_sent = Topup { amount: *amount, ..topup.clone() };
                 let next = Some((format!("the order goes to {} now", topup.payer), Some(now)));
-                prepared.notices.push(about_topup(snapshot, &as_sent, NoticeKind::TopupStarted, None, next, now));
+                prepared.notices.push(about_topup(
+                    snapshot,
+                    &as_sent,
+                    NoticeKind::TopupStarted,
+                    None,
+                    next,
+                    now,
+                ));
             }
-            OrderStep::Ask { amount, why } => prepared.notices.push(self.approval(snapshot, topup, *amount, why, policy, now)),
-            OrderStep::Nothing | OrderStep::Propose { .. } | OrderStep::Cancel { .. } | OrderStep::Wait { .. } => {}
+            OrderStep::Ask { amount, why } => {
+                prepared.notices.push(self.approval(snapshot, topup, *amount, why, policy, now))
+            }
+            OrderStep::Nothing
+            | OrderStep::Propose { .. }
+            | OrderStep::Cancel { .. }
+            | OrderStep::Wait { .. } => {}
         }
         Ok(prepared)
     }
 
-    fn approval(&self, snapshot: &Snapshot, topup: &Topup, amount: crate::domain::Money, why: &str, policy: &Policy, now: Timestamp) -> NoticeDraft {
-        let hash = order_hash(&snapshot.subscription, &topup.payer, topup.product.as_deref(), amount, topup.need.as_str());
-        let asked = Topup { amount, order_hash: hash, reason: "approval_needed".into(), ..topup.clone() };
+    fn approval(
+        &self,
+        snapshot: &Snapshot,
+        topup: &Topup,
+        amount: crate::domain::Money,
+        why: &str,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> NoticeDraft {
+        let hash = order_hash(
+            &snapshot.subscription,
+            &topup.payer,
+            topup.product.as_deref(),
+            amount,
+            topup.need.as_str(),
+        );
+        let asked =
+            Topup { amount, order_hash: hash, reason: "approval_needed".into(), ..topup.clone() };
         let expires = now.plus(policy.approval_expires);
-        let next = Some(("without an approval nothing is ordered; it is asked again after that".to_owned(), Some(expires)));
+        let next = Some((
+            "without an approval nothing is ordered; it is asked again after that".to_owned(),
+            Some(expires),
+        ));
         about_topup(snapshot, &asked, NoticeKind::ApprovalWanted, Some(why.to_owned()), next, now)
     }
 

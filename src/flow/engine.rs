@@ -1,10 +1,6 @@
 //! What every stage works with, and one run of a stage.
 
-use super::{
-    Stage, StageReport,
-    rules::RuleCache,
-    wake::Bells,
-};
+use super::{Stage, StageReport, rules::RuleCache, wake::Bells};
 use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -54,6 +50,14 @@ pub enum EngineError {
     /// The wake-up calls cannot start.
     #[error("the scheduler cannot start: {0}")]
     Scheduler(#[from] tokio_cron_scheduler::JobSchedulerError),
+    /// The flag file that stops all paying cannot be changed.
+    #[error("the flag file {path} cannot be changed: {source}")]
+    Flag {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The built-in texts are broken.
     #[error("texts of notices: {0}")]
     Words(String),
@@ -84,7 +88,8 @@ impl Engine {
                 let events = NonZeroU32::new(rate.events)?;
                 let period = rate.per.to_std().checked_div(rate.events)?;
                 // A tenth of the allowance may come at once; the rest is spread evenly.
-                let burst = NonZeroU32::new(rate.events / 10).unwrap_or(NonZeroU32::MIN).min(events);
+                let burst =
+                    NonZeroU32::new(rate.events / 10).unwrap_or(NonZeroU32::MIN).min(events);
                 let quota = Quota::with_period(period)?.allow_burst(burst);
                 Some((name.clone(), RateLimiter::direct(quota)))
             })

@@ -17,12 +17,15 @@ mod answer;
 mod reconcile;
 mod verify;
 mod resolve;
+mod by_hand;
 mod tell;
 mod notify;
 mod daemon;
 
+pub use by_hand::{End, HandReading};
 pub use daemon::{Beats, Daemon};
 pub use engine::{Engine, EngineError, Parts, build_parts};
+pub use money::{lower_flag, raise_flag};
 pub use resolve::{OrderError, Resolution};
 pub use rules::RuleBook;
 pub use wake::{Stage, StageReport};

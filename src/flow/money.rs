@@ -3,7 +3,10 @@
 
 use super::{Engine, EngineError, Stage};
 use crate::domain::{MoneySwitch, Span, State, Timestamp};
-use std::io::ErrorKind;
+use std::{
+    io::{self, ErrorKind, Write},
+    path::Path,
+};
 
 /// The storm breaker's name.
 const STORM: &str = "storm";
@@ -46,6 +49,26 @@ impl Engine {
         }
     }
 
+    /// Stops all paying (`off` says why), or lets it go on, which also clears every safety that
+    /// tripped. Each way the step that stops comes first and the step that pays comes last, so that
+    /// a fault in the middle leaves paying off.
+    pub async fn set_money(&self, off: Option<&str>) -> Result<MoneySwitch, EngineError> {
+        let path = &self.0.parts.money_off_file;
+        let failed = |source| EngineError::Flag { path: path.clone(), source };
+        match off {
+            Some(why) => {
+                raise_flag(path, why).map_err(failed)?;
+                tracing::warn!("paying is off by hand: {why}");
+            }
+            None => {
+                let cleared = self.store().clear_breakers(self.now()).await?;
+                lower_flag(path).map_err(failed)?;
+                tracing::warn!(?cleared, "paying is on again");
+            }
+        }
+        self.switch_turned().await
+    }
+
     /// Trips the storm breaker when too many needs came up within an hour. True when it is new.
     pub(super) async fn watch_for_storm(&self, now: Timestamp) -> Result<bool, EngineError> {
         let safety = &self.settings().safety;
@@ -71,7 +94,46 @@ impl Engine {
     }
 }
 
+/// Writes the flag file that stops all paying; needs no database. A reader sees the old file or
+/// the whole new one.
+pub fn raise_flag(path: &Path, why: &str) -> io::Result<()> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(400).collect();
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    writeln!(file, "{}", why.trim())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    std::fs::File::open(directory)?.sync_all()
+}
+
+/// Removes the flag file; it need not be there.
+pub fn lower_flag(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 fn reason(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_is_one_line_and_can_be_lowered_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("money-off");
+        raise_flag(&path, "first").unwrap();
+        raise_flag(&path, "carrier\ncharges twice").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "carrier charges twice\n");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        lower_flag(&path).unwrap();
+        lower_flag(&path).unwrap();
+        assert!(!path.exists());
+        assert!(raise_flag(&dir.path().join("no/such"), "").is_err());
+    }
 }

@@ -52,7 +52,10 @@ impl Engine {
             phone: subscriber.phone.clone(),
         };
         let outcome = match self.channel_of(&due, &recipient) {
-            None => Outcome::BadConfig { why: "no channel of this name is configured, or it cannot reach the subscriber".into() },
+            None => Outcome::BadConfig {
+                why: "no channel of this name is configured, or it cannot reach the subscriber"
+                    .into(),
+            },
             Some(channel) => {
                 let text = NoticeText {
                     id: &notice.id,
@@ -66,7 +69,9 @@ impl Engine {
                 };
                 match self.0.words.render(&text) {
                     Ok(message) => channel.send(&message, &recipient).await,
-                    Err(error) => Outcome::BadConfig { why: format!("the text cannot be made: {error}") },
+                    Err(error) => {
+                        Outcome::BadConfig { why: format!("the text cannot be made: {error}") }
+                    }
                 }
             }
         };
@@ -78,7 +83,12 @@ impl Engine {
             tracing::info!(notice.id = id, notice.kind = kind, "notice sent");
         } else {
             let why = detail.clone().unwrap_or_default();
-            tracing::warn!(notice.id = id, notice.kind = kind, attempt = notice.attempts, "notice not sent ({word}): {why}");
+            tracing::warn!(
+                notice.id = id,
+                notice.kind = kind,
+                attempt = notice.attempts,
+                "notice not sent ({word}): {why}"
+            );
         }
         self.store().tried(&due, word, detail.as_deref(), &then, now).await?;
         Ok(then == Tried::Sent)
@@ -90,7 +100,11 @@ impl Engine {
     }
 
     /// Why a notice should not be sent any more; checked before every try.
-    async fn superseded(&self, due: &DueNotice, now: Timestamp) -> Result<Option<String>, EngineError> {
+    async fn superseded(
+        &self,
+        due: &DueNotice,
+        now: Timestamp,
+    ) -> Result<Option<String>, EngineError> {
         let notice = &due.notice;
         if notice.expires_at <= now {
             return Ok(Some("no longer worth sending".into()));
@@ -105,7 +119,9 @@ impl Engine {
         };
         let over = match (notice.kind, state) {
             (NoticeKind::ApprovalWanted, Some(state)) => state != State::AwaitingApproval,
-            (NoticeKind::TopupUnknown, Some(state)) => !matches!(state, State::Unknown | State::Pending),
+            (NoticeKind::TopupUnknown, Some(state)) => {
+                !matches!(state, State::Unknown | State::Pending)
+            }
             (NoticeKind::TopupHeld, Some(state)) => state != State::Held,
             (NoticeKind::TopupTask, Some(state)) => state != State::Pending,
             (NoticeKind::TopupStarted | NoticeKind::TopupPaid, Some(state)) => state.is_final(),
@@ -130,9 +146,11 @@ impl Engine {
                 }
             }
             Outcome::Ambiguous { .. } => {
-                let retries = notice.severity >= Severity::Warning || notice.kind.topic() == "topup";
+                let retries =
+                    notice.severity >= Severity::Warning || notice.kind.topic() == "topup";
                 if retries && notice.ambiguous.saturating_add(1) < MAX_AMBIGUOUS {
-                    let at = now.plus(Span::minutes(30).min(self.retry_pace(notice.attempts).times(6)));
+                    let at =
+                        now.plus(Span::minutes(30).min(self.retry_pace(notice.attempts).times(6)));
                     Tried::Again { at, channel, ambiguous: true }
                 } else {
                     // It may well have arrived; a second copy of an unimportant note helps nobody.
@@ -153,7 +171,8 @@ impl Engine {
     /// The subscriber's next channel, or the end.
     fn by_another(&self, due: &DueNotice, now: Timestamp) -> Tried {
         let channels = &due.subscriber.channels;
-        let used = due.notice.channel.as_ref().and_then(|name| channels.iter().position(|c| c == name));
+        let used =
+            due.notice.channel.as_ref().and_then(|name| channels.iter().position(|c| c == name));
         let next = used.and_then(|n| channels.get(n.saturating_add(1)));
         match next {
             Some(channel) => Tried::Again { at: now, channel: channel.clone(), ambiguous: false },

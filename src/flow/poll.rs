@@ -55,7 +55,8 @@ impl Engine {
             let provider = Arc::clone(self.provider(&reader)?);
             Some(async move { self.ask(provider, &reader, poll).await })
         });
-        let polled: Vec<Polled> = futures_util::stream::iter(calls).buffer_unordered(32).collect().await;
+        let polled: Vec<Polled> =
+            futures_util::stream::iter(calls).buffer_unordered(32).collect().await;
         self.store().apply_polls(&polled, self.now()).await?;
         self.wake(Stage::Decide);
         self.wake(Stage::Verify);
@@ -75,13 +76,14 @@ impl Engine {
             tracing::warn!(subscription.id = %poll.subscription.id, provider = reader, %quality, detail, "poll gave no usable reading");
         }
         let subscription = poll.subscription.id;
-        let reading = Reading { subscription, provider: reader.to_owned(), at: now, quality, values, detail };
+        let reading =
+            Reading { subscription, provider: reader.to_owned(), at: now, quality, values, detail };
         let next_poll_at = self.next_poll(&reading, poll.failures, retry_after, now);
         Polled { reading, next_poll_at }
     }
 
     /// The next poll by what this answer alone tells; a decision may ask for one sooner.
-    fn next_poll(
+    pub(super) fn next_poll(
         &self,
         reading: &Reading,
         failures: i64,
@@ -103,6 +105,10 @@ impl Engine {
 
 fn calm_pace(policy: &Policy, reading: &Reading, now: Timestamp) -> Cadence {
     let values = &reading.values;
-    let deadline = [values.service_end_at, values.number_loss_at].into_iter().flatten().filter(|at| *at > now).min();
+    let deadline = [values.service_end_at, values.number_loss_at]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now)
+        .min();
     Cadence::by_deadline(policy, deadline, false, now)
 }

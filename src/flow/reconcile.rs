@@ -25,7 +25,9 @@ impl Engine {
         for topup in self.store().due_topups(&states, 200, now).await? {
             report.seen += 1;
             let moved = match topup.state {
-                State::Submitting => self.give_up_claim(&topup, "no outcome was written in time", now).await?,
+                State::Submitting => {
+                    self.give_up_claim(&topup, "no outcome was written in time", now).await?
+                }
                 _ => self.look(&topup, now).await?,
             };
             if moved { report.done += 1 } else { report.failed += 1 }
@@ -46,12 +48,22 @@ impl Engine {
         let far = Timestamp::from_ms(i64::MAX);
         let orphans = self.store().due_topups(&[State::Submitting], 10_000, far).await?;
         for topup in &orphans {
-            self.give_up_claim(topup, "the process that claimed it is gone; it may have been sent", now).await?;
+            self.give_up_claim(
+                topup,
+                "the process that claimed it is gone; it may have been sent",
+                now,
+            )
+            .await?;
         }
         Ok(orphans.len())
     }
 
-    async fn give_up_claim(&self, topup: &Topup, why: &str, now: Timestamp) -> Result<bool, EngineError> {
+    async fn give_up_claim(
+        &self,
+        topup: &Topup,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         let pace = self.pace(&topup.payer);
         let unknown = Topup {
             state: State::Unknown,
@@ -70,11 +82,15 @@ impl Engine {
     async fn look(&self, topup: &Topup, now: Timestamp) -> Result<bool, EngineError> {
         let row = self.store().snapshot(&topup.subscription).await?;
         let pace = self.pace(&topup.payer);
-        if topup.state == State::Held && let Some(how) = self.late_movement(topup, &row) {
+        if topup.state == State::Held
+            && let Some(how) = self.late_movement(topup, &row)
+        {
             return self.verified(topup, &how, now).await;
         }
         let Some(payer) = self.provider(&topup.payer).map(Arc::clone) else {
-            return self.keep(topup, &pace, "there is no provider of this name in the configuration", now).await;
+            return self
+                .keep(topup, &pace, "there is no provider of this name in the configuration", now)
+                .await;
         };
         if payer.declares().lookup == Lookup::None || payer.declares().assisted {
             return self.look_at_line(topup, &row, &pace, now).await;
@@ -84,15 +100,24 @@ impl Engine {
         match found {
             Found::One(answer) => self.found_one(topup, &pace, &answer, now).await,
             Found::Several { count, raw } => {
-                let why = format!("{count} top-ups have this reference: a double charge is suspected");
+                let why =
+                    format!("{count} top-ups have this reference: a double charge is suspected");
                 self.hold(topup, "several_found", &why, &raw, now).await
             }
-            Found::Blind { why } => self.keep(topup, &pace, &format!("the look-up failed: {why}"), now).await,
+            Found::Blind { why } => {
+                self.keep(topup, &pace, &format!("the look-up failed: {why}"), now).await
+            }
             Found::Nothing => self.not_found(topup, &payer, &pace, now).await,
         }
     }
 
-    async fn found_one(&self, topup: &Topup, pace: &Pace, answer: &Answer, now: Timestamp) -> Result<bool, EngineError> {
+    async fn found_one(
+        &self,
+        topup: &Topup,
+        pace: &Pace,
+        answer: &Answer,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         let after = answer::after_look(pace, topup, answer, now);
         // A person already has a held one; only good news or a proven refusal takes it away again.
         let leaves_hold = matches!(after.state, State::Paid | State::Failed);
@@ -103,13 +128,22 @@ impl Engine {
         Ok(true)
     }
 
-    async fn not_found(&self, topup: &Topup, payer: &Arc<dyn Provider>, pace: &Pace, now: Timestamp) -> Result<bool, EngineError> {
+    async fn not_found(
+        &self,
+        topup: &Topup,
+        payer: &Arc<dyn Provider>,
+        pace: &Pace,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         if topup.state == State::Held {
             return self.keep(topup, pace, "still not found", now).await;
         }
         let sent = topup.last_sent_at.unwrap_or(topup.updated_at);
         if now.since(sent) < pace.settle_min {
-            let why = format!("not found, which does not count before {} after the send", pace.settle_min);
+            let why = format!(
+                "not found, which does not count before {} after the send",
+                pace.settle_min
+            );
             return self.keep(topup, pace, &why, now).await;
         }
         if let Some(why) = self.blind(topup, payer, now).await? {
@@ -136,7 +170,9 @@ impl Engine {
                 next_action_at: Some(now),
                 ..topup.clone()
             };
-            let why = format!("not found {count} times over {spread}; the provider is strict: the same reference is sent again");
+            let why = format!(
+                "not found {count} times over {spread}; the provider is strict: the same reference is sent again"
+            );
             answer::log_move(topup, &again, &why);
             self.store().move_topup(topup, again, &Change::by("reconcile", why), &[], now).await?;
             return Ok(true);
@@ -146,12 +182,20 @@ impl Engine {
             let why = "the provider no longer knows a top-up it had accepted";
             return self.hold(topup, "pending_vanished", why, "", now).await;
         }
-        let why = format!("not found {count} times over {spread}; a person must check at {} before anything is sent again", topup.payer);
+        let why = format!(
+            "not found {count} times over {spread}; a person must check at {} before anything is sent again",
+            topup.payer
+        );
         self.hold(topup, "not_found", &why, "", now).await
     }
 
     /// Positive control: a look-up that cannot find what is surely there proves nothing.
-    async fn blind(&self, topup: &Topup, payer: &Arc<dyn Provider>, now: Timestamp) -> Result<Option<String>, EngineError> {
+    async fn blind(
+        &self,
+        topup: &Topup,
+        payer: &Arc<dyn Provider>,
+        now: Timestamp,
+    ) -> Result<Option<String>, EngineError> {
         let since = now.minus(payer.declares().lookup_horizon);
         let Some(known) = self.store().known_good(&topup.payer, since, &topup.id).await? else {
             return Ok(None);
@@ -159,8 +203,13 @@ impl Engine {
         let row = self.store().snapshot(&known.subscription).await?;
         Ok(match payer.find(&order_of(&row.snapshot, &known)).await {
             Found::One(_) | Found::Several { .. } => None,
-            Found::Nothing => Some(format!("not found, but neither is the verified {}: the look-up is blind", known.id)),
-            Found::Blind { why } => Some(format!("not found, and the control look-up failed: {why}")),
+            Found::Nothing => Some(format!(
+                "not found, but neither is the verified {}: the look-up is blind",
+                known.id
+            )),
+            Found::Blind { why } => {
+                Some(format!("not found, and the control look-up failed: {why}"))
+            }
         })
     }
 
@@ -175,12 +224,20 @@ impl Engine {
     }
 
     /// Without a look-up only the line itself can tell: money that arrived was paid.
-    async fn look_at_line(&self, topup: &Topup, row: &SnapshotRow, pace: &Pace, now: Timestamp) -> Result<bool, EngineError> {
+    async fn look_at_line(
+        &self,
+        topup: &Topup,
+        row: &SnapshotRow,
+        pace: &Pace,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         let sent = topup.last_sent_at.unwrap_or(topup.updated_at);
         let plan = row.snapshot.subscription.plan.as_ref();
-        let seen = row.snapshot.reading.as_ref().map(|reading| movement(topup, plan, reading, sent));
+        let seen =
+            row.snapshot.reading.as_ref().map(|reading| movement(topup, plan, reading, sent));
         if let Some(Movement::Seen(how)) = seen {
-            let answer = Answer::Paid(crate::providers::Evidence { raw: how, ..Default::default() });
+            let answer =
+                Answer::Paid(crate::providers::Evidence { raw: how, ..Default::default() });
             let after = answer::after_look(pace, topup, &answer, now);
             let adopted = Topup { next_action_at: Some(now), ..after };
             self.settle(topup, adopted, answer::change("movement", &answer), now).await?;
@@ -188,9 +245,15 @@ impl Engine {
         }
         if topup.state == State::Unknown && !pace.declares.assisted {
             let waited = now.since(sent);
-            let patience = pace.settle_min.max(pace.declares.balance_lag).plus(self.settings().safety.not_found_over);
+            let patience = pace
+                .settle_min
+                .max(pace.declares.balance_lag)
+                .plus(self.settings().safety.not_found_over);
             if waited >= patience {
-                let why = format!("{} has no look-up and the line has not moved in {waited}", topup.payer);
+                let why = format!(
+                    "{} has no look-up and the line has not moved in {waited}",
+                    topup.payer
+                );
                 return self.hold(topup, "no_lookup", &why, "", now).await;
             }
         }
@@ -199,22 +262,42 @@ impl Engine {
         self.keep(topup, pace, "the line has not moved yet", now).await
     }
 
-    async fn hold(&self, topup: &Topup, reason: &str, why: &str, raw: &str, now: Timestamp) -> Result<bool, EngineError> {
+    async fn hold(
+        &self,
+        topup: &Topup,
+        reason: &str,
+        why: &str,
+        raw: &str,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         if topup.state == State::Held {
             let pace = self.pace(&topup.payer);
             return self.keep(topup, &pace, why, now).await;
         }
         // It goes on being looked up: late good news is always welcome.
-        let held = Topup { next_action_at: Some(now.plus(self.pace(&topup.payer).look_after(0))), ..answer::held(topup, reason) };
+        let held = Topup {
+            next_action_at: Some(now.plus(self.pace(&topup.payer).look_after(0))),
+            ..answer::held(topup, reason)
+        };
         self.settle(topup, held, Change::by("reconcile", why).with(raw), now).await?;
         Ok(true)
     }
 
     /// Nothing new: the next look at the pace, with the counts as they are in `topup`. Only the
     /// first looks and every tenth after that go into the history, which is kept for ever.
-    pub(super) async fn keep(&self, topup: &Topup, pace: &Pace, why: &str, now: Timestamp) -> Result<bool, EngineError> {
+    pub(super) async fn keep(
+        &self,
+        topup: &Topup,
+        pace: &Pace,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         let looks = topup.looks.saturating_add(1);
-        let after = Topup { looks, next_action_at: Some(now.plus(pace.look_after(looks))), ..topup.clone() };
+        let after = Topup {
+            looks,
+            next_action_at: Some(now.plus(pace.look_after(looks))),
+            ..topup.clone()
+        };
         tracing::debug!(topup.id = %topup.id, looks, "look-up: {why}");
         let change = Change::by("reconcile", why);
         if looks <= 10 || looks % 10 == 0 {

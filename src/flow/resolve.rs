@@ -14,6 +14,9 @@ pub enum OrderError {
     /// It does not fit what the rows say; the sentence tells what would.
     #[error("{0}")]
     Refused(String),
+    /// A value that was given cannot be right, whatever the rows say.
+    #[error("{0}")]
+    Invalid(String),
 }
 
 impl From<StoreError> for OrderError {
@@ -51,10 +54,17 @@ impl Engine {
         let row = self.store().snapshot(id).await?;
         let line = &row.snapshot.subscription;
         if line.status != SubscriptionStatus::Active {
-            return refused(format!("subscription {id} is {}; allowed is an active one", line.status.as_str()));
+            return refused(format!(
+                "subscription {id} is {}; allowed is an active one",
+                line.status.as_str()
+            ));
         }
         if let Some(open) = &row.snapshot.topup {
-            return refused(format!("top-up {} of {id} is {}; allowed is one at a time", open.id, open.state.as_str()));
+            return refused(format!(
+                "top-up {} of {id} is {}; allowed is one at a time",
+                open.id,
+                open.state.as_str()
+            ));
         }
         let Some(payer) = line.payers.first() else {
             return refused(format!("subscription {id} has no payers"));
@@ -69,20 +79,39 @@ impl Engine {
     }
 
     /// A person says yes to exactly this order. `hash`, where given, must be the order's.
-    pub async fn approve(&self, id: &str, hash: Option<&str>, actor: &str) -> Result<Topup, OrderError> {
+    pub async fn approve(
+        &self,
+        id: &str,
+        hash: Option<&str>,
+        actor: &str,
+    ) -> Result<Topup, OrderError> {
         let now = self.now();
         let topup = self.store().topup(id).await?;
         if topup.state != State::AwaitingApproval {
-            return refused(format!("top-up {} is {}; allowed is one in awaiting_approval", topup.id, topup.state.as_str()));
+            return refused(format!(
+                "top-up {} is {}; allowed is one in awaiting_approval",
+                topup.id,
+                topup.state.as_str()
+            ));
         }
         if hash.is_some_and(|hash| hash != topup.order_hash) {
             return refused(format!("the order changed since: its hash is {}", topup.order_hash));
         }
         if topup.next_action_at.is_some_and(|expires| expires <= now) {
-            return refused(format!("the approval of top-up {} expired; it will be asked for again", topup.id));
+            return refused(format!(
+                "the approval of top-up {} expired; it will be asked for again",
+                topup.id
+            ));
         }
-        let approved = Topup { approved: Some((now, actor.to_owned())), next_action_at: None, ..topup.clone() };
-        let moved = self.store().move_topup(&topup, approved, &Change::by(actor, "approved"), &[], now).await?;
+        let approved = Topup {
+            approved: Some((now, actor.to_owned())),
+            next_action_at: None,
+            ..topup.clone()
+        };
+        let moved = self
+            .store()
+            .move_topup(&topup, approved, &Change::by(actor, "approved"), &[], now)
+            .await?;
         self.store().poll_now(std::slice::from_ref(&topup.subscription), now).await?;
         self.wake(Stage::Decide);
         self.wake(Stage::Poll);
@@ -94,10 +123,22 @@ impl Engine {
         let now = self.now();
         let topup = self.store().topup(id).await?;
         if !topup.state.may_go_to(State::Cancelled) {
-            return refused(format!("top-up {} is {}; allowed is one that was not sent yet", topup.id, topup.state.as_str()));
+            return refused(format!(
+                "top-up {} is {}; allowed is one that was not sent yet",
+                topup.id,
+                topup.state.as_str()
+            ));
         }
-        let cancelled = Topup { state: State::Cancelled, reason: "rejected".into(), next_action_at: None, ..topup.clone() };
-        let moved = self.store().move_topup(&topup, cancelled, &Change::by(actor, "rejected by a person"), &[], now).await?;
+        let cancelled = Topup {
+            state: State::Cancelled,
+            reason: "rejected".into(),
+            next_action_at: None,
+            ..topup.clone()
+        };
+        let moved = self
+            .store()
+            .move_topup(&topup, cancelled, &Change::by(actor, "rejected by a person"), &[], now)
+            .await?;
         self.wake(Stage::Decide);
         Ok(moved)
     }
@@ -124,17 +165,31 @@ impl Engine {
                 topup.state.as_str()
             ));
         }
-        let change = Change::by(actor, format!("resolved as {}: {note}", if as_what == Resolution::Paid { "paid" } else { "failed" }));
+        let change = Change::by(
+            actor,
+            format!(
+                "resolved as {}: {note}",
+                if as_what == Resolution::Paid { "paid" } else { "failed" }
+            ),
+        );
         let after = match as_what {
             Resolution::Paid => {
                 let pace = self.pace(&topup.payer);
-                Topup { reason: "resolved_paid".into(), ..answer::paid(&pace, &topup, &crate::providers::Evidence::default(), now) }
+                Topup {
+                    reason: "resolved_paid".into(),
+                    ..answer::paid(&pace, &topup, &crate::providers::Evidence::default(), now)
+                }
             }
             Resolution::Failed => {
                 if let Some(why) = self.may_still_arrive(&topup, checked).await? {
                     return refused(why);
                 }
-                Topup { state: State::Failed, reason: "resolved_failed".into(), next_action_at: None, ..topup.clone() }
+                Topup {
+                    state: State::Failed,
+                    reason: "resolved_failed".into(),
+                    next_action_at: None,
+                    ..topup.clone()
+                }
             }
         };
         let notices = self.notices_of(&after, note, now).await?;
@@ -146,7 +201,11 @@ impl Engine {
     }
 
     /// Why "not paid" cannot be believed yet; `None` when it can.
-    async fn may_still_arrive(&self, topup: &Topup, checked: bool) -> Result<Option<String>, OrderError> {
+    async fn may_still_arrive(
+        &self,
+        topup: &Topup,
+        checked: bool,
+    ) -> Result<Option<String>, OrderError> {
         let now = self.now();
         if topup.paid_at.is_some() && !checked {
             return Ok(Some(format!(
@@ -158,7 +217,10 @@ impl Engine {
         let pace = self.pace(&topup.payer);
         let waited = now.since(sent);
         if waited < pace.settle_min {
-            return Ok(Some(format!("it was sent {waited} ago and may still arrive; allowed after {}", pace.settle_min)));
+            return Ok(Some(format!(
+                "it was sent {waited} ago and may still arrive; allowed after {}",
+                pace.settle_min
+            )));
         }
         let payer = self.provider(&topup.payer).filter(|p| p.declares().lookup == Lookup::ByRef);
         let Some(payer) = payer else {
@@ -173,9 +235,15 @@ impl Engine {
         let row = self.store().snapshot(&topup.subscription).await?;
         Ok(match payer.find(&order_of(&row.snapshot, topup)).await {
             Found::Nothing | Found::One(Answer::Refused(_) | Answer::Reversed(_)) => None,
-            Found::One(answer) if !checked => Some(format!("the look-up found it: {}", answer::words(&answer).0)),
-            Found::Several { count, .. } if !checked => Some(format!("the look-up found {count} top-ups with this reference")),
-            Found::Blind { why } if !checked => Some(format!("the look-up failed ({why}); allowed with --checked once the console was looked at")),
+            Found::One(answer) if !checked => {
+                Some(format!("the look-up found it: {}", answer::words(&answer).0))
+            }
+            Found::Several { count, .. } if !checked => {
+                Some(format!("the look-up found {count} top-ups with this reference"))
+            }
+            Found::Blind { why } if !checked => Some(format!(
+                "the look-up failed ({why}); allowed with --checked once the console was looked at"
+            )),
             Found::One(_) | Found::Several { .. } | Found::Blind { .. } => None,
         })
     }

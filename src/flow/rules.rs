@@ -61,7 +61,8 @@ impl Engine {
             rules.push(rule_from_document(&json).map_err(bad)?);
         }
         let book = Arc::new(RuleBook::new(rules));
-        *self.0.rules.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, Arc::clone(&book)));
+        *self.0.rules.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((version, Arc::clone(&book)));
         Ok(book)
     }
 }

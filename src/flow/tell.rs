@@ -21,14 +21,22 @@ pub(super) fn about_topup(
     let severity = match kind {
         NoticeKind::TopupHeld => Severity::Critical,
         NoticeKind::TopupUnknown if urgent => Severity::Critical,
-        NoticeKind::TopupUnknown | NoticeKind::TopupFailed | NoticeKind::TopupReversed => Severity::High,
+        NoticeKind::TopupUnknown | NoticeKind::TopupFailed | NoticeKind::TopupReversed => {
+            Severity::High
+        }
         NoticeKind::ApprovalWanted | NoticeKind::TopupTask if urgent => Severity::Critical,
         NoticeKind::ApprovalWanted | NoticeKind::TopupTask => Severity::High,
         _ => Severity::Info,
     };
     let (next, next_at) = next.unzip();
     let facts = Facts {
-        amount: Some(topup.charged.filter(|_| topup.state == State::Paid).unwrap_or(topup.amount).to_string()),
+        amount: Some(
+            topup
+                .charged
+                .filter(|_| topup.state == State::Paid)
+                .unwrap_or(topup.amount)
+                .to_string(),
+        ),
         payer: Some(topup.payer.clone()),
         balance_before: topup.before.balance.map(|m: Money| m.to_string()),
         transaction_id: topup.transaction_id.clone(),
@@ -62,16 +70,26 @@ impl Engine {
         why: &str,
         now: Timestamp,
     ) -> Result<Vec<NoticeDraft>, EngineError> {
-        let lookup = "the outcome is looked up by our reference; nothing is sent again until it is known";
+        let lookup =
+            "the outcome is looked up by our reference; nothing is sent again until it is known";
         let (kind, next) = match after.state {
-            State::Paid => (NoticeKind::TopupPaid, Some("the line is read until the money shows".to_owned())),
+            State::Paid => {
+                (NoticeKind::TopupPaid, Some("the line is read until the money shows".to_owned()))
+            }
             State::Verified => (NoticeKind::TopupVerified, None),
-            State::Failed => (NoticeKind::TopupFailed, Some("the line is judged again after a pause".to_owned())),
+            State::Failed => {
+                (NoticeKind::TopupFailed, Some("the line is judged again after a pause".to_owned()))
+            }
             State::Unknown => (NoticeKind::TopupUnknown, Some(lookup.to_owned())),
             State::Held => (NoticeKind::TopupHeld, None),
             State::Reversed => (NoticeKind::TopupReversed, None),
             State::Pending if self.is_assisted(&after.payer) => (NoticeKind::TopupTask, None),
-            State::Proposed | State::AwaitingApproval | State::Reserved | State::Submitting | State::Pending | State::Cancelled => {
+            State::Proposed
+            | State::AwaitingApproval
+            | State::Reserved
+            | State::Submitting
+            | State::Pending
+            | State::Cancelled => {
                 return Ok(Vec::new());
             }
         };
@@ -85,8 +103,13 @@ impl Engine {
     }
 
     /// Tells every subscriber that all paying stopped, and why.
-    pub(super) async fn tell_paying_stopped(&self, why: &str, now: Timestamp) -> Result<(), EngineError> {
-        let subscribers: Vec<SubscriberId> = self.store().subscribers().await?.into_iter().map(|s| s.id).collect();
+    pub(super) async fn tell_paying_stopped(
+        &self,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let subscribers: Vec<SubscriberId> =
+            self.store().subscribers().await?.into_iter().map(|s| s.id).collect();
         let drafts: Vec<NoticeDraft> = subscribers
             .into_iter()
             .map(|subscriber| NoticeDraft {

@@ -31,7 +31,8 @@ impl Engine {
         // Money may show while the answer is still on its way, so any reading since the send counts.
         let since = topup.last_sent_at.unwrap_or(paid_at).min(paid_at);
         let plan = row.snapshot.subscription.plan.as_ref();
-        let seen = row.snapshot.reading.as_ref().map(|reading| movement(topup, plan, reading, since));
+        let seen =
+            row.snapshot.reading.as_ref().map(|reading| movement(topup, plan, reading, since));
         let detail = match seen {
             Some(Movement::Seen(how)) => return self.verified(topup, &how, now).await,
             Some(Movement::NotYet(why)) => why,
@@ -49,10 +50,19 @@ impl Engine {
             at = at.plus(*span);
             (at > now).then_some(at)
         });
-        let next = next.unwrap_or(deadline).max(paid_at.plus(pace.declares.balance_lag)).min(deadline);
+        let next =
+            next.unwrap_or(deadline).max(paid_at.plus(pace.declares.balance_lag)).min(deadline);
         // A reading taken just now was the look; otherwise one is asked for.
-        let fresh = row.snapshot.reading.as_ref().is_some_and(|r| r.at > topup.updated_at && now.since(r.at) < Span::seconds(1));
-        let after = Topup { next_action_at: Some(next.max(now.plus(Span::from_ms(100)))), looks: topup.looks.saturating_add(1), ..topup.clone() };
+        let fresh = row
+            .snapshot
+            .reading
+            .as_ref()
+            .is_some_and(|r| r.at > topup.updated_at && now.since(r.at) < Span::seconds(1));
+        let after = Topup {
+            next_action_at: Some(next.max(now.plus(Span::from_ms(100)))),
+            looks: topup.looks.saturating_add(1),
+            ..topup.clone()
+        };
         self.store().keep_topup(topup, after, None, now).await?;
         if !fresh {
             self.store().poll_now(std::slice::from_ref(&topup.subscription), now).await?;
@@ -62,8 +72,18 @@ impl Engine {
     }
 
     /// The effect was seen.
-    pub(super) async fn verified(&self, topup: &Topup, how: &str, now: Timestamp) -> Result<bool, EngineError> {
-        let after = Topup { state: State::Verified, reason: "verified".into(), next_action_at: None, ..topup.clone() };
+    pub(super) async fn verified(
+        &self,
+        topup: &Topup,
+        how: &str,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
+        let after = Topup {
+            state: State::Verified,
+            reason: "verified".into(),
+            next_action_at: None,
+            ..topup.clone()
+        };
         let notices = self.notices_of(&after, how, now).await?;
         answer::log_move(topup, &after, how);
         let change = Change::by("verify", how);
@@ -74,22 +94,41 @@ impl Engine {
     }
 
     /// Time is up. The provider is asked once more, because it may have taken the money back.
-    async fn not_seen(&self, topup: &Topup, row: &SnapshotRow, detail: &str, now: Timestamp) -> Result<bool, EngineError> {
-        let reversed = match self.provider(&topup.payer).filter(|p| p.declares().lookup != Lookup::None) {
-            Some(payer) => match payer.find(&order_of(&row.snapshot, topup)).await {
-                Found::One(Answer::Reversed(evidence)) => Some(evidence),
-                Found::One(_) | Found::Nothing | Found::Several { .. } | Found::Blind { .. } => None,
-            },
-            None => None,
-        };
+    async fn not_seen(
+        &self,
+        topup: &Topup,
+        row: &SnapshotRow,
+        detail: &str,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
+        let reversed =
+            match self.provider(&topup.payer).filter(|p| p.declares().lookup != Lookup::None) {
+                Some(payer) => match payer.find(&order_of(&row.snapshot, topup)).await {
+                    Found::One(Answer::Reversed(evidence)) => Some(evidence),
+                    Found::One(_)
+                    | Found::Nothing
+                    | Found::Several { .. }
+                    | Found::Blind { .. } => None,
+                },
+                None => None,
+            };
         if let Some(evidence) = reversed {
-            let after = Topup { state: State::Reversed, reason: "reversed".into(), next_action_at: None, ..topup.clone() };
-            self.settle(topup, after, answer::change("verify", &Answer::Reversed(evidence)), now).await?;
+            let after = Topup {
+                state: State::Reversed,
+                reason: "reversed".into(),
+                next_action_at: None,
+                ..topup.clone()
+            };
+            self.settle(topup, after, answer::change("verify", &Answer::Reversed(evidence)), now)
+                .await?;
             return Ok(true);
         }
         let why = format!("paid, but the line did not move in time: {detail}");
         // Still looked at: a late movement verifies it without a person.
-        let held = Topup { next_action_at: Some(now.plus(self.pace(&topup.payer).look_after(0))), ..answer::held(topup, "paid_no_movement") };
+        let held = Topup {
+            next_action_at: Some(now.plus(self.pace(&topup.payer).look_after(0))),
+            ..answer::held(topup, "paid_no_movement")
+        };
         self.settle(topup, held, Change::by("verify", why), now).await?;
         Ok(true)
     }

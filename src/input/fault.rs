@@ -69,6 +69,11 @@ impl Intake {
         self.list().is_empty()
     }
 
+    /// How many faults there are so far.
+    pub fn count(&self) -> usize {
+        self.list().len()
+    }
+
     /// All faults, in the order found.
     pub fn into_faults(self) -> Vec<Fault> {
         self.faults.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -12,4 +12,4 @@ mod value;
 pub use fault::{Fault, Intake};
 pub use section::Section;
 pub use units::{Rate, parse_bytes, parse_percent, parse_rate, unit_bytes};
-pub use value::{Origin, Table, Value, from_config, from_toml};
+pub use value::{Origin, Table, Value, from_config, from_json, from_toml};

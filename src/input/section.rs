@@ -28,6 +28,11 @@ impl<'a> Section<'a> {
         &self.path
     }
 
+    /// Where this table was written.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Gives the table another place in messages, such as `subscriptions[2] "li-tmobile"`.
     pub fn rename(&mut self, path: &str) {
         path.clone_into(&mut self.path);
@@ -44,8 +49,8 @@ impl<'a> Section<'a> {
         self.report(key, found, allowed);
     }
 
-    /// Like [`Self::fault`], for a value that may hold a secret: it is not shown.
-    pub fn secret_fault(&self, key: &str, allowed: impl Display) {
+    /// Like [`Self::fault`], where the value may hold a secret and must not print.
+    pub fn fault_hidden(&self, key: &str, allowed: impl Display) {
         let found = if self.has(key) { "<secret>" } else { "" };
         self.report(key, found.to_owned(), allowed);
     }
@@ -147,7 +152,11 @@ impl<'a> Section<'a> {
         let texts = self.texts(key)?;
         let spans: Option<Vec<Span>> = texts.iter().map(|text| Span::parse(text)).collect();
         if spans.as_ref().is_none_or(Vec::is_empty) {
-            self.report(key, format!("{texts:?}"), "allowed is a list of spans such as [\"1m\", \"2m\"]");
+            self.report(
+                key,
+                format!("{texts:?}"),
+                "allowed is a list of spans such as [\"1m\", \"2m\"]",
+            );
             return None;
         }
         spans
@@ -180,10 +189,9 @@ impl<'a> Section<'a> {
 
     /// A whole number within `range`.
     pub fn integer(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
-        let allowed = format!("allowed is a whole number from {} to {}", range.start(), range.end());
-        self.parsed(key, &allowed, |text| {
-            text.trim().parse().ok().filter(|n| range.contains(n))
-        })
+        let allowed =
+            format!("allowed is a whole number from {} to {}", range.start(), range.end());
+        self.parsed(key, &allowed, |text| text.trim().parse().ok().filter(|n| range.contains(n)))
     }
 
     /// True or false.
@@ -194,9 +202,9 @@ impl<'a> Section<'a> {
     /// A list of strings; from the environment also one string with commas.
     pub fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         match self.value(key)? {
-            Value::Text(text) => {
-                Some(text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect())
-            }
+            Value::Text(text) => Some(
+                text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect(),
+            ),
             Value::List(items) => {
                 let texts: Option<Vec<String>> = items
                     .iter()
@@ -221,12 +229,11 @@ impl<'a> Section<'a> {
     /// A list of whole numbers.
     pub fn integers(&mut self, key: &str, range: &RangeInclusive<i64>) -> Option<Vec<i64>> {
         let texts = self.texts(key)?;
-        let numbers: Option<Vec<i64>> = texts
-            .iter()
-            .map(|text| text.parse().ok().filter(|n| range.contains(n)))
-            .collect();
+        let numbers: Option<Vec<i64>> =
+            texts.iter().map(|text| text.parse().ok().filter(|n| range.contains(n))).collect();
         if numbers.is_none() {
-            let allowed = format!("allowed are whole numbers from {} to {}", range.start(), range.end());
+            let allowed =
+                format!("allowed are whole numbers from {} to {}", range.start(), range.end());
             self.report(key, format!("{texts:?}"), allowed);
         }
         numbers
@@ -289,7 +296,11 @@ impl<'a> Section<'a> {
         self.asked.insert(file_key.clone());
         self.asked.insert(key.to_owned());
         if self.has(key) && self.has(&file_key) {
-            self.report(&file_key, "both".into(), format!("allowed is either `{key}` or `{file_key}`"));
+            self.report(
+                &file_key,
+                "both".into(),
+                format!("allowed is either `{key}` or `{file_key}`"),
+            );
             return None;
         }
         if let Some((Value::Text(text), _)) = self.table.get(key) {
@@ -301,10 +312,13 @@ impl<'a> Section<'a> {
         }
         let credentials = self.intake.credentials();
         if let Some(name) = self.text(&file_key) {
-            let in_credentials = credentials.map(|dir| dir.join(&name)).filter(|path| path.is_file());
+            let in_credentials =
+                credentials.map(|dir| dir.join(&name)).filter(|path| path.is_file());
             let path = in_credentials.unwrap_or_else(|| Path::new(&name).to_path_buf());
             return read_secret(&path)
-                .map_err(|error| self.fault(&file_key, format!("allowed is a readable file ({error})")))
+                .map_err(|error| {
+                    self.fault(&file_key, format!("allowed is a readable file ({error})"))
+                })
                 .ok();
         }
         let dotted = self.place(key);

@@ -33,7 +33,7 @@ pub enum Value {
     /// True or false.
     Boolean(bool),
     /// A list.
-    List(Vec<(Value, Origin)>),
+    List(Vec<(Self, Origin)>),
     /// A table.
     Table(Table),
 }
@@ -53,7 +53,11 @@ impl fmt::Display for Value {
             Self::List(items) => write!(f, "a list of {}", items.len()),
             Self::Table(table) => {
                 let keys: Vec<&str> = table.keys().map(String::as_str).take(6).collect();
-                write!(f, "a table with {}", if keys.is_empty() { "nothing".into() } else { keys.join(", ") })
+                write!(
+                    f,
+                    "a table with {}",
+                    if keys.is_empty() { "nothing".into() } else { keys.join(", ") }
+                )
             }
         }
     }
@@ -62,8 +66,9 @@ impl fmt::Display for Value {
 /// Parses TOML text; every value carries `file` and its line. The error has its own line.
 pub fn from_toml(file: &str, text: &str) -> Result<Table, super::Fault> {
     let name: Arc<str> = file.into();
-    let starts: Vec<usize> =
-        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at.saturating_add(1))).collect();
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain(text.match_indices('\n').map(|(at, _)| at.saturating_add(1)))
+        .collect();
     let line_at = |offset: usize| starts.partition_point(|start| *start <= offset);
     match toml::de::DeTable::parse(text) {
         Ok(table) => Ok(convert_table(table.get_ref(), &name, &line_at)),
@@ -85,8 +90,7 @@ fn convert_table(
     table
         .iter()
         .map(|(key, value)| {
-            let origin =
-                Origin { file: Arc::clone(file), line: Some(line_at(key.span().start)) };
+            let origin = Origin { file: Arc::clone(file), line: Some(line_at(key.span().start)) };
             let value = convert(value.get_ref(), value.span().start, file, line_at);
             (key.get_ref().to_string(), (value, origin))
         })
@@ -123,6 +127,28 @@ fn convert(
                 .collect(),
         ),
         DeValue::Table(table) => Value::Table(convert_table(table, file, line_at)),
+    }
+}
+
+/// Converts a stored document; `file` says in faults what it is. Nulls count as absent.
+pub fn from_json(file: &str, json: &serde_json::Value) -> Value {
+    let origin = Origin::file(file);
+    match json {
+        serde_json::Value::Null => Value::Text(String::new()),
+        serde_json::Value::Bool(b) => Value::Boolean(*b),
+        serde_json::Value::Number(n) => {
+            n.as_i64().map_or(Value::Fraction(n.to_string()), Value::Integer)
+        }
+        serde_json::Value::String(text) => Value::Text(text.clone()),
+        serde_json::Value::Array(items) => {
+            Value::List(items.iter().map(|item| (from_json(file, item), origin.clone())).collect())
+        }
+        serde_json::Value::Object(map) => Value::Table(
+            map.iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), (from_json(file, value), origin.clone())))
+                .collect(),
+        ),
     }
 }
 

@@ -44,6 +44,7 @@ impl RefUnique {
 
 /// Capabilities and trust, as data; checked when the fleet is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked by name")]
 pub struct Declares {
     /// It can read lines.
     pub reads: bool,

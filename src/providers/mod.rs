@@ -12,10 +12,8 @@ mod declares;
 mod http;
 mod manual;
 
-
 mod outcome;
 mod simulated;
-
 
 pub use declares::{Declares, Lookup, RefUnique};
 pub use outcome::{

@@ -145,10 +145,11 @@ impl Store {
             .await
             .map_err(|source| StoreError::Open { url: without_password(url), source })?;
         for setting in ["fsync", "synchronous_commit"] {
-            let found: String = sqlx::query_scalar("SELECT setting FROM pg_settings WHERE name = $1")
-                .bind(setting)
-                .fetch_one(&pool)
-                .await?;
+            let found: String =
+                sqlx::query_scalar("SELECT setting FROM pg_settings WHERE name = $1")
+                    .bind(setting)
+                    .fetch_one(&pool)
+                    .await?;
             if found == "off" {
                 return Err(StoreError::NotDurable { setting, found });
             }
@@ -163,8 +164,10 @@ impl Store {
 
     /// The number of applied migrations, and of those this version knows.
     pub async fn migrations(&self) -> Result<(i64, i64), StoreError> {
-        let known = i64::try_from(sqlx::migrate!("./migrations").iter().count()).unwrap_or(i64::MAX);
-        let applied = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&self.read).await;
+        let known =
+            i64::try_from(sqlx::migrate!("./migrations").iter().count()).unwrap_or(i64::MAX);
+        let applied =
+            sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations").fetch_one(&self.read).await;
         Ok((applied.unwrap_or(0), known))
     }
 
@@ -197,7 +200,9 @@ impl Store {
                 sqlx::query("VACUUM INTO $1").bind(to).execute(&self.write).await?;
                 Ok(())
             }
-            Dialect::Postgres => Err(StoreError::NotFound("backup for PostgreSQL; use pg_dump".into())),
+            Dialect::Postgres => {
+                Err(StoreError::NotFound("backup for PostgreSQL; use pg_dump".into()))
+            }
         }
     }
 

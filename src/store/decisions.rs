@@ -74,7 +74,12 @@ pub(super) async fn finish(
 
 impl Store {
     /// Claims decisions: the named lines are due again only after `until`, unless a reading comes.
-    pub async fn claim_decisions(&self, ids: &[String], until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn claim_decisions(
+        &self,
+        ids: &[String],
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let sql = self.sql("UPDATE watches SET next_decide_at = $1 WHERE next_decide_at <= $2 AND subscription_id IN {ids $3}");
         sqlx::query(sql)
             .bind(until.ms())
@@ -86,7 +91,11 @@ impl Store {
     }
 
     /// Writes down many calm decisions at once: nothing to do but to look again then.
-    pub async fn apply_calm(&self, calm: &[(SubscriptionId, Decision)], claimed: Timestamp) -> Result<(), StoreError> {
+    pub async fn apply_calm(
+        &self,
+        calm: &[(SubscriptionId, Decision)],
+        claimed: Timestamp,
+    ) -> Result<(), StoreError> {
         if calm.is_empty() {
             return Ok(());
         }
@@ -118,15 +127,25 @@ impl Store {
     }
 
     /// The newest written decision about a line.
-    pub async fn last_decision(&self, id: &SubscriptionId) -> Result<Option<StoredDecision>, StoreError> {
-        let row = sqlx::query("SELECT * FROM decisions WHERE subscription_id = $1 ORDER BY at DESC LIMIT 1")
-            .bind(id.as_str())
-            .fetch_optional(self.reader())
-            .await?;
+    pub async fn last_decision(
+        &self,
+        id: &SubscriptionId,
+    ) -> Result<Option<StoredDecision>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM decisions WHERE subscription_id = $1 ORDER BY at DESC LIMIT 1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.reader())
+        .await?;
         row.as_ref()
             .map(|row| {
                 let c = Columns { table: "decisions", row };
-                Ok(StoredDecision { at: c.at("at")?, step: c.text("step")?, reason: c.text("reason")?, detail: c.text("detail")? })
+                Ok(StoredDecision {
+                    at: c.at("at")?,
+                    step: c.text("step")?,
+                    reason: c.text("reason")?,
+                    detail: c.text("detail")?,
+                })
             })
             .transpose()
     }

@@ -47,8 +47,10 @@ impl Store {
                 .collect()
         };
         Ok(Documents {
-            subscribers: load("SELECT id, document FROM subscribers WHERE closed_at IS NULL").await?,
-            subscriptions: load("SELECT id, document FROM subscriptions WHERE status <> 'closed'").await?,
+            subscribers: load("SELECT id, document FROM subscribers WHERE closed_at IS NULL")
+                .await?,
+            subscriptions: load("SELECT id, document FROM subscriptions WHERE status <> 'closed'")
+                .await?,
             rules: load("SELECT id, document FROM rules").await?,
         })
     }
@@ -60,7 +62,11 @@ impl Store {
     }
 
     /// Writes all changes, or none.
-    pub async fn save_fleet(&self, changes: &FleetChanges, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn save_fleet(
+        &self,
+        changes: &FleetChanges,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.install_id(now).await?;
         let mut tx = self.begin().await?;
         for (subscriber, document) in &changes.subscribers {
@@ -81,7 +87,10 @@ impl Store {
             .await?;
         }
         for id in &changes.remove_rules {
-            sqlx::query("DELETE FROM rules WHERE id = $1").bind(id.as_str()).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM rules WHERE id = $1")
+                .bind(id.as_str())
+                .execute(&mut *tx)
+                .await?;
         }
         for id in &changes.close_subscriptions {
             set_status(&mut tx, id, SubscriptionStatus::Closed, now).await?;

@@ -7,7 +7,8 @@ impl Store {
     /// The id of this installation, made at the first start.
     pub async fn install_id(&self, now: Timestamp) -> Result<String, StoreError> {
         let mut bytes = [0_u8; 16];
-        getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
         let fresh = data_encoding::HEXLOWER.encode(&bytes);
         sqlx::query(
             "INSERT INTO installation (id, install_id, created_at, last_wall_at) VALUES (1, $1, $2, $2) \
@@ -24,16 +25,19 @@ impl Store {
 
     /// Notes that the clock shows `now`, and says what it showed at most before.
     pub async fn wall(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
-        let before: Option<i64> = sqlx::query_scalar("SELECT last_wall_at FROM installation WHERE id = 1")
-            .fetch_optional(self.reader())
-            .await?;
+        let before: Option<i64> =
+            sqlx::query_scalar("SELECT last_wall_at FROM installation WHERE id = 1")
+                .fetch_optional(self.reader())
+                .await?;
         let before = before.map_or(now, Timestamp::from_ms);
         // Written at most once a minute: it only has to notice leaps.
         if now.since(before) >= Span::minutes(1) {
-            sqlx::query("UPDATE installation SET last_wall_at = $1 WHERE id = 1 AND last_wall_at < $1")
-                .bind(now.ms())
-                .execute(&self.writer())
-                .await?;
+            sqlx::query(
+                "UPDATE installation SET last_wall_at = $1 WHERE id = 1 AND last_wall_at < $1",
+            )
+            .bind(now.ms())
+            .execute(&self.writer())
+            .await?;
         }
         Ok(before)
     }
@@ -55,18 +59,22 @@ impl Store {
 
     /// A person clears every tripped safety. Returns their names.
     pub async fn clear_breakers(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("UPDATE breakers SET cleared_at = $1 WHERE cleared_at IS NULL RETURNING name")
-            .bind(now.ms())
-            .fetch_all(&self.writer())
-            .await?;
+        let rows = sqlx::query(
+            "UPDATE breakers SET cleared_at = $1 WHERE cleared_at IS NULL RETURNING name",
+        )
+        .bind(now.ms())
+        .fetch_all(&self.writer())
+        .await?;
         rows.iter().map(|row| Columns { table: "breakers", row }.text("name")).collect()
     }
 
     /// Tripped safeties: name, since when, why.
     pub async fn breakers(&self) -> Result<Vec<(String, Timestamp, String)>, StoreError> {
-        let rows = sqlx::query("SELECT name, tripped_at, why FROM breakers WHERE cleared_at IS NULL ORDER BY name")
-            .fetch_all(self.reader())
-            .await?;
+        let rows = sqlx::query(
+            "SELECT name, tripped_at, why FROM breakers WHERE cleared_at IS NULL ORDER BY name",
+        )
+        .fetch_all(self.reader())
+        .await?;
         rows.iter()
             .map(|row| {
                 let c = Columns { table: "breakers", row };
@@ -77,10 +85,11 @@ impl Store {
 
     /// When a person last cleared `name`; needs before that no longer count.
     pub async fn breaker_cleared_at(&self, name: &str) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<Option<i64>> = sqlx::query_scalar("SELECT cleared_at FROM breakers WHERE name = $1")
-            .bind(name)
-            .fetch_optional(self.reader())
-            .await?;
+        let at: Option<Option<i64>> =
+            sqlx::query_scalar("SELECT cleared_at FROM breakers WHERE name = $1")
+                .bind(name)
+                .fetch_optional(self.reader())
+                .await?;
         Ok(at.flatten().map(Timestamp::from_ms))
     }
 }

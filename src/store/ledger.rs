@@ -1,7 +1,9 @@
 //! Append-only money movements, and what already counts against the caps.
 
 use super::{Dialect, Store, StoreError, Tx, rows::Columns};
-use crate::domain::{CapLimits, CapUsage, Currency, Money, SubscriberId, SubscriptionId, Timestamp, Topup};
+use crate::domain::{
+    CapLimits, CapUsage, Currency, Money, SubscriberId, SubscriptionId, Timestamp, Topup,
+};
 
 /// One money movement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,13 @@ pub struct LedgerEntry {
     pub payer: String,
 }
 
-pub(super) async fn append(tx: &mut Tx, topup: &Topup, kind: &str, amount: Money, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn append(
+    tx: &mut Tx,
+    topup: &Topup,
+    kind: &str,
+    amount: Money,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO ledger (topup_id, seq, at, kind, amount_minor, currency, subscription_id, subscriber_id, payer) \
          SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM ledger WHERE topup_id = $1",
@@ -81,12 +89,18 @@ impl Store {
     }
 
     /// Movements from `from` up to `to`, oldest first.
-    pub async fn ledger(&self, from: Timestamp, to: Timestamp) -> Result<Vec<LedgerEntry>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM ledger WHERE at >= $1 AND at < $2 ORDER BY at, topup_id, seq")
-            .bind(from.ms())
-            .bind(to.ms())
-            .fetch_all(self.reader())
-            .await?;
+    pub async fn ledger(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM ledger WHERE at >= $1 AND at < $2 ORDER BY at, topup_id, seq",
+        )
+        .bind(from.ms())
+        .bind(to.ms())
+        .fetch_all(self.reader())
+        .await?;
         rows.iter()
             .map(|row| {
                 let c = Columns { table: "ledger", row };
@@ -94,7 +108,9 @@ impl Store {
                     topup: c.text("topup_id")?,
                     at: c.at("at")?,
                     kind: c.text("kind")?,
-                    amount: c.money("amount_minor", "currency")?.ok_or_else(|| c.bad("currency", ""))?,
+                    amount: c
+                        .money("amount_minor", "currency")?
+                        .ok_or_else(|| c.bad("currency", ""))?,
                     subscription: c.text("subscription_id")?,
                     subscriber: c.text("subscriber_id")?,
                     payer: c.text("payer")?,

@@ -23,13 +23,15 @@ mod notices;
 mod outbox;
 mod tokens;
 mod views;
+mod figures;
 
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
+pub use figures::Figures;
 pub use fleet::{Documents, FleetChanges};
-pub use orders::{Prepared, order_hash};
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
+pub use orders::{Prepared, order_hash};
 pub use outbox::{DueNotice, Tried};
 pub use snapshots::SnapshotRow;
 pub use tokens::{Role, Token};

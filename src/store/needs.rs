@@ -43,7 +43,11 @@ pub(super) async fn open_episode(
     Ok(())
 }
 
-pub(super) async fn close_episode(tx: &mut Tx, id: &EpisodeId, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn close_episode(
+    tx: &mut Tx,
+    id: &EpisodeId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query("UPDATE episodes SET closed_at = $1 WHERE id = $2 AND closed_at IS NULL")
         .bind(now.ms())
         .bind(id.as_str())
@@ -64,10 +68,12 @@ pub(super) async fn open_need(
         return Ok(need.clone());
     }
     let subscription = &snapshot.subscription.id;
-    let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) + 1 AS seq FROM needs WHERE subscription_id = $1")
-        .bind(subscription.as_str())
-        .fetch_one(&mut **tx)
-        .await?;
+    let row = sqlx::query(
+        "SELECT COALESCE(MAX(seq), 0) + 1 AS seq FROM needs WHERE subscription_id = $1",
+    )
+    .bind(subscription.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
     let seq = Columns { table: "needs", row: &row }.int("seq")?;
     let need = Need {
         id: NeedId::trusted(derived_id("n", &format!("{subscription}|{seq}"))),
@@ -94,26 +100,36 @@ pub(super) async fn open_need(
     Ok(need)
 }
 
-pub(super) async fn close_need(tx: &mut Tx, id: &NeedId, outcome: NeedOutcome, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE needs SET closed_at = $1, outcome = $2 WHERE id = $3 AND closed_at IS NULL")
-        .bind(now.ms())
-        .bind(outcome.as_str())
-        .bind(id.as_str())
-        .execute(&mut **tx)
-        .await?;
+pub(super) async fn close_need(
+    tx: &mut Tx,
+    id: &NeedId,
+    outcome: NeedOutcome,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE needs SET closed_at = $1, outcome = $2 WHERE id = $3 AND closed_at IS NULL",
+    )
+    .bind(now.ms())
+    .bind(outcome.as_str())
+    .bind(id.as_str())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
 impl Store {
     /// Needs that rules opened since `since`, and all active lines: what the storm breaker weighs.
     pub async fn storm_figures(&self, since: Timestamp) -> Result<(i64, i64), StoreError> {
-        let needs = sqlx::query_scalar("SELECT COUNT(*) FROM needs WHERE opened_at > $1 AND kind <> 'manual'")
-            .bind(since.ms())
-            .fetch_one(self.reader())
-            .await?;
-        let lines = sqlx::query_scalar("SELECT COUNT(*) FROM subscriptions WHERE status = 'active'")
-            .fetch_one(self.reader())
-            .await?;
+        let needs = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM needs WHERE opened_at > $1 AND kind <> 'manual'",
+        )
+        .bind(since.ms())
+        .fetch_one(self.reader())
+        .await?;
+        let lines =
+            sqlx::query_scalar("SELECT COUNT(*) FROM subscriptions WHERE status = 'active'")
+                .fetch_one(self.reader())
+                .await?;
         Ok((needs, lines))
     }
 }

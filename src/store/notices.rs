@@ -115,7 +115,11 @@ impl Store {
     }
 
     /// The newest notices, of one subscriber where given.
-    pub async fn notices(&self, subscriber: Option<&str>, limit: i64) -> Result<Vec<StoredNotice>, StoreError> {
+    pub async fn notices(
+        &self,
+        subscriber: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<StoredNotice>, StoreError> {
         let rows = sqlx::query("SELECT * FROM notices WHERE $1 IS NULL OR subscriber_id = $1 ORDER BY created_at DESC, id LIMIT $2")
             .bind(subscriber.map(str::to_owned))
             .bind(limit)

@@ -4,7 +4,8 @@
 use super::{
     Change, SnapshotRow, Store, StoreError, Tx, decisions,
     needs::{close_episode, close_need, derived_id, open_episode, open_need, sha256_hex},
-    notices, topups, transition::move_in,
+    notices, topups,
+    transition::move_in,
 };
 use crate::domain::{
     Before, CapLimits, Decision, EpisodeChange, Money, Need, NeedKind, NeedOutcome, NoticeDraft,
@@ -27,11 +28,18 @@ pub struct Prepared {
 }
 
 /// What a person approves: if any of it changes, the approval is void.
-pub fn order_hash(line: &Subscription, payer: &str, product: Option<&str>, amount: Money, need: &str) -> String {
+pub fn order_hash(
+    line: &Subscription,
+    payer: &str,
+    product: Option<&str>,
+    amount: Money,
+    need: &str,
+) -> String {
     let number = line.msisdn.as_ref().map_or("", |m| m.as_str());
     let iccid = line.iccid.as_ref().map_or("", |i| i.as_str());
     let product = product.unwrap_or("");
-    let hash = sha256_hex(&format!("{}|{number}|{iccid}|{payer}|{product}|{amount}|{need}", line.id));
+    let hash =
+        sha256_hex(&format!("{}|{number}|{iccid}|{payer}|{product}|{amount}|{need}", line.id));
     hash.get(..32).unwrap_or(&hash).to_owned()
 }
 
@@ -66,7 +74,15 @@ impl Store {
         }
         // A step that opens the way for another is looked at again at once.
         let again = matches!(decision.order, OrderStep::Propose { .. } | OrderStep::Cancel { .. });
-        decisions::finish(&mut tx, row, decision, if again { Some(now) } else { decision.decide_at }, claimed, now).await?;
+        decisions::finish(
+            &mut tx,
+            row,
+            decision,
+            if again { Some(now) } else { decision.decide_at },
+            claimed,
+            now,
+        )
+        .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -83,32 +99,56 @@ impl Store {
             (OrderStep::Nothing | OrderStep::Wait { .. }, _) => Ok(()),
             (OrderStep::Propose { rule, kind, amount, payer, why }, _) => {
                 let need = open_need(tx, snapshot, Some(rule), *kind, now).await?;
-                let draft = Proposal { rule: Some(rule.as_str()), payer, amount: *amount, actor: "rule", why };
-                propose(tx, &snapshot.subscription, &need, &draft, &prepared.install_id, now).await.map(|_| ())
+                let draft = Proposal {
+                    rule: Some(rule.as_str()),
+                    payer,
+                    amount: *amount,
+                    actor: "rule",
+                    why,
+                };
+                propose(tx, &snapshot.subscription, &need, &draft, &prepared.install_id, now)
+                    .await
+                    .map(|_| ())
             }
             (OrderStep::Ask { amount, why }, Some(topup)) => {
                 let asked = Topup {
                     state: State::AwaitingApproval,
                     reason: "approval_needed".into(),
                     amount: *amount,
-                    order_hash: order_hash(&snapshot.subscription, &topup.payer, topup.product.as_deref(), *amount, topup.need.as_str()),
+                    order_hash: order_hash(
+                        &snapshot.subscription,
+                        &topup.payer,
+                        topup.product.as_deref(),
+                        *amount,
+                        topup.need.as_str(),
+                    ),
                     next_action_at: Some(prepared.approval_expires_at),
                     ..topup.clone()
                 };
                 move_in(tx, topup, asked, &Change::by("decide", why), now).await.map(|_| ())
             }
-            (OrderStep::Reserve { amount }, Some(topup)) => self.reserve(tx, snapshot, topup, *amount, prepared, now).await,
+            (OrderStep::Reserve { amount }, Some(topup)) => {
+                self.reserve(tx, snapshot, topup, *amount, prepared, now).await
+            }
             (OrderStep::Cancel { reason, need_gone }, Some(topup)) => {
-                let cancelled = Topup { state: State::Cancelled, reason: (*reason).to_owned(), next_action_at: None, ..topup.clone() };
+                let cancelled = Topup {
+                    state: State::Cancelled,
+                    reason: (*reason).to_owned(),
+                    next_action_at: None,
+                    ..topup.clone()
+                };
                 move_in(tx, topup, cancelled, &Change::by("decide", *reason), now).await?;
                 if *need_gone {
                     close_need(tx, &topup.need, NeedOutcome::Gone, now).await?;
                 }
                 Ok(())
             }
-            (OrderStep::Ask { .. } | OrderStep::Reserve { .. } | OrderStep::Cancel { .. }, None) => {
-                Err(StoreError::Conflict { what: "a decision about a top-up that is not there".into() })
-            }
+            (
+                OrderStep::Ask { .. } | OrderStep::Reserve { .. } | OrderStep::Cancel { .. },
+                None,
+            ) => Err(StoreError::Conflict {
+                what: "a decision about a top-up that is not there".into(),
+            }),
         }
     }
 
@@ -127,14 +167,22 @@ impl Store {
             .cap_usage_locked(tx, &topup.subscription, &topup.subscriber, amount.currency(), now)
             .await?;
         if let Err(breach) = check_caps(&prepared.limits, &usage, amount) {
-            return Err(StoreError::Conflict { what: format!("the {} cap ({})", breach.code, breach.why) });
+            return Err(StoreError::Conflict {
+                what: format!("the {} cap ({})", breach.code, breach.why),
+            });
         }
         let reading = snapshot.reading.as_ref();
         let reserved = Topup {
             state: State::Reserved,
             reason: "reserved".into(),
             amount,
-            order_hash: order_hash(&snapshot.subscription, &topup.payer, topup.product.as_deref(), amount, topup.need.as_str()),
+            order_hash: order_hash(
+                &snapshot.subscription,
+                &topup.payer,
+                topup.product.as_deref(),
+                amount,
+                topup.need.as_str(),
+            ),
             request: prepared.request.clone(),
             before: Before {
                 balance: reading.and_then(|r| r.values.balance),
@@ -145,7 +193,9 @@ impl Store {
             next_action_at: Some(now),
             ..topup.clone()
         };
-        move_in(tx, topup, reserved, &Change::by("decide", "every gate is open"), now).await.map(|_| ())
+        move_in(tx, topup, reserved, &Change::by("decide", "every gate is open"), now)
+            .await
+            .map(|_| ())
     }
 
     /// Writes down an order by hand; the gates and the flow treat it like any other.
@@ -221,7 +271,10 @@ async fn propose(
     .bind(now.ms())
     .execute(&mut **tx)
     .await?;
-    let row = sqlx::query("SELECT * FROM topups WHERE id = $1").bind(id.as_str()).fetch_one(&mut **tx).await?;
+    let row = sqlx::query("SELECT * FROM topups WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
     let topup = super::rows::topup(&row)?;
     topups::append_event(tx, &topup, "none", &Change::by(draft.actor, draft.why), now).await?;
     Ok(topup)

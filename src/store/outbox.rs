@@ -37,20 +37,28 @@ pub enum Tried {
 impl Store {
     /// Claims up to `limit` due notices for one try each. The claim lasts `lease`; a row that comes
     /// back after a crash counts as possibly accepted.
-    pub async fn claim_notices(&self, limit: i64, lease: Span, now: Timestamp) -> Result<Vec<DueNotice>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2")
-            .bind(now.ms())
-            .bind(limit)
-            .fetch_all(self.reader())
-            .await?;
+    pub async fn claim_notices(
+        &self,
+        limit: i64,
+        lease: Span,
+        now: Timestamp,
+    ) -> Result<Vec<DueNotice>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2",
+        )
+        .bind(now.ms())
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
         let mut due = Vec::with_capacity(ids.len());
         for id in ids {
             let mut tx = self.begin().await?;
-            let before: Option<String> = sqlx::query_scalar("SELECT state FROM notices WHERE id = $1 AND next_try_at <= $2")
-                .bind(&id)
-                .bind(now.ms())
-                .fetch_optional(&mut *tx)
-                .await?;
+            let before: Option<String> =
+                sqlx::query_scalar("SELECT state FROM notices WHERE id = $1 AND next_try_at <= $2")
+                    .bind(&id)
+                    .bind(now.ms())
+                    .fetch_optional(&mut *tx)
+                    .await?;
             let Some(before) = before else { continue };
             let cut_off = before == "sending";
             let row = sqlx::query(
@@ -78,11 +86,20 @@ impl Store {
     }
 
     /// Writes down what came of a try and what follows.
-    pub async fn tried(&self, due: &DueNotice, outcome: &str, detail: Option<&str>, then: &Tried, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn tried(
+        &self,
+        due: &DueNotice,
+        outcome: &str,
+        detail: Option<&str>,
+        then: &Tried,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let notice = &due.notice;
         let (state, next, channel, ambiguous) = match then {
             Tried::Sent => ("sent", None, notice.channel.clone(), false),
-            Tried::Again { at, channel, ambiguous } => ("queued", Some(at.ms()), Some(channel.clone()), *ambiguous),
+            Tried::Again { at, channel, ambiguous } => {
+                ("queued", Some(at.ms()), Some(channel.clone()), *ambiguous)
+            }
             Tried::Dead => ("dead", None, notice.channel.clone(), false),
             Tried::Dropped => ("dropped", None, notice.channel.clone(), false),
         };
@@ -118,7 +135,9 @@ impl Store {
 
     /// When the next notice is due.
     pub async fn next_notice_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_try_at) FROM notices").fetch_one(self.reader()).await?;
+        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_try_at) FROM notices")
+            .fetch_one(self.reader())
+            .await?;
         Ok(at.map(Timestamp::from_ms))
     }
 }

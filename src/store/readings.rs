@@ -5,12 +5,18 @@ use crate::domain::{Reading, SubscriptionId, Timestamp};
 
 impl Store {
     /// The newest `limit` readings of a line.
-    pub async fn readings(&self, id: &SubscriptionId, limit: i64) -> Result<Vec<Reading>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM readings WHERE subscription_id = $1 ORDER BY at DESC LIMIT $2")
-            .bind(id.as_str())
-            .bind(limit)
-            .fetch_all(self.reader())
-            .await?;
+    pub async fn readings(
+        &self,
+        id: &SubscriptionId,
+        limit: i64,
+    ) -> Result<Vec<Reading>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM readings WHERE subscription_id = $1 ORDER BY at DESC LIMIT $2",
+        )
+        .bind(id.as_str())
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
         rows.iter().map(rows::reading).collect()
     }
 

@@ -119,7 +119,11 @@ pub(super) fn subscription(row: &AnyRow) -> Result<Subscription, StoreError> {
         reader: c.text("reader")?,
         payers: c.texts("payers")?,
         tags: c.texts("tags")?,
-        plan: if c.maybe_text("plan")?.is_some() { Some(plan(&c, &c.json("plan")?)?) } else { None },
+        plan: if c.maybe_text("plan")?.is_some() {
+            Some(plan(&c, &c.json("plan")?)?)
+        } else {
+            None
+        },
         products,
         status: c.parsed("status", SubscriptionStatus::parse)?,
     })

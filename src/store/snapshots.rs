@@ -20,7 +20,11 @@ pub struct SnapshotRow {
 
 impl Store {
     /// The lines that are due for a decision, oldest first.
-    pub async fn due_decisions(&self, limit: i64, now: Timestamp) -> Result<Vec<String>, StoreError> {
+    pub async fn due_decisions(
+        &self,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar(
             "SELECT subscription_id FROM watches WHERE next_decide_at <= $1 ORDER BY next_decide_at LIMIT $2",
         )
@@ -32,8 +36,9 @@ impl Store {
 
     /// The earliest instant at which a decision is due.
     pub async fn next_decision_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(next_decide_at) FROM watches").fetch_one(self.reader()).await?;
+        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_decide_at) FROM watches")
+            .fetch_one(self.reader())
+            .await?;
         Ok(at.map(Timestamp::from_ms))
     }
 
@@ -63,7 +68,11 @@ impl Store {
                 money: MoneySwitch::default(),
                 next_poll_at: c.maybe_at("next_poll_at")?,
             };
-            let row = SnapshotRow { snapshot, next_what: c.text("next_what")?, next_why: c.text("next_why")? };
+            let row = SnapshotRow {
+                snapshot,
+                next_what: c.text("next_what")?,
+                next_why: c.text("next_why")?,
+            };
             snapshots.insert(row.snapshot.subscription.id.to_string(), row);
         }
         self.add_readings(&list, &mut snapshots).await?;
@@ -114,7 +123,8 @@ impl Store {
                 entry.snapshot.episodes.push((episode, first_read_at));
             }
         }
-        let sql = self.sql("SELECT * FROM needs WHERE closed_at IS NULL AND subscription_id IN {ids $1}");
+        let sql =
+            self.sql("SELECT * FROM needs WHERE closed_at IS NULL AND subscription_id IN {ids $1}");
         for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
             let need = rows::need(&row)?;
             if let Some(entry) = snapshots.get_mut(need.subscription.as_str()) {

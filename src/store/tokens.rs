@@ -47,9 +47,15 @@ pub struct Token {
 
 impl Store {
     /// Makes a token of 256 random bits; the text returned here is never seen again.
-    pub async fn create_token(&self, role: Role, note: &str, now: Timestamp) -> Result<(String, String), StoreError> {
+    pub async fn create_token(
+        &self,
+        role: Role,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<(String, String), StoreError> {
         let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
         let text = format!("topupd_{}", data_encoding::BASE64URL_NOPAD.encode(&bytes));
         let hash = sha256_hex(&text);
         let id = format!("k_{}", hash.get(..10).unwrap_or(&hash));
@@ -80,7 +86,9 @@ impl Store {
 
     /// All tokens, revoked ones too.
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM tokens ORDER BY created_at, id").fetch_all(self.reader()).await?;
+        let rows = sqlx::query("SELECT * FROM tokens ORDER BY created_at, id")
+            .fetch_all(self.reader())
+            .await?;
         rows.iter()
             .map(|row| {
                 let c = Columns { table: "tokens", row };
@@ -97,11 +105,12 @@ impl Store {
 
     /// Revokes a token for good. False when there is none to revoke.
     pub async fn revoke_token(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
-            .bind(now.ms())
-            .bind(id)
-            .execute(&self.writer())
-            .await?;
+        let done =
+            sqlx::query("UPDATE tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
+                .bind(now.ms())
+                .bind(id)
+                .execute(&self.writer())
+                .await?;
         Ok(done.rows_affected() == 1)
     }
 }

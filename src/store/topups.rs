@@ -83,7 +83,12 @@ impl Store {
     }
 
     /// Top-ups in one of `states` that are due for a look, oldest due first.
-    pub async fn due_topups(&self, states: &[State], limit: i64, now: Timestamp) -> Result<Vec<Topup>, StoreError> {
+    pub async fn due_topups(
+        &self,
+        states: &[State],
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Topup>, StoreError> {
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
         let sql = self.sql(
             "SELECT * FROM topups WHERE next_action_at <= $2 AND state IN {ids $1} ORDER BY next_action_at, id LIMIT $3",
@@ -109,7 +114,11 @@ impl Store {
     }
 
     /// How many orders were sent to `payer` since `since`, and when the oldest of them was.
-    pub async fn sent_since(&self, payer: &str, since: Timestamp) -> Result<(i64, Option<Timestamp>), StoreError> {
+    pub async fn sent_since(
+        &self,
+        payer: &str,
+        since: Timestamp,
+    ) -> Result<(i64, Option<Timestamp>), StoreError> {
         let row = sqlx::query("SELECT COUNT(*) AS n, MIN(last_sent_at) AS first_at FROM topups WHERE payer = $1 AND last_sent_at > $2")
             .bind(payer)
             .bind(since.ms())
@@ -128,11 +137,18 @@ impl Store {
         .bind(limit)
         .fetch_all(self.reader())
         .await?;
-        rows.iter().map(|row| Columns { table: "topups", row }.parsed("state", State::parse)).collect()
+        rows.iter()
+            .map(|row| Columns { table: "topups", row }.parsed("state", State::parse))
+            .collect()
     }
 
     /// A settled top-up at `payer` since `since`, other than `not`: the positive control of look-ups.
-    pub async fn known_good(&self, payer: &str, since: Timestamp, not: &TopupId) -> Result<Option<Topup>, StoreError> {
+    pub async fn known_good(
+        &self,
+        payer: &str,
+        since: Timestamp,
+        not: &TopupId,
+    ) -> Result<Option<Topup>, StoreError> {
         let row = sqlx::query(
             "SELECT * FROM topups WHERE payer = $1 AND state = 'verified' AND last_sent_at > $2 AND id <> $3 \
              ORDER BY last_sent_at DESC LIMIT 1",
@@ -146,7 +162,12 @@ impl Store {
     }
 
     /// Writes a line of history without moving the top-up (an approval, a look that found nothing new).
-    pub async fn note_topup(&self, topup: &Topup, change: &Change, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn note_topup(
+        &self,
+        topup: &Topup,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         append_event(&mut tx, topup, topup.state.as_str(), change, now).await?;
         tx.commit().await?;
@@ -154,7 +175,13 @@ impl Store {
     }
 }
 
-pub(super) async fn append_event(tx: &mut Tx, topup: &Topup, from: &str, change: &Change, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn append_event(
+    tx: &mut Tx,
+    topup: &Topup,
+    from: &str,
+    change: &Change,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO topup_events (topup_id, seq, at, from_state, to_state, actor, why, evidence) \
          SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7 FROM topup_events WHERE topup_id = $1",

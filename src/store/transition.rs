@@ -32,7 +32,9 @@ impl Change {
 /// What the caps count for a top-up in this state.
 fn counted(topup: &Topup) -> i64 {
     let settled = matches!(topup.state, State::Paid | State::Verified);
-    let charged = topup.charged.filter(|c| settled && c.is_positive() && c.currency() == topup.amount.currency());
+    let charged = topup
+        .charged
+        .filter(|c| settled && c.is_positive() && c.currency() == topup.amount.currency());
     if topup.state.counts_money() { charged.unwrap_or(topup.amount).minor() } else { 0 }
 }
 
@@ -45,7 +47,10 @@ fn entries(before: &Topup, after: &Topup) -> Vec<(&'static str, Money)> {
         (true, false) if after.state == State::Reversed => vec![("reverse", was)],
         (true, false) => vec![("release", was)],
         (true, true) if after.state == State::Paid && before.paid_at.is_none() => {
-            vec![("release", was), ("settle", after.charged.filter(|c| c.is_positive()).unwrap_or(is))]
+            vec![
+                ("release", was),
+                ("settle", after.charged.filter(|c| c.is_positive()).unwrap_or(is)),
+            ]
         }
         (true, true) | (false, false) => Vec::new(),
     }
@@ -78,7 +83,13 @@ impl Store {
 
     /// Writes a look that moved nothing: counts and the next due time, by compare-and-set, with a
     /// line of history where `note` is given. An overtaken look is no error.
-    pub async fn keep_topup(&self, before: &Topup, after: Topup, note: Option<&Change>, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn keep_topup(
+        &self,
+        before: &Topup,
+        after: Topup,
+        note: Option<&Change>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE topups SET looks = $1, not_found = $2, not_found_since = $3, next_action_at = $4, version = version + 1 \
@@ -93,7 +104,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if let Some(change) = note {
-            super::topups::append_event(&mut tx, &after, before.state.as_str(), change, now).await?;
+            super::topups::append_event(&mut tx, &after, before.state.as_str(), change, now)
+                .await?;
         }
         tx.commit().await?;
         Ok(())
@@ -111,7 +123,12 @@ pub(crate) async fn move_in(
 ) -> Result<Topup, StoreError> {
     let allowed = before.state == after.state || before.state.may_go_to(after.state);
     if !allowed {
-        let what = format!("top-up {}: no way from {} to {}", before.id, before.state.as_str(), after.state.as_str());
+        let what = format!(
+            "top-up {}: no way from {} to {}",
+            before.id,
+            before.state.as_str(),
+            after.state.as_str()
+        );
         return Err(StoreError::Conflict { what });
     }
     after.version = before.version.saturating_add(1);
@@ -189,17 +206,37 @@ mod tests {
 
     #[test]
     fn the_ledger_always_sums_to_what_the_caps_count() {
-        let path = [State::Proposed, State::Reserved, State::Submitting, State::Unknown, State::Paid, State::Verified, State::Reversed];
+        let path = [
+            State::Proposed,
+            State::Reserved,
+            State::Submitting,
+            State::Unknown,
+            State::Paid,
+            State::Verified,
+            State::Reversed,
+        ];
         let (mut sum, mut topup) = (0, sample("t"));
         for pair in path.windows(2) {
-            let (before, mut after) = (Topup { state: pair[0], ..topup.clone() }, Topup { state: pair[1], ..topup.clone() });
+            let (before, mut after) = (
+                Topup { state: pair[0], ..topup.clone() },
+                Topup { state: pair[1], ..topup.clone() },
+            );
             if pair[1] == State::Paid {
                 after.charged = Some(usd(1100));
             }
             for (kind, amount) in entries(&before, &after) {
-                sum += if matches!(kind, "reserve" | "settle") { amount.minor() } else { -amount.minor() };
+                sum += if matches!(kind, "reserve" | "settle") {
+                    amount.minor()
+                } else {
+                    -amount.minor()
+                };
             }
-            topup = Topup { paid_at: Some(Timestamp::from_ms(1)).filter(|_| pair[1] == State::Paid).or(topup.paid_at), ..after };
+            topup = Topup {
+                paid_at: Some(Timestamp::from_ms(1))
+                    .filter(|_| pair[1] == State::Paid)
+                    .or(topup.paid_at),
+                ..after
+            };
             assert_eq!(sum, counted(&topup), "{pair:?}");
         }
         assert_eq!(sum, 0);

@@ -1,7 +1,7 @@
 //! What people see: lines with their newest reading and what happens next.
 
 use super::{Store, StoreError, rows, rows::Columns};
-use crate::domain::{Quality, Reading, Subscription, Timestamp};
+use crate::domain::{Quality, Reading, Span, Subscription, Timestamp};
 
 /// A line as lists show it.
 #[derive(Clone, Debug)]
@@ -20,6 +20,26 @@ pub struct SubscriptionView {
     pub next_poll_at: Option<Timestamp>,
 }
 
+impl SubscriptionView {
+    /// When the service stops, by the newest `ok` reading.
+    pub fn service_end_at(&self) -> Option<Timestamp> {
+        self.good.as_ref()?.values.service_end_at
+    }
+
+    /// When the number is lost: as read, or so many days after service end.
+    pub fn number_loss_at(&self) -> Option<Timestamp> {
+        let days = self.subscription.plan.as_ref().and_then(|plan| plan.number_loss_days);
+        let by_plan = days.and_then(|days| Some(self.service_end_at()?.plus(Span::days(days))));
+        self.good.as_ref()?.values.number_loss_at.or(by_plan)
+    }
+
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        let (at, what, _) = &self.next;
+        if what == "poll" { self.next_poll_at } else { *at }
+    }
+}
+
 /// Counts for health and overview.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoticeView {
@@ -29,7 +49,12 @@ pub struct NoticeView {
 
 impl Store {
     /// Lines in order of their ids, after `after` (for paging); of one subscriber where given.
-    pub async fn views(&self, subscriber: Option<&str>, after: &str, limit: i64) -> Result<Vec<SubscriptionView>, StoreError> {
+    pub async fn views(
+        &self,
+        subscriber: Option<&str>,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<SubscriptionView>, StoreError> {
         let ids: Vec<String> = sqlx::query_scalar(
             "SELECT id FROM subscriptions WHERE id > $1 AND status <> 'closed' AND ($2 IS NULL OR subscriber_id = $2) ORDER BY id LIMIT $3",
         )
@@ -54,7 +79,8 @@ impl Store {
             "SELECT r.* FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
              AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1} ORDER BY r.at",
         );
-        let mut readings: std::collections::HashMap<String, Vec<Reading>> = std::collections::HashMap::new();
+        let mut readings: std::collections::HashMap<String, Vec<Reading>> =
+            std::collections::HashMap::new();
         for row in sqlx::query(sql).bind(&list).fetch_all(self.reader()).await? {
             let reading = rows::reading(&row)?;
             readings.entry(reading.subscription.to_string()).or_default().push(reading);
@@ -80,7 +106,10 @@ impl Store {
 
     /// How many notices there are by state.
     pub async fn notice_counts(&self) -> Result<NoticeView, StoreError> {
-        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM notices GROUP BY state ORDER BY state").fetch_all(self.reader()).await?;
+        let rows =
+            sqlx::query("SELECT state, COUNT(*) AS n FROM notices GROUP BY state ORDER BY state")
+                .fetch_all(self.reader())
+                .await?;
         let by_state = rows
             .iter()
             .map(|row| {

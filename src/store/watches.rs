@@ -163,16 +163,22 @@ impl Store {
         id: &SubscriptionId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE subscription_id = $2 AND next_poll_at > $1")
-            .bind(at.ms())
-            .bind(id.as_str())
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(
+            "UPDATE watches SET next_poll_at = $1 WHERE subscription_id = $2 AND next_poll_at > $1",
+        )
+        .bind(at.ms())
+        .bind(id.as_str())
+        .execute(&mut **tx)
+        .await?;
         Ok(())
     }
 
     /// Makes the named lines (all active ones where none is named) due now.
-    pub async fn poll_now(&self, ids: &[SubscriptionId], now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn poll_now(
+        &self,
+        ids: &[SubscriptionId],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let names: Vec<&str> = ids.iter().map(SubscriptionId::as_str).collect();
         let done = if ids.is_empty() {
             sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
@@ -183,7 +189,11 @@ impl Store {
             let sql = self.sql(
                 "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1 AND subscription_id IN {ids $2}",
             );
-            sqlx::query(sql).bind(now.ms()).bind(json!(names).to_string()).execute(&self.writer()).await?
+            sqlx::query(sql)
+                .bind(now.ms())
+                .bind(json!(names).to_string())
+                .execute(&self.writer())
+                .await?
         };
         Ok(done.rows_affected())
     }
@@ -206,18 +216,21 @@ impl Store {
 
     /// How many polls of known lines are overdue by more than `by`.
     pub async fn overdue(&self, by: Span, now: Timestamp) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM watches WHERE next_poll_at < $1 AND newest_at IS NOT NULL")
-            .bind(now.minus(by).ms())
-            .fetch_one(self.reader())
-            .await?)
+        Ok(sqlx::query_scalar(
+            "SELECT COUNT(*) FROM watches WHERE next_poll_at < $1 AND newest_at IS NOT NULL",
+        )
+        .bind(now.minus(by).ms())
+        .fetch_one(self.reader())
+        .await?)
     }
 
     /// The earliest due instants: of polls per reader, of decisions.
     pub async fn next_poll_due(&self, reader: &str) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches WHERE reader = $1")
-            .bind(reader)
-            .fetch_one(self.reader())
-            .await?;
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches WHERE reader = $1")
+                .bind(reader)
+                .fetch_one(self.reader())
+                .await?;
         Ok(at.map(Timestamp::from_ms))
     }
 }

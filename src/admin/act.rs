@@ -1,0 +1,162 @@
+//! What can be done: orders and answers of people, written down under the name of their token.
+
+use super::{
+    Admin,
+    fields::{Body, needed},
+    guard::Caller,
+    look::{subscription_id, subscription_json},
+    problem::Problem,
+};
+use crate::domain::{Money, SubscriptionId, SubscriptionStatus};
+use crate::flow::{HandReading, OrderError, Resolution, Stage};
+use crate::shapes;
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+/// What an act gives.
+type Act = Result<Json<Value>, Problem>;
+
+fn refused<T>(why: String) -> Result<T, Problem> {
+    Err(OrderError::Refused(why).into())
+}
+
+/// Makes a line due; the reading comes when the reader answers.
+pub(super) async fn poll(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    body.nothing()?;
+    let id = subscription_id(&id)?;
+    let line = admin.engine().store().subscription(&id).await?;
+    if line.status != SubscriptionStatus::Active {
+        let status = line.status.as_str();
+        return refused(format!("subscription {id} is {status}; allowed is an active one"));
+    }
+    let now = admin.engine().now();
+    admin.engine().store().poll_now(std::slice::from_ref(&id), now).await?;
+    admin.engine().wake(Stage::Poll);
+    Ok((StatusCode::ACCEPTED, subscription_json(&admin, &id).await?).into_response())
+}
+
+/// Writes down an order; the flow sends it once every gate is open.
+pub(super) async fn topup(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (amount, product): (Money, Option<String>) = body.read(|section| {
+        let amount = section.positive_money("amount");
+        let amount = needed(section, "amount", "allowed is money such as \"10.00 USD\"", amount);
+        Some((amount?, section.text("product")))
+    })?;
+    let id = subscription_id(&id)?;
+    let (product, actor) = (product.as_deref(), caller.actor());
+    let topup = admin.engine().order_by_hand(&id, amount, product, &actor).await?;
+    let mut response = (StatusCode::ACCEPTED, Json(shapes::topup(&topup))).into_response();
+    if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/topups/{}", topup.id)) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// Stops everything for a line.
+pub(super) async fn pause(State(admin): State<Admin>, Path(id): Path<String>, body: Body) -> Act {
+    body.nothing()?;
+    set_status(&admin, &subscription_id(&id)?, SubscriptionStatus::Paused).await
+}
+
+/// Watches it again; earlier failures are forgiven.
+pub(super) async fn resume(State(admin): State<Admin>, Path(id): Path<String>, body: Body) -> Act {
+    body.nothing()?;
+    set_status(&admin, &subscription_id(&id)?, SubscriptionStatus::Active).await
+}
+
+async fn set_status(admin: &Admin, id: &SubscriptionId, status: SubscriptionStatus) -> Act {
+    let store = admin.engine().store();
+    if store.subscription(id).await?.status == SubscriptionStatus::Closed {
+        return refused(format!("subscription {id} is closed; allowed is an active or paused one"));
+    }
+    store.set_status(id, status, admin.engine().now()).await?;
+    admin.engine().wake(Stage::Poll);
+    admin.engine().wake(Stage::Decide);
+    subscription_json(admin, id).await
+}
+
+/// A reading by hand, or from a forwarder of the operator's text messages.
+pub(super) async fn reading(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let given = body.read(|section| Some(HandReading::read(section)))?;
+    let reading = admin.engine().reading_by_hand(&subscription_id(&id)?, given).await?;
+    Ok((StatusCode::CREATED, Json(shapes::reading(&reading))).into_response())
+}
+
+/// Says yes to exactly this order.
+pub(super) async fn approve(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Act {
+    let hash = body.read(|section| Some(section.text("hash")))?;
+    let topup = admin.engine().approve(&id, hash.as_deref(), &caller.actor()).await?;
+    Ok(Json(shapes::topup(&topup)))
+}
+
+/// Says no, or withdraws an order that was not sent yet.
+pub(super) async fn reject(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Act {
+    body.nothing()?;
+    let topup = admin.engine().reject(&id, &caller.actor()).await?;
+    Ok(Json(shapes::topup(&topup)))
+}
+
+/// Settles an open case.
+pub(super) async fn resolve(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Act {
+    let (as_what, note, checked) = body.read(|section| {
+        let words = [("paid", Resolution::Paid), ("failed", Resolution::Failed)];
+        let as_what = section.word("as", &words);
+        let as_what = needed(section, "as", "allowed: paid, failed", as_what);
+        let note = section.required("note", "allowed is a sentence: how do you know?");
+        let checked = section.boolean("checked").unwrap_or(false);
+        Some((as_what?, note?, checked))
+    })?;
+    let actor = caller.actor();
+    let topup = Box::pin(admin.engine().resolve(&id, as_what, &note, checked, &actor)).await?;
+    Ok(Json(shapes::topup(&topup)))
+}
+
+/// Stops all paying at once.
+pub(super) async fn money_off(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Act {
+    let reason = body.read(|section| Some(section.text("reason").unwrap_or_default()))?;
+    let why = format!("{} ({})", reason.trim(), caller.actor());
+    Ok(Json(shapes::money_switch(&admin.engine().set_money(Some(why.trim())).await?)))
+}
+
+/// Lets money flow again, and clears the safeties that tripped.
+pub(super) async fn money_on(State(admin): State<Admin>, body: Body) -> Act {
+    body.nothing()?;
+    Ok(Json(shapes::money_switch(&admin.engine().set_money(None).await?)))
+}

@@ -1,0 +1,153 @@
+//! Bodies and queries, read key by key like every other thing that people write: all faults at
+//! once, each with the field, the value found and what is allowed.
+
+use super::{Admin, problem::Problem};
+use crate::input::{Intake, Origin, Section, Table, Value};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Query, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use serde_json::Value as Json;
+
+/// What a body says. An empty body says nothing.
+#[derive(Debug)]
+pub(super) struct Body(Table);
+
+/// What the part of the URL behind the `?` says.
+#[derive(Debug)]
+pub(super) struct Params(Table);
+
+const BODY: &str = "the request";
+const QUERY: &str = "the query";
+
+impl Body {
+    /// Reads it; `None` from `read` means that something needed is missing.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+    ) -> Result<T, Problem> {
+        read_table(BODY, &self.0, read)
+    }
+
+    /// For requests that say everything by their path.
+    pub(super) fn nothing(&self) -> Result<(), Problem> {
+        self.read(|_| Some(()))
+    }
+}
+
+impl Params {
+    /// Reads it; see [`Body::read`].
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+    ) -> Result<T, Problem> {
+        read_table(QUERY, &self.0, read)
+    }
+}
+
+fn read_table<T>(
+    place: &str,
+    table: &Table,
+    read: impl FnOnce(&mut Section<'_>) -> Option<T>,
+) -> Result<T, Problem> {
+    let intake = Intake::new();
+    let mut section = Section::new(table, "", &Origin::file(place), &intake);
+    let found = read(&mut section);
+    section.finish();
+    match found {
+        Some(found) if intake.is_clean() => Ok(found),
+        _ => Err(Problem::faults(&intake.into_faults())),
+    }
+}
+
+impl FromRequest<Admin> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, admin: &Admin) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, admin).await.map_err(|rejection| {
+            let status = rejection.status();
+            let detail = match status {
+                StatusCode::PAYLOAD_TOO_LARGE => "the body is too large; allowed is 1 MiB",
+                _ => "the body ended early",
+            };
+            Problem::new(status, detail)
+        })?;
+        if bytes.is_empty() {
+            return Ok(Self(Table::new()));
+        }
+        if !is_json {
+            let detail = "the body has another Content-Type; allowed is application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let json: Json = serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
+        })?;
+        match convert(json) {
+            Some(Value::Table(table)) => Ok(Self(table)),
+            _ => {
+                let detail = "the body is another JSON value; allowed is an object";
+                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+            }
+        }
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+/// JSON as the reader knows values; a `null` is the same as nothing.
+fn convert(json: Json) -> Option<Value> {
+    let origin = Origin::file(BODY);
+    Some(match json {
+        Json::Null => return None,
+        Json::Bool(b) => Value::Boolean(b),
+        Json::Number(n) => {
+            n.as_i64().map_or_else(|| Value::Fraction(n.to_string()), Value::Integer)
+        }
+        Json::String(text) => Value::Text(text),
+        Json::Array(items) => {
+            let items = items.into_iter().filter_map(convert);
+            Value::List(items.map(|item| (item, origin.clone())).collect())
+        }
+        Json::Object(fields) => {
+            let fields = fields.into_iter().filter_map(|(key, json)| Some((key, convert(json)?)));
+            Value::Table(fields.map(|(key, value)| (key, (value, origin.clone()))).collect())
+        }
+    })
+}
+
+impl FromRequestParts<Admin> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Admin) -> Result<Self, Problem> {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
+            Problem::new(StatusCode::BAD_REQUEST, "the query is not of the form key=value&…")
+        })?;
+        let origin = Origin::file(QUERY);
+        let value = |(key, text)| (key, (Value::Text(text), origin.clone()));
+        Ok(Self(pairs.0.into_iter().map(value).collect()))
+    }
+}
+
+/// Reports `key` as missing where nothing was said; a wrong value is in the list already.
+pub(super) fn needed<T>(
+    section: &Section<'_>,
+    key: &str,
+    allowed: &str,
+    found: Option<T>,
+) -> Option<T> {
+    if !section.has(key) {
+        section.fault(key, allowed);
+    }
+    found
+}
+
+/// How many rows at most; `usual` where nothing is said.
+pub(super) fn limit(section: &mut Section<'_>, usual: i64) -> i64 {
+    section.integer("limit", 1..=500).unwrap_or(usual)
+}

@@ -1,0 +1,195 @@
+//! Who may come in, how long it may take, and the headers of every answer.
+
+use super::{Admin, problem::Problem};
+use crate::store::Role;
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
+    middleware::Next,
+    response::Response,
+};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+/// Who asks, once the token is known.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    token: String,
+}
+
+impl Caller {
+    /// How histories name them.
+    pub(super) fn actor(&self) -> String {
+        format!("api:{}", self.token)
+    }
+}
+
+/// Lets in holders of a token with at least the route's role.
+pub(super) async fn authorise(
+    State((admin, needs)): State<(Admin, Role)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Some(text) = bearer(request.headers()) else {
+        let detail = "a token is needed: Authorization: Bearer TOKEN (topupd token create)";
+        return Err(Problem::unauthorised(detail, "Bearer realm=\"topupd\""));
+    };
+    let Some((token, role)) = admin.engine().store().token_role(text).await? else {
+        let challenge = "Bearer realm=\"topupd\", error=\"invalid_token\"";
+        return Err(Problem::unauthorised("the token is unknown or revoked", challenge));
+    };
+    if role < needs {
+        let (role, needs) = (role.as_str(), needs.as_str());
+        return Err(Problem::forbidden(format!("the token is of a {role}; allowed is {needs}")));
+    }
+    let asked = (request.method() != Method::GET && request.method() != Method::HEAD)
+        .then(|| (request.method().clone(), request.uri().path().to_owned()));
+    request.extensions_mut().insert(Caller { token: token.clone() });
+    let response = next.run(request).await;
+    if let Some((method, path)) = asked {
+        let status = response.status().as_u16();
+        tracing::info!(token.id = %token, %method, path, status, "asked through the API");
+    }
+    Ok(response)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+}
+
+/// Health looks carry no data about anybody, and their askers may know us by any name.
+pub(super) const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Refuses names that are not ours: a web page elsewhere may point its own name at this address
+/// and read the answers as its own (DNS rebinding).
+pub(super) async fn host(
+    State(admin): State<Admin>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let mut names = request.headers().get_all(header::HOST).iter();
+    let is_ours = match (names.next(), names.next()) {
+        (Some(name), None) => name.to_str().is_ok_and(|name| is_own_name(name, admin.0.listen)),
+        _ => false,
+    };
+    if is_ours || HEALTH.contains(&request.uri().path()) {
+        return Ok(next.run(request).await);
+    }
+    let detail = format!(
+        "the Host header names somebody else; allowed are localhost, 127.0.0.1, [::1] and {}",
+        admin.0.listen
+    );
+    Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
+}
+
+/// Whoever listens on all addresses may be asked at each of them: an address, unlike a name, cannot
+/// be pointed elsewhere.
+fn is_own_name(name: &str, listen: SocketAddr) -> bool {
+    let Ok(authority) = name.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    let port = name.strip_prefix(host).and_then(|rest| match rest.strip_prefix(':') {
+        Some(port) => port.parse().ok(),
+        None => rest.is_empty().then_some(0_u16),
+    });
+    if port.is_none() {
+        return false;
+    }
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    match address {
+        Some(ip) if ip == listen.ip() => true,
+        Some(_) if listen.ip().is_unspecified() => true,
+        Some(ip) => {
+            [IpAddr::from([127, 0, 0, 1]), std::net::Ipv6Addr::LOCALHOST.into()].contains(&ip)
+        }
+        None => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// How long an answer may take, its body's arrival included.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Gives up on requests that take too long.
+pub(super) async fn deadline(request: Request, next: Next) -> Result<Response, Problem> {
+    tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| {
+        let detail = "this took longer than 30 s; look how far it came before asking again";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })
+}
+
+/// Nothing may run, be framed, be kept or be guessed at; the page adds its own style to this.
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The policy with one style sheet allowed, by its hash.
+pub(super) fn policy_with_style(css: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = data_encoding::BASE64.encode(&Sha256::digest(css));
+    format!("{POLICY}; style-src 'sha256-{hash}'")
+}
+
+/// Puts the headers of safety on every answer.
+pub(super) async fn dress(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_names_are_ours() {
+        let loopback: SocketAddr = "127.0.0.1:7878".parse().unwrap();
+        for name in ["localhost", "LocalHost:1", "127.0.0.1:7878", "[::1]", "[::1]:9"] {
+            assert!(is_own_name(name, loopback), "{name}");
+        }
+        for name in [
+            "",
+            "evil.example",
+            "evil.example:7878",
+            "localhost.evil.example",
+            "10.0.0.5",
+            "127.0.0.1.evil.example",
+            "localhost@evil.example",
+            "evil@localhost",
+            "127.0.0.1:x",
+        ] {
+            assert!(!is_own_name(name, loopback), "{name}");
+        }
+        let lan: SocketAddr = "10.0.0.5:7878".parse().unwrap();
+        assert!(is_own_name("10.0.0.5:7878", lan) && !is_own_name("10.0.0.6:7878", lan));
+        let all: SocketAddr = "0.0.0.0:7878".parse().unwrap();
+        assert!(is_own_name("10.0.0.5:7878", all) && !is_own_name("evil.example:7878", all));
+    }
+
+    #[test]
+    fn the_scheme_is_bearer_in_any_case() {
+        let token = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(token("bearer  abc "), Some("abc".into()));
+        for bad in ["abc", "Basic abc", "Bearer ", "Bearer"] {
+            assert_eq!(token(bad), None, "{bad}");
+        }
+    }
+}

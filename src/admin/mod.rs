@@ -1,0 +1,98 @@
+//! What people and machines see over HTTP: the API, one overview page, health and metrics.
+//!
+//! Invariant: nothing here decides or pays. Orders and answers are written as rows through the
+//! same functions as the command line's; the stages act on them.
+
+mod act;
+mod fields;
+mod guard;
+mod health;
+mod look;
+mod page;
+mod problem;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use crate::flow::{Beats, Engine};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::Notify};
+
+/// The largest body taken.
+const BODY_MAX: usize = 1 << 20;
+/// After the stop, answers under way get this long.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Answers on `listener` until `stop` comes, then ends what is under way.
+pub async fn serve(
+    engine: Engine,
+    beats: Beats,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let listen = listener.local_addr()?;
+    let pages = page::environment().map_err(std::io::Error::other)?;
+    let admin = Admin(Arc::new(Parts { engine, beats, listen, pages }));
+    let stopped = Arc::new(Notify::new());
+    let tell = Arc::clone(&stopped);
+    let server = axum::serve(listener, router(&admin)).with_graceful_shutdown(async move {
+        stop.await;
+        tell.notify_one();
+    });
+    // A client that holds its connection open must not hold up the end of the program.
+    tokio::select! {
+        ended = server => ended,
+        () = async { stopped.notified().await; tokio::time::sleep(LINGER).await } => Ok(()),
+    }
+}
+
+/// What every answer is made from. Cheap to clone.
+#[derive(Clone, Debug)]
+struct Admin(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    engine: Engine,
+    beats: Beats,
+    listen: SocketAddr,
+    pages: minijinja::Environment<'static>,
+}
+
+impl Admin {
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    fn beats(&self) -> &Beats {
+        &self.0.beats
+    }
+
+    /// True when only this machine can ask.
+    fn is_local(&self) -> bool {
+        self.0.listen.ip().to_canonical().is_loopback()
+    }
+}
+
+/// From the outside in: headers, errors as problem documents, the Host check, the time limit, the
+/// body limit, and then each route with its own role.
+fn router(admin: &Admin) -> Router {
+    let mut router = Router::new().fallback(problem::not_found);
+    for route in routes::all() {
+        let handler = match route.needs {
+            Some(role) => route.handler.route_layer(middleware::from_fn_with_state(
+                (admin.clone(), role),
+                guard::authorise,
+            )),
+            None => route.handler,
+        };
+        router = router.route(route.path, handler);
+    }
+    router
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn(guard::deadline))
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::host))
+        .layer(middleware::from_fn(problem::reword))
+        .layer(middleware::from_fn(guard::dress))
+        .with_state(admin.clone())
+}

@@ -1,0 +1,157 @@
+//! `openapi.json` says what the router does, and answers are what it says.
+
+use super::World;
+use crate::admin::routes;
+use crate::domain::{
+    Facts, NoticeDraft, NoticeKind, Severity, Span, State, SubscriberId, SubscriptionId, fixtures,
+};
+use crate::store::Role;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+
+fn document() -> Json {
+    serde_json::from_str(include_str!("../openapi.json")).unwrap()
+}
+
+#[test]
+fn it_has_every_route_with_its_role_and_no_other() {
+    let document = document();
+    let mut said = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let role = operation["x-role"].as_str().map(str::to_owned);
+            assert_eq!(role.is_none(), operation["security"] == serde_json::json!([]), "{path}");
+            said.insert((method.to_uppercase(), path.clone(), role));
+        }
+    }
+    let is = routes::all().into_iter().map(|route| {
+        let role = route.needs.map(|role: Role| role.as_str().to_owned());
+        (route.method.to_string(), route.path.to_owned(), role)
+    });
+    assert_eq!(said, is.collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(json: &Json, document: &Json) {
+        match json {
+            Json::Object(fields) => {
+                if let Some(place) = fields.get("$ref").and_then(Json::as_str) {
+                    let found = document.pointer(place.strip_prefix('#').unwrap());
+                    assert!(found.is_some(), "{place}");
+                }
+                fields.values().for_each(|json| walk(json, document));
+            }
+            Json::Array(items) => items.iter().for_each(|json| walk(json, document)),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        }
+    }
+    let document = document();
+    walk(&document, &document);
+}
+
+/// Why `json` is not of `schema`: the parts of JSON Schema that the document uses, and no field
+/// that it does not name.
+fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.strip_prefix('#')?)?;
+        return misfit(json, schema, document, place);
+    }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        let misfits: Option<Vec<String>> =
+            choices.iter().map(|schema| misfit(json, schema, document, place)).collect();
+        return misfits.map(|all| all.join(" and "));
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return (!words.contains(json)).then(|| format!("{place}: {json}"));
+    }
+    let kind = match json {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(_) => "integer",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    };
+    let allowed = &schema["type"];
+    if allowed != kind && !allowed.as_array().is_some_and(|kinds| kinds.contains(&kind.into())) {
+        return Some(format!("{place}: {json} is no {allowed}"));
+    }
+    if let Some(items) = json.as_array() {
+        let mut each = items.iter().enumerate();
+        return each.find_map(|(n, item)| {
+            misfit(item, &schema["items"], document, &format!("{place}[{n}]"))
+        });
+    }
+    let (fields, known) = (json.as_object()?, schema["properties"].as_object()?);
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let missing = required
+        .filter(|key| !fields.contains_key(*key))
+        .map(|key| format!("{place}: no {key}"))
+        .next();
+    missing.or_else(|| {
+        fields.iter().find_map(|(key, json)| match known.get(key) {
+            None => Some(format!("{place}: {key} is not in the document")),
+            Some(schema) => misfit(json, schema, document, &format!("{place}.{key}")),
+        })
+    })
+}
+
+#[tokio::test]
+async fn answers_are_as_the_document_says() {
+    let (world, document) = (World::new().await, document());
+    let body = r#"{"balance":"5.00 USD","service_end":"2026-12-01"}"#;
+    assert_eq!(world.post("/api/v1/subscriptions/l0/readings", body).await.status, 201);
+    let topup = world.topup("l0", &[State::Reserved, State::Submitting, State::Held]).await;
+    let notice = NoticeDraft {
+        subscriber: SubscriberId::parse("li").unwrap(),
+        subscription: Some(SubscriptionId::parse("l0").unwrap()),
+        topup: Some(topup.id.clone()),
+        kind: NoticeKind::TopupHeld,
+        severity: Severity::Critical,
+        dedupe: "x".into(),
+        at: fixtures::at(0),
+        facts: Facts::default(),
+    };
+    world.engine().store().say(&[notice]).await.unwrap();
+    world.clock.advance(Span::minutes(1));
+    for route in routes::all().into_iter().filter(|route| route.needs == Some(Role::Viewer)) {
+        let id = if route.path.contains("/topups/") { topup.id.as_str() } else { "l0" };
+        let answer = world.get(&route.path.replace("{id}", id)).await;
+        assert_eq!(answer.status, 200, "{}", route.path);
+        let json = answer.json();
+        let is_rules = route.path.ends_with("/rules");
+        assert!(
+            is_rules || json.as_array().is_none_or(|items| !items.is_empty()),
+            "{}",
+            route.path
+        );
+        let place = format!(
+            "/paths/{}/get/responses/200/content/application~1json/schema",
+            route.path.replace('/', "~1")
+        );
+        let schema = document.pointer(&place).unwrap();
+        assert_eq!(misfit(&json, schema, &document, route.path), None);
+    }
+    let problem = world.get("/api/v1/money?x=1").await.json();
+    assert_eq!(
+        misfit(&problem, &document["components"]["schemas"]["Problem"], &document, "problem"),
+        None
+    );
+}
+
+#[test]
+fn a_misfit_is_found() {
+    let document = document();
+    let money = &document["components"]["schemas"]["Money"];
+    for bad in [
+        r#"{"amount_minor":1}"#,
+        r#"{"amount_minor":"1","currency":"USD"}"#,
+        "[]",
+        "null",
+        r#"{"amount_minor":1,"currency":"USD","x":1}"#,
+    ] {
+        let json = serde_json::from_str(bad).unwrap();
+        assert!(misfit(&json, money, &document, "").is_some(), "{bad}");
+    }
+}

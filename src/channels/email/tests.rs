@@ -1,0 +1,254 @@
+//! Against a real SMTP conversation with a server that follows a script.
+
+use super::{Email, compose::Sender, conversation::Route, conversation::Security};
+use crate::{
+    channels::{Channel, Message, Outcome, Recipient},
+    domain::Timestamp,
+    sim::mailbox::{Mailbox, Manner, Script},
+};
+use lettre::transport::smtp::authentication::Credentials;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// Long enough that a busy machine gets through a conversation on loopback.
+const PATIENT: Duration = Duration::from_secs(60);
+/// As short as a test that must wait for it can bear; a connect on loopback fits easily.
+const IMPATIENT: Duration = Duration::from_secs(2);
+
+fn port(mailbox: &Mailbox) -> u16 {
+    mailbox.url().rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
+fn email(port: u16, timeout: Duration) -> Email {
+    Email {
+        sender: Sender {
+            from: "topupd <topupd@example.com>".parse().unwrap(),
+            reply_to: Some("help@example.com".parse().unwrap()),
+        },
+        route: Route {
+            host: "127.0.0.1".to_owned(),
+            port,
+            security: Security::Plain,
+            tls: None,
+            credentials: None,
+            timeout,
+        },
+    }
+}
+
+fn message() -> Message {
+    Message {
+        id: "n-42".to_owned(),
+        subject: "[topupd] \u{94f6}\u{884c}\u{5361} (..0123): \u{4f59}\u{989d}".to_owned(),
+        text: "\u{4f59}\u{989d} 3.20 USD\n.\nlast line".to_owned(),
+        html: "<p>\u{4f59}\u{989d} 3.20 USD</p>".to_owned(),
+        short: String::new(),
+        thread: "li-tmobile.balance".to_owned(),
+        at: Timestamp::parse_rfc3339("2026-11-20T18:04:05Z").unwrap(),
+    }
+}
+
+fn to(email: &str) -> Recipient {
+    Recipient { name: "Li Wei".to_owned(), email: Some(email.to_owned()), phone: None }
+}
+
+/// Behaves by the local part: `rcpt451@…`, `data554@…`, `drop@…`, `silent@…`.
+fn script() -> Script {
+    Script::new(|address| {
+        let local = address.split('@').next().unwrap();
+        match local.split_at(local.len().min(4)) {
+            ("rcpt", code) => Manner::RefuseAddress(format!("{code} scripted")),
+            ("data", code) => Manner::RefuseBody(format!("{code} scripted")),
+            ("drop", _) => Manner::HangUp,
+            ("sile", _) => Manner::StaySilent,
+            _ => Manner::Accept,
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_letter_arrives_once_with_the_right_headers() {
+    let mailbox = Mailbox::start().await.unwrap();
+    let outcome = email(port(&mailbox), PATIENT).send(&message(), &to("li@example.com")).await;
+    assert_eq!(outcome, Outcome::Accepted { vendor_id: Some("M1".to_owned()) });
+    let mails = mailbox.mails();
+    assert_eq!(mails.len(), 1);
+    let mail = &mails[0];
+    assert_eq!(
+        (mail.from.as_str(), mail.to.join(",")),
+        ("topupd@example.com", "li@example.com".to_owned())
+    );
+    assert_eq!(mail.subject, message().subject);
+    for (name, value) in [
+        ("From", "topupd <topupd@example.com>"),
+        ("To", "\"Li Wei\" <li@example.com>"),
+        ("Reply-To", "help@example.com"),
+        ("Date", "Fri, 20 Nov 2026 18:04:05 +0000"),
+        ("References", "<li-tmobile.balance.line@example.com>"),
+        ("In-Reply-To", "<li-tmobile.balance.line@example.com>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("MIME-Version", "1.0"),
+    ] {
+        assert_eq!(mail.header(name).as_deref(), Some(value), "{name}");
+    }
+    // The first 8 digits of SHA-256("li@example.com").
+    assert_eq!(mail.header("Message-ID").as_deref(), Some("<n-42.b9b55f36@example.com>"));
+    assert!(mail.header("Content-Type").unwrap().starts_with("multipart/alternative"));
+    assert_eq!(mail.part("text/plain").as_deref(), Some(message().text.as_str()));
+    assert_eq!(mail.part("text/html").as_deref(), Some(message().html.as_str()));
+}
+
+#[tokio::test]
+async fn a_second_try_is_the_same_message_to_the_byte_and_another_reader_s_is_not() {
+    let mailbox = Mailbox::start().await.unwrap();
+    let email = email(port(&mailbox), PATIENT);
+    for address in ["li@example.com", "Li@example.com", "wang@example.com"] {
+        email.send(&message(), &to(address)).await;
+    }
+    let mails = mailbox.mails();
+    let id = |n: usize| mails[n].header("Message-ID").unwrap();
+    assert_eq!(mails[0].raw.replace("li@", "Li@"), mails[1].raw);
+    assert_eq!(id(0), id(1));
+    assert_ne!(id(0), id(2));
+}
+
+#[tokio::test]
+async fn every_reply_is_sorted_by_what_may_follow() {
+    let mailbox = Mailbox::start_with(script()).await.unwrap();
+    let email = email(port(&mailbox), PATIENT);
+    for (address, expected) in [
+        ("rcpt451", "retry 451"),
+        ("rcpt421", "retry 421"),
+        ("data452", "retry 452"),
+        ("rcpt550", "bad recipient 550"),
+        ("data554", "bad recipient 554"),
+        ("rcpt530", "bad config 530"),
+        ("data354", "ambiguous 354"),
+        ("data251", "ambiguous 251"),
+        ("drop", "ambiguous incomplete response"),
+        ("fine", "accepted"),
+    ] {
+        let outcome = email.send(&message(), &to(&format!("{address}@example.com"))).await;
+        let (kind, why) = match outcome {
+            Outcome::Accepted { .. } => ("accepted", String::new()),
+            Outcome::Retry { after: None, why } => ("retry", why),
+            Outcome::Retry { after: Some(_), .. } => panic!("nobody named a time"),
+            Outcome::Ambiguous { why } => ("ambiguous", why),
+            Outcome::BadRecipient { why } => ("bad recipient", why),
+            Outcome::BadConfig { why } => ("bad config", why),
+        };
+        let detail =
+            expected.strip_prefix(kind).unwrap_or_else(|| panic!("{address}: {kind}: {why}"));
+        assert!(why.contains(detail.trim()), "{address}: {why}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_sender_is_our_fault_not_the_recipient_s() {
+    let mailbox = Mailbox::start_with(script()).await.unwrap();
+    let mut email = email(port(&mailbox), PATIENT);
+    email.sender.from = "rcpt553@example.com".parse().unwrap();
+    let outcome = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(outcome, Outcome::BadConfig { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn after_a_cancelled_send_the_next_rejection_is_still_a_rejection() {
+    let mailbox = Mailbox::start_with(script()).await.unwrap();
+    let email = email(port(&mailbox), PATIENT);
+    tokio::select! {
+        outcome = async { email.send(&message(), &to("silent@example.com")).await } => {
+            panic!("the server said nothing, and yet: {outcome:?}");
+        }
+        // The body is there: the send is dropped while it waits for the reply.
+        _ = mailbox.wait_for(1) => {}
+    }
+    let refused = email.send(&message(), &to("data554@example.com")).await;
+    assert!(matches!(refused, Outcome::BadRecipient { .. }), "{refused:?}");
+    let accepted = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(accepted, Outcome::Accepted { .. }), "{accepted:?}");
+}
+
+#[tokio::test]
+async fn silence_after_the_body_is_ambiguous() {
+    let mailbox = Mailbox::start_with(script()).await.unwrap();
+    let outcome =
+        email(port(&mailbox), IMPATIENT).send(&message(), &to("silent@example.com")).await;
+    assert!(matches!(outcome, Outcome::Ambiguous { .. }), "{outcome:?}");
+    assert_eq!(mailbox.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn silence_before_the_body_is_no_doubt_at_all() {
+    // Connects (the kernel does), and never greets.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let email = email(mute.local_addr().unwrap().port(), Duration::from_millis(200));
+    let outcome = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
+    let tested = email.test().await.unwrap_err();
+    assert!(tested.contains("no reply within 200ms"), "{tested}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_worth_another_try() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let mut email = email(gone, PATIENT);
+    let refused = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(refused, Outcome::Retry { .. }), "{refused:?}");
+    email.route.host = "no-such-host.invalid".to_owned();
+    let unknown = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(unknown, Outcome::Retry { .. }), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn sign_in_works_and_its_failure_is_a_matter_of_configuration() {
+    let script = Script::default().with_sign_in("li", "right");
+    let mailbox = Mailbox::start_with(script).await.unwrap();
+    let mut email = email(port(&mailbox), PATIENT);
+    let unsigned = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(&unsigned, Outcome::BadConfig { why } if why.contains("530")), "{unsigned:?}");
+    email.route.credentials = Some(Credentials::new("li".to_owned(), "wrong".to_owned()));
+    let wrong = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(&wrong, Outcome::BadConfig { why } if why.contains("535")), "{wrong:?}");
+    assert!(email.test().await.unwrap_err().contains("535"));
+    email.route.credentials = Some(Credentials::new("li".to_owned(), "right".to_owned()));
+    assert!(email.test().await.unwrap().contains("not encrypted, signed in"));
+    let right = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(right, Outcome::Accepted { .. }), "{right:?}");
+    assert_eq!(mailbox.mails().len(), 1, "a test sends nothing");
+}
+
+#[tokio::test]
+async fn sign_in_at_a_server_without_it_is_a_matter_of_configuration() {
+    let mailbox = Mailbox::start().await.unwrap();
+    let mut email = email(port(&mailbox), PATIENT);
+    email.route.credentials = Some(Credentials::new("li".to_owned(), "right".to_owned()));
+    let outcome = email.send(&message(), &to("li@example.com")).await;
+    assert!(matches!(outcome, Outcome::BadConfig { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_is_in_the_names_cannot_become_a_header() {
+    let mailbox = Mailbox::start().await.unwrap();
+    let mut message = message();
+    message.subject = "low\r\nBcc: eve@example.com\r\n\r\nbody".to_owned();
+    message.id = "n\r\nX-Evil: 1".to_owned();
+    message.thread = "t>\r\nX-Evil: 1".to_owned();
+    let mut recipient = to("li@example.com");
+    recipient.name = "Li\r\nX-Evil: 1".to_owned();
+    email(port(&mailbox), PATIENT).send(&message, &recipient).await;
+    let mail = &mailbox.mails()[0];
+    assert_eq!(mail.to, ["li@example.com"]);
+    assert_eq!((mail.header("Bcc"), mail.header("X-Evil")), (None, None), "{}", mail.raw);
+    assert_eq!(mail.subject, "lowBcc: eve@example.combody");
+}
+
+#[tokio::test]
+async fn only_people_with_an_address_are_reached() {
+    let email = email(1, PATIENT);
+    assert!(email.reaches(&to("li@example.com")));
+    assert!(!email.reaches(&to(" ")));
+    assert!(!email.reaches(&Recipient { email: None, ..to("") }));
+    let outcome = email.send(&message(), &to("not an address")).await;
+    assert!(matches!(outcome, Outcome::BadRecipient { .. }), "{outcome:?}");
+}

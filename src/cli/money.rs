@@ -1,0 +1,66 @@
+//! `money`: the switch. `off` needs nothing but the file system.
+
+use super::args::MoneyVerb;
+use super::context::{CliError, Context};
+use super::out::Out;
+use crate::app::money_off_file;
+use crate::domain::MoneySwitch;
+use crate::flow::raise_flag;
+use serde_json::{Value as Json, json};
+
+pub(super) async fn money(context: &Context, verb: &MoneyVerb, out: &Out) -> Result<(), CliError> {
+    match verb {
+        MoneyVerb::Off { reason } => {
+            let file = money_off_file(&context.settings()?);
+            raise_flag(&file, reason)
+                .map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
+            let flag = file.display().to_string();
+            out.result(&json!({ "paying": false, "flag_file": flag, "reasons": ["kill_switch"] }), || {
+                format!("paying is off ({flag}); polling and notices go on. `topupd money on` allows it again")
+            });
+            Ok(())
+        }
+        MoneyVerb::On => {
+            let app = context.app().await?;
+            let switch = app.engine().set_money(None).await?;
+            report(&switch, out);
+            Ok(())
+        }
+        MoneyVerb::Status => {
+            let app = context.app().await?;
+            let engine = app.engine();
+            let switch = engine.money_switch(engine.now()).await?;
+            report(&switch, out);
+            Ok(())
+        }
+    }
+}
+
+fn report(switch: &MoneySwitch, out: &Out) {
+    let shut = [
+        ("kill_switch", &switch.off),
+        ("fleet_anomaly", &switch.storm),
+        ("clock_suspect", &switch.clock),
+    ];
+    let shut: Vec<(&str, &String)> =
+        shut.into_iter().filter_map(|(name, why)| why.as_ref().map(|why| (name, why))).collect();
+    let payers: Vec<Json> =
+        switch.payers_out.iter().map(|(name, why)| json!({ "payer": name, "why": why })).collect();
+    let document = json!({
+        "paying": shut.is_empty(),
+        "reasons": shut.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "why": shut.iter().map(|(_, why)| (*why).clone()).collect::<Vec<_>>(),
+        "payers_out": payers,
+    });
+    out.result(&document, || {
+        let mut lines = vec![if shut.is_empty() {
+            "paying is on".to_owned()
+        } else {
+            "paying is OFF".to_owned()
+        }];
+        lines.extend(shut.iter().map(|(name, why)| format!("  {name}: {why}")));
+        lines
+            .extend(switch.payers_out.iter().map(|(_, why)| format!("  provider_incident: {why}")));
+        lines.join("\n")
+    });
+}

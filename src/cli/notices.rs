@@ -1,0 +1,95 @@
+//! `notices`: what was said, and a test.
+
+use super::args::NoticesVerb;
+use super::context::{CliError, Context, subscriber_id};
+use super::out::{Out, table};
+use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity};
+use crate::flow::Stage;
+use crate::shapes;
+use crate::store::{StoredNotice, notice_id};
+use serde_json::Value as Json;
+
+pub(super) async fn notices(
+    context: &Context,
+    verb: &NoticesVerb,
+    out: &Out,
+) -> Result<(), CliError> {
+    match verb {
+        NoticesVerb::List { subscriber, limit } => {
+            let found =
+                context.store().await?.notices(subscriber.as_deref(), (*limit).max(1)).await?;
+            out.result(&Json::Array(found.iter().map(shapes::notice).collect()), || {
+                listing(&found)
+            });
+            Ok(())
+        }
+        NoticesVerb::Test { subscriber } => test(context, subscriber, out).await,
+    }
+}
+
+fn listing(found: &[StoredNotice]) -> String {
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|n| {
+            vec![
+                n.created_at.to_string(),
+                n.kind.as_str().to_owned(),
+                n.severity.as_str().to_owned(),
+                n.subscriber.clone(),
+                n.subscription.clone().unwrap_or_else(|| "-".into()),
+                n.channel.clone().unwrap_or_else(|| "-".into()),
+                n.state.clone(),
+                n.attempts.to_string(),
+                n.last_error.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    table(
+        &[
+            "CREATED",
+            "KIND",
+            "SEVERITY",
+            "SUBSCRIBER",
+            "SUBSCRIPTION",
+            "CHANNEL",
+            "STATE",
+            "TRIES",
+            "TROUBLE",
+        ],
+        &rows,
+    )
+}
+
+async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliError> {
+    let app = context.app().await?;
+    let engine = app.engine();
+    let subscriber = engine.store().subscriber(&subscriber_id(subscriber)?).await?;
+    let now = engine.now();
+    let dedupe = format!("test|{}", now.ms());
+    let id = notice_id(subscriber.id.as_str(), &dedupe);
+    let facts = Facts { label: "topupd".into(), ..Facts::default() };
+    let draft = NoticeDraft {
+        subscriber: subscriber.id.clone(),
+        subscription: None,
+        topup: None,
+        kind: NoticeKind::Test,
+        severity: Severity::Info,
+        dedupe,
+        at: now,
+        facts,
+    };
+    engine.store().say(&[draft]).await?;
+    engine.run_stage(Stage::Notify).await?;
+    let found = engine.store().notices(Some(subscriber.id.as_str()), 1000).await?;
+    let Some(sent) = found.into_iter().find(|n| n.id == id) else {
+        return Err(anyhow::anyhow!("the test notice is gone").into());
+    };
+    out.result(&shapes::notice(&sent), || match (&sent.last_error, sent.state.as_str()) {
+        (_, "sent") => {
+            format!("sent to {} by {}", subscriber.id, sent.channel.clone().unwrap_or_default())
+        }
+        (Some(why), state) => format!("{state}: {why}"),
+        (None, state) => state.to_owned(),
+    });
+    if sent.state == "sent" { Ok(()) } else { Err(CliError::Quiet) }
+}

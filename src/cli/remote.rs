@@ -1,0 +1,171 @@
+//! `provider` and `channel`: what is configured, and whether it answers.
+
+use super::args::{ChannelVerb, ProviderVerb};
+use super::context::{CliError, Context, subscription_id};
+use super::out::{Out, table};
+use crate::config::Settings;
+use crate::providers::{Declares, Lookup, RefUnique};
+use serde_json::{Value as Json, json};
+
+pub(super) async fn provider(
+    context: &Context,
+    verb: &ProviderVerb,
+    out: &Out,
+) -> Result<(), CliError> {
+    match verb {
+        ProviderVerb::List => {
+            let settings = context.settings()?;
+            let all: Vec<(String, &'static str, Declares)> = settings
+                .providers
+                .iter()
+                .map(|(name, config)| (name.clone(), config.kind(), config.declares()))
+                .collect();
+            let documents = all.iter().map(|(name, kind, d)| declared(name, kind, d)).collect();
+            out.result(&Json::Array(documents), || {
+                let rows: Vec<Vec<String>> =
+                    all.iter().map(|(name, kind, d)| row(name, kind, d)).collect();
+                table(
+                    &[
+                        "PROVIDER",
+                        "KIND",
+                        "READS",
+                        "TOPS UP",
+                        "LOOK-UP",
+                        "REFERENCES",
+                        "MAX PROCESSING",
+                        "BALANCE LAG",
+                    ],
+                    &rows,
+                )
+            });
+            Ok(())
+        }
+        ProviderVerb::Test { name } => {
+            let settings = context.settings()?;
+            let config = known(&settings.providers, "provider", name)?;
+            let provider =
+                config.build(name).await.map_err(|fault| CliError::Faults(vec![fault]))?;
+            match provider.test().await {
+                Ok(report) => {
+                    out.result(
+                        &json!({ "provider": name, "ok": true, "detail": report.detail }),
+                        || format!("{name}: ok, {}", report.detail),
+                    );
+                    Ok(())
+                }
+                Err(error) => Err(anyhow::anyhow!("{name}: {error}").into()),
+            }
+        }
+        ProviderVerb::Products { name, id } => products(context, name, id.as_deref(), out).await,
+    }
+}
+
+/// The products that the fleet names at a provider; a declarative provider has no catalogue of its own.
+async fn products(
+    context: &Context,
+    name: &str,
+    id: Option<&str>,
+    out: &Out,
+) -> Result<(), CliError> {
+    let settings: Settings = context.settings()?;
+    known(&settings.providers, "provider", name)?;
+    let store = context.store().await?;
+    let views = match id {
+        Some(id) => store.views_of(&[subscription_id(id)?.to_string()]).await?,
+        None => store.views(None, "", i64::MAX).await?,
+    };
+    let found: Vec<(String, String)> = views
+        .iter()
+        .filter_map(|v| {
+            v.subscription.products.get(name).map(|p| (v.subscription.id.to_string(), p.clone()))
+        })
+        .collect();
+    let documents = found
+        .iter()
+        .map(|(line, product)| json!({ "subscription": line, "product": product }))
+        .collect();
+    out.result(&Json::Array(documents), || {
+        let rows: Vec<Vec<String>> =
+            found.iter().map(|(line, product)| vec![line.clone(), product.clone()]).collect();
+        table(&["SUBSCRIPTION", "PRODUCT"], &rows)
+    });
+    Ok(())
+}
+
+pub(super) async fn channel(
+    context: &Context,
+    verb: &ChannelVerb,
+    out: &Out,
+) -> Result<(), CliError> {
+    let settings = context.settings()?;
+    match verb {
+        ChannelVerb::List => {
+            let all: Vec<(&String, &'static str)> =
+                settings.channels.iter().map(|(name, config)| (name, config.kind())).collect();
+            let documents =
+                all.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
+            out.result(&Json::Array(documents), || {
+                let rows: Vec<Vec<String>> = all
+                    .iter()
+                    .map(|(name, kind)| vec![(*name).clone(), (*kind).to_owned()])
+                    .collect();
+                table(&["CHANNEL", "KIND"], &rows)
+            });
+            Ok(())
+        }
+        ChannelVerb::Test { name } => {
+            let config = known(&settings.channels, "channel", name)?;
+            let channel = config.build(name).map_err(|fault| CliError::Faults(vec![fault]))?;
+            match channel.test().await {
+                Ok(detail) => {
+                    out.result(&json!({ "channel": name, "ok": true, "detail": detail }), || {
+                        format!("{name}: ok, {detail}")
+                    });
+                    Ok(())
+                }
+                Err(why) => Err(anyhow::anyhow!("{name}: {why}").into()),
+            }
+        }
+    }
+}
+
+fn known<'a, T>(
+    all: &'a std::collections::BTreeMap<String, T>,
+    what: &str,
+    name: &str,
+) -> Result<&'a T, CliError> {
+    all.get(name).ok_or_else(|| {
+        let names: Vec<&str> = all.keys().map(String::as_str).collect();
+        CliError::Usage(format!(
+            "{what}: found {name:?}; allowed: {}",
+            if names.is_empty() { "(none configured)".into() } else { names.join(", ") }
+        ))
+    })
+}
+
+fn word<T: PartialEq + Copy>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, v)| *v == value).map_or("", |(word, _)| word)
+}
+
+fn declared(name: &str, kind: &str, d: &Declares) -> Json {
+    json!({
+        "name": name, "kind": kind, "reads": d.reads, "tops_up": d.tops_up, "assisted": d.assisted,
+        "lookup": word(&Lookup::WORDS, d.lookup), "ref_unique": word(&RefUnique::WORDS, d.ref_unique),
+        "max_processing_ms": d.max_processing.ms(), "balance_lag_ms": d.balance_lag.ms(), "timeout_ms": d.timeout.ms(),
+        "concurrency": d.concurrency,
+    })
+}
+
+fn row(name: &str, kind: &str, d: &Declares) -> Vec<String> {
+    let yes = |b: bool| if b { "yes" } else { "no" }.to_owned();
+    vec![
+        name.to_owned(),
+        kind.to_owned(),
+        yes(d.reads),
+        if d.assisted { "by hand".into() } else { yes(d.tops_up) },
+        word(&Lookup::WORDS, d.lookup).to_owned(),
+        word(&RefUnique::WORDS, d.ref_unique).to_owned(),
+        d.max_processing.to_string(),
+        d.balance_lag.to_string(),
+    ]
+}

@@ -1,0 +1,54 @@
+//! `token`: who may use the API.
+
+use super::args::TokenVerb;
+use super::context::{CliError, Context};
+use super::out::{Out, table};
+use crate::clock::Clock;
+use crate::store::Role;
+use serde_json::{Value as Json, json};
+
+pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Result<(), CliError> {
+    let store = context.store().await?;
+    let now = Clock::System.now();
+    match verb {
+        TokenVerb::Create { role, note } => {
+            let role = Role::parse(role).ok_or_else(|| {
+                CliError::Usage(format!("--role: found {role:?}; allowed: viewer, operator, admin"))
+            })?;
+            let (id, text) = store.create_token(role, note, now).await?;
+            out.note("this text is shown once; keep it safe");
+            out.result(&json!({ "id": id, "role": role.as_str(), "token": text }), || text.clone());
+            Ok(())
+        }
+        TokenVerb::List => {
+            let tokens = store.tokens().await?;
+            let documents = tokens
+                .iter()
+                .map(|t| json!({ "id": t.id, "role": t.role.as_str(), "note": t.note, "created_at": t.created_at.rfc3339(), "revoked_at": t.revoked_at.map(crate::domain::Timestamp::rfc3339) }))
+                .collect();
+            out.result(&Json::Array(documents), || {
+                let rows: Vec<Vec<String>> = tokens
+                    .iter()
+                    .map(|t| {
+                        vec![
+                            t.id.clone(),
+                            t.role.as_str().into(),
+                            t.created_at.to_string(),
+                            t.revoked_at.map_or_else(|| "-".into(), |at| at.to_string()),
+                            t.note.clone(),
+                        ]
+                    })
+                    .collect();
+                table(&["TOKEN", "ROLE", "CREATED", "REVOKED", "NOTE"], &rows)
+            });
+            Ok(())
+        }
+        TokenVerb::Revoke { id } => {
+            if !store.revoke_token(id, now).await? {
+                return Err(anyhow::anyhow!("there is no token {id} to revoke").into());
+            }
+            out.result(&json!({ "id": id, "revoked": true }), || format!("{id} is revoked"));
+            Ok(())
+        }
+    }
+}

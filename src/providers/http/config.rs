@@ -1,0 +1,268 @@
+//! `[providers.NAME.http]`: read once, with every fault reported, every template tried.
+
+use super::{
+    Http,
+    escape::Escape,
+    find::Find,
+    read::Read,
+    request::Request,
+    secrets::Secrets,
+    template::{Template, Variables, allowed},
+    topup::Topup,
+};
+use crate::domain::Span;
+use crate::input::{Fault, Section};
+use crate::providers::{Declares, Lookup, Provider, RefUnique, client::Reach};
+use reqwest::header::HeaderName;
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+use url::Url;
+
+/// A declarative provider as configured. Prints without secrets.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) base: Url,
+    pub(super) reach: Reach,
+    pub(super) poll_timeout: Span,
+    pub(super) money_timeout: Span,
+    pub(super) secrets: Secrets,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    pub(super) read: Option<Read>,
+    pub(super) topup: Option<Topup>,
+    pub(super) find: Option<Find>,
+    pub(super) declares: Declares,
+}
+
+impl Config {
+    /// Reads the section; every fault is reported.
+    pub fn read(mut section: Section<'_>) -> Option<Self> {
+        let s = &mut section;
+        let base = base_url(s);
+        let private_network = s.boolean("allow_private_network").unwrap_or(false);
+        let timeout = s.span("timeout");
+        let (headers, content_type) = headers(s.section_or_empty("headers"));
+        let content_type = content_type.as_deref();
+        let read = s.section("read").and_then(|s| Read::from_section(s, content_type));
+        let topup = s.section("topup").and_then(|s| Topup::from_section(s, content_type));
+        let record = topup.as_ref().map(|topup| &topup.record);
+        let find = s.section("find").and_then(|s| Find::from_section(s, content_type, record));
+        if !s.has("read") && !s.has("topup") {
+            s.fault("read", "allowed is a table [read], or [topup], or both");
+        }
+        let requests: [(&str, Option<&Request>); 3] = [
+            ("read", read.as_ref().map(|read| &read.request)),
+            ("topup", topup.as_ref().map(|topup| &topup.request)),
+            ("find", find.as_ref().map(|find| &find.request)),
+        ];
+        let secrets = secrets(s, &headers, &requests);
+        try_templates(s, &headers, &requests, &secrets);
+        let concurrency = s.integer("concurrency", 1..=1024).and_then(|n| usize::try_from(n).ok());
+        let rate = s.rate("rate");
+        let mut declares = declares(s.section_or_empty("declares"), find.is_some());
+        declares.reads = read.is_some();
+        declares.tops_up = topup.is_some();
+        declares.rate = rate;
+        declares.concurrency = concurrency.unwrap_or(declares.concurrency);
+        if let Some(topup) = &topup {
+            let in_headers = |name| headers.iter().any(|(_, header)| header.mentions(name));
+            let uses = topup.request.uses();
+            declares.wants_product = uses.contains("product") || in_headers("product");
+            let trusted =
+                declares.lookup == Lookup::ByRef || declares.ref_unique != RefUnique::NotEnforced;
+            if trusted && !uses.contains("reference") && !in_headers("reference") {
+                s.fault(
+                    "topup",
+                    "allowed is a template that uses {{ reference }}: without it the provider \
+                     can neither find an order nor refuse a second one",
+                );
+            }
+        }
+        if let (Lookup::ByRef, Some(find)) = (declares.lookup, &find)
+            && !find
+                .request
+                .uses()
+                .iter()
+                .any(|name| matches!(name.as_str(), "reference" | "transaction_id"))
+        {
+            s.fault(
+                "find",
+                "allowed is a template that uses {{ reference }} or {{ transaction_id }}",
+            );
+        }
+        let poll_timeout = timeout.unwrap_or(declares.timeout);
+        // A short timeout manufactures unknown outcomes: §2.15 of the safety study.
+        let money_timeout = timeout
+            .filter(|given| *given > declares.max_processing)
+            .unwrap_or_else(|| declares.max_processing.plus(Span::seconds(10)));
+        declares.timeout =
+            if declares.tops_up { poll_timeout.max(money_timeout) } else { poll_timeout };
+        section.finish();
+        let base = base?;
+        let reach = Reach { private_network, tls: base.scheme() == "https" };
+        Some(Self {
+            base,
+            reach,
+            poll_timeout,
+            money_timeout,
+            secrets,
+            headers,
+            read,
+            topup,
+            find,
+            declares,
+        })
+    }
+
+    /// What it can do and how far it can be trusted.
+    pub fn declares(&self) -> Declares {
+        self.declares.clone()
+    }
+
+    /// Builds the provider, named `name` in errors.
+    pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
+        ready(match Http::new(self.clone()) {
+            Ok(http) => Ok(Arc::new(http)),
+            Err(why) => Err(Fault {
+                file: "the network".to_owned(),
+                line: None,
+                key: format!("providers.{name}.http.base_url"),
+                found: self.base.to_string(),
+                allowed: format!("allowed is a URL for which an HTTP client can be made ({why})"),
+            }),
+        })
+    }
+}
+
+fn base_url(s: &mut Section<'_>) -> Option<Url> {
+    let allowed = "allowed is a URL such as \"https://api.example.com\"";
+    let text = s.required("base_url", allowed)?;
+    match text.trim().parse::<Url>() {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            s.fault_hidden(
+                "base_url",
+                "allowed is a URL without user and password (use `headers`)",
+            );
+            None
+        }
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
+            Some(url)
+        }
+        Ok(_) | Err(_) => {
+            s.fault("base_url", allowed);
+            None
+        }
+    }
+}
+
+/// The headers, and the content type if they name one. Their values may be secret.
+fn headers(mut s: Section<'_>) -> (Vec<(HeaderName, Template)>, Option<String>) {
+    let mut headers = Vec::new();
+    let mut content_type = None;
+    for key in s.keys() {
+        let Some(value) = s.text(&key) else { continue };
+        let Ok(name) = HeaderName::from_bytes(key.as_bytes()) else {
+            s.fault_hidden(&key, "allowed is the name of an HTTP header");
+            continue;
+        };
+        if name == reqwest::header::CONTENT_TYPE {
+            content_type = Some(value);
+            continue;
+        }
+        match Template::new(&format!("{}.{key}", s.path()), &value, Escape::Plain) {
+            Ok(template) => headers.push((name, template)),
+            Err(why) => s.fault_hidden(&key, why),
+        }
+    }
+    s.finish();
+    (headers, content_type)
+}
+
+/// Every secret written down, and those that only templates name (systemd may hold them).
+fn secrets(
+    s: &mut Section<'_>,
+    headers: &[(HeaderName, Template)],
+    requests: &[(&str, Option<&Request>)],
+) -> Secrets {
+    let mut table = s.section_or_empty("secrets");
+    let mut names: std::collections::BTreeSet<String> = table
+        .keys()
+        .into_iter()
+        .map(|key| key.strip_suffix("_file").map_or(key.clone(), str::to_owned))
+        .collect();
+    let uses = headers.iter().flat_map(|(_, header)| header.uses().clone());
+    let uses = uses.chain(requests.iter().filter_map(|(_, r)| *r).flat_map(Request::uses));
+    names.extend(uses.filter_map(|name| name.strip_prefix("secret.").map(str::to_owned)));
+    let mut secrets = Secrets::default();
+    for name in names {
+        let written = table.has(&name) || table.has(&format!("{name}_file"));
+        match table.secret(&name) {
+            Some(secret) => secrets.insert(name, secret),
+            None => {
+                if !written {
+                    let allowed = "allowed is a secret, as a template uses it: write";
+                    table.fault_hidden(&name, format!("{allowed} `{name}` or `{name}_file`"));
+                }
+                // Reported; the templates are still tried, with nothing in its place.
+                secrets.insert(name, String::new().into());
+            }
+        }
+    }
+    table.finish();
+    secrets
+}
+
+/// Renders everything once with a made-up order, as it will be rendered later.
+fn try_templates(
+    s: &Section<'_>,
+    headers: &[(HeaderName, Template)],
+    requests: &[(&str, Option<&Request>)],
+    secrets: &Secrets,
+) {
+    let line = ["subscription"].as_slice();
+    let order = ["subscription", "reference", "amount", "currency", "product"].as_slice();
+    let known = [order, &["transaction_id"]].concat();
+    let everything = Variables::sample(&known, secrets);
+    let allowed = format!("allowed are the variables {}, secret.NAME", allowed());
+    for (key, request) in requests {
+        let Some(request) = request else { continue };
+        let tried = match *key {
+            "read" => request.render(&Variables::sample(line, secrets)),
+            "topup" => request.freeze(&Variables::sample(order, secrets), secrets),
+            _ => request.render(&everything),
+        };
+        if let Err(why) = tried {
+            s.fault(key, format!("{why}; {allowed}"));
+        }
+    }
+    for (_, header) in headers {
+        if let Err(why) = header.render(&everything) {
+            s.fault_hidden("headers", format!("{why}; {allowed}"));
+        }
+    }
+}
+
+fn declares(mut s: Section<'_>, finds: bool) -> Declares {
+    let weakest = Declares::default();
+    let usual = if finds { Lookup::ByRef } else { Lookup::None };
+    let lookup = s.word("lookup", &Lookup::WORDS).unwrap_or(usual);
+    if lookup != Lookup::None && !finds {
+        s.fault("lookup", "allowed is \"none\" where there is no table [find]");
+    }
+    let declares = Declares {
+        lookup,
+        ref_unique: s.word("ref_unique", &RefUnique::WORDS).unwrap_or(weakest.ref_unique),
+        max_processing: s.span("max_processing").unwrap_or(weakest.max_processing),
+        balance_lag: s.span("balance_lag").unwrap_or(weakest.balance_lag),
+        lookup_horizon: s.span("lookup_horizon").unwrap_or(weakest.lookup_horizon),
+        ..weakest
+    };
+    s.finish();
+    declares
+}

@@ -1,0 +1,110 @@
+//! Is the answer about the line that was asked about?
+
+use super::place::{Document, plain};
+use crate::domain::{Iccid, Msisdn, Subscription};
+
+/// Members that usually hold a line's number.
+const NUMBERS: [&str; 3] = ["msisdn", "phone_number", "phoneNumber"];
+
+/// Members that usually hold a SIM's serial.
+const SERIALS: [&str; 1] = ["iccid"];
+
+/// True where `echo` can be the line's number: the same digits, or the same without its country.
+pub(super) fn is_number(line: &Msisdn, echo: &str) -> bool {
+    let ours = line.as_str().trim_start_matches('+');
+    let theirs = digits(echo).trim_start_matches('0').to_owned();
+    ours == theirs
+        || (theirs.len() >= 7 && !echo.trim().starts_with('+') && ours.ends_with(&theirs))
+}
+
+/// True where `echo` is the line's serial, with or without its check digit.
+pub(super) fn is_serial(line: &Iccid, echo: &str) -> bool {
+    let (ours, theirs) = (line.as_str(), digits(echo));
+    ours == theirs
+        || (theirs.len() >= 18
+            && ours.len() == theirs.len().saturating_add(1)
+            && ours.starts_with(&theirs))
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Where no place for an echo is configured: looks through the members that usually hold one.
+/// `Err` says whose the answer is instead.
+pub(super) fn check_usual(document: &Document, line: &Subscription) -> Result<(), String> {
+    if let Some(ours) = &line.msisdn {
+        for echo in document.members(&NUMBERS).filter_map(plain) {
+            if !is_number(ours, &echo)
+                && let Some(other) = number(&echo)
+            {
+                return Err(format!("asked about {ours}, the answer is about {other}"));
+            }
+        }
+    }
+    if let Some(ours) = &line.iccid {
+        for echo in document.members(&SERIALS).filter_map(plain) {
+            if !is_serial(ours, &echo)
+                && let Ok(other) = Iccid::parse(&echo)
+            {
+                return Err(format!("asked about ICCID {ours}, the answer is about {other}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A number as providers write it, also without the `+`.
+fn number(text: &str) -> Option<Msisdn> {
+    Msisdn::parse(text).or_else(|_| Msisdn::parse(&format!("+{}", text.trim()))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::line;
+    use super::*;
+
+    #[test]
+    fn numbers_in_every_dress() {
+        let ours = Msisdn::parse("+12025550123").unwrap();
+        for same in [
+            "+12025550123",
+            "12025550123",
+            "2025550123",
+            "(202) 555-0123",
+            "0012025550123",
+            "1-202-555-0123",
+        ] {
+            assert!(is_number(&ours, same), "{same}");
+        }
+        for other in
+            ["+12025550124", "", "0123", "550123", "+2025550123", "912025550123", "3025550123"]
+        {
+            assert!(!is_number(&ours, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_line_is_noticed() {
+        let check = |json: &str| check_usual(&Document::parse(json, None).unwrap(), &line());
+        for fine in [
+            "{}",
+            r#"{"msisdn":"+12025550123"}"#,
+            r#"{"line":{"phoneNumber":"12025550123"}}"#,
+            r#"{"msisdn":2025550123}"#,
+            r#"{"msisdn":"unknown"}"#,
+            r#"{"others":[{"msisdn":"+12025550199"}]}"#,
+            r#"{"iccid":"8901260852290847433"}"#,
+        ] {
+            assert_eq!(check(fine), Ok(()), "{fine}");
+        }
+        for foreign in [
+            r#"{"msisdn":"+12025550199"}"#,
+            r#"{"data":{"phone_number":"12025550199"}}"#,
+            r#"{"line":{"phoneNumber":"+447700900001"}}"#,
+        ] {
+            let why = check(foreign).unwrap_err();
+            assert!(!why.contains("2025550"), "the number must stay masked: {why}");
+        }
+    }
+}

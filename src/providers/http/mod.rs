@@ -1,0 +1,201 @@
+//! Any carrier, reseller panel or gateway with an HTTP API, described in the config alone.
+//!
+//! Invariant: what is stored of a request holds no secret; what is sent is the stored request with
+//! the secrets put in, so that every try sends the same bytes.
+
+mod config;
+mod dates;
+mod escape;
+mod field;
+mod find;
+mod identity;
+mod place;
+mod read;
+mod record;
+mod request;
+mod secrets;
+mod template;
+mod topup;
+
+pub(super) use config::Config;
+
+use super::client::{self, CallError, Reply};
+use super::{Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport};
+use crate::domain::{ErrorKind, Span, Subscription};
+use async_trait::async_trait;
+use request::Rendered;
+use reqwest::{
+    Client,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use template::Variables;
+
+/// A provider made of a config.
+#[derive(Debug)]
+struct Http {
+    config: Config,
+    poll: Client,
+    money: Client,
+}
+
+impl Http {
+    fn new(config: Config) -> Result<Self, String> {
+        let poll = client::poll_client(config.reach)?;
+        let money = client::money_client(config.reach)?;
+        Ok(Self { config, poll, money })
+    }
+
+    /// Sends a rendered request once. [`CallError::Forbidden`] also where it cannot be made.
+    async fn send(
+        &self,
+        client: &Client,
+        rendered: Rendered,
+        variables: &Variables<'_>,
+        timeout: Span,
+    ) -> Result<Reply, CallError> {
+        let method = rendered.method().map_err(CallError::Forbidden)?;
+        let url = rendered
+            .url(&self.config.base, self.config.reach.private_network)
+            .map_err(CallError::Forbidden)?;
+        let mut headers = self.headers(variables).map_err(CallError::Forbidden)?;
+        if let Some(kind) = &rendered.content_type {
+            let kind = HeaderValue::from_str(kind)
+                .map_err(|_| CallError::Forbidden("Content-Type cannot be sent".to_owned()))?;
+            headers.insert(CONTENT_TYPE, kind);
+        }
+        let mut request = client.request(method, url).headers(headers);
+        if let Some(body) = rendered.body {
+            request = request.body(body);
+        }
+        client::call(request, timeout).await
+    }
+
+    fn headers(&self, variables: &Variables<'_>) -> Result<HeaderMap, String> {
+        let mut headers = HeaderMap::new();
+        for (name, template) in &self.config.headers {
+            if !template.concerns(variables) {
+                continue;
+            }
+            let text = template.render(variables)?;
+            let mut value = HeaderValue::from_str(&text)
+                .map_err(|_| format!("the header {name} has characters no header may have"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+}
+
+#[async_trait]
+impl Provider for Http {
+    fn declares(&self) -> &Declares {
+        &self.config.declares
+    }
+
+    async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
+        let Some(read) = &self.config.read else {
+            return Err(ReadError::new(ErrorKind::Unsupported, "there is no [read]"));
+        };
+        let variables = Variables::line(line, &self.config.secrets);
+        let rendered = read
+            .request
+            .render(&variables)
+            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
+        let reply = self
+            .send(&self.poll, rendered, &variables, self.config.poll_timeout)
+            .await
+            .map_err(|error| no_answer(&error))?;
+        read.judge(&reply, line, &self.config.secrets)
+    }
+
+    fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
+        let topup = self
+            .config
+            .topup
+            .as_ref()
+            .ok_or_else(|| FreezeError("there is no [topup]".to_owned()))?;
+        if !order.amount.is_positive() {
+            return Err(FreezeError(format!("{} is no amount to pay", order.amount)));
+        }
+        let variables = Variables::order(order, &self.config.secrets);
+        let frozen = topup.request.freeze(&variables, &self.config.secrets).map_err(FreezeError)?;
+        if !names_target(&frozen, &order.line) {
+            return Err(FreezeError(format!(
+                "the request for {} does not contain the line's msisdn or iccid, so nothing proves \
+                 which line it pays for",
+                order.line.id
+            )));
+        }
+        serde_json::to_string(&frozen).map_err(|error| FreezeError(error.to_string()))
+    }
+
+    async fn topup(&self, order: &Order, frozen: &str) -> Answer {
+        let Some(topup) = &self.config.topup else {
+            return Answer::NotSent { why: "there is no [topup]".to_owned() };
+        };
+        let secrets = &self.config.secrets;
+        let thawed = serde_json::from_str::<Rendered>(frozen)
+            .map_err(|error| format!("the stored request cannot be read ({error})"))
+            .and_then(|stored| topup.request.thaw(&stored, secrets));
+        let outcome = match thawed {
+            Ok(rendered) => {
+                let variables = Variables::order(order, secrets);
+                self.send(&self.money, rendered, &variables, self.config.money_timeout).await
+            }
+            Err(why) => Err(CallError::Forbidden(why)),
+        };
+        topup.judge(outcome, order, secrets)
+    }
+
+    async fn find(&self, order: &Order) -> Found {
+        let Some(find) = &self.config.find else {
+            return Found::Blind { why: "there is no [find]".to_owned() };
+        };
+        let variables = Variables::order(order, &self.config.secrets);
+        let outcome = match find.request.render(&variables) {
+            Ok(rendered) => {
+                self.send(&self.poll, rendered, &variables, self.config.poll_timeout).await
+            }
+            Err(why) => Err(CallError::Forbidden(why)),
+        };
+        find.judge(outcome, order, &self.config.secrets)
+    }
+
+    async fn test(&self) -> Result<TestReport, ReadError> {
+        let rendered = Rendered {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            body: None,
+            content_type: None,
+        };
+        let variables = Variables::none(&self.config.secrets);
+        let reply = self
+            .send(&self.poll, rendered, &variables, self.config.poll_timeout)
+            .await
+            .map_err(|error| no_answer(&error))?;
+        let detail = format!("{} answers (HTTP status {})", self.config.base, reply.status);
+        Ok(TestReport { detail })
+    }
+}
+
+/// What it means for a read that there is no whole answer.
+fn no_answer(error: &CallError) -> ReadError {
+    let kind = match error {
+        CallError::Forbidden(_) => ErrorKind::Configuration,
+        CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
+    };
+    ReadError::new(kind, error.why())
+}
+
+/// True where the request's bytes contain the line's number or serial.
+fn names_target(request: &Rendered, line: &Subscription) -> bool {
+    let texts = [Some(&request.path), request.body.as_ref()];
+    let has = |digits: &str| texts.iter().flatten().any(|text| text.contains(digits));
+    line.msisdn.as_ref().is_some_and(|msisdn| has(msisdn.as_str().trim_start_matches('+')))
+        || line.iccid.as_ref().is_some_and(|iccid| has(iccid.as_str()))
+}
+
+#[cfg(test)]
+pub(in crate::providers) mod testing;
+#[cfg(test)]
+mod tests;

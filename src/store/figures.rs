@@ -1,0 +1,91 @@
+//! Counts for metrics, and what the overview shows first.
+
+use super::{Store, StoreError, rows, rows::Columns};
+use crate::domain::{State, Timestamp, Topup};
+
+/// How much there is of everything; each list has all its words, also those that count zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Subscriptions by status; one with a held top-up counts as `held` instead of `active`.
+    pub subscriptions: Vec<(&'static str, i64)>,
+    /// Top-ups by state.
+    pub topups: Vec<(&'static str, i64)>,
+    /// Notices by state.
+    pub notices: Vec<(&'static str, i64)>,
+    /// When the poll that waits longest became or becomes due.
+    pub oldest_due_poll_at: Option<Timestamp>,
+}
+
+const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
+const NOTICE_STATES: [&str; 5] = ["queued", "sending", "sent", "dropped", "dead"];
+
+impl Store {
+    /// All the figures.
+    pub async fn figures(&self) -> Result<Figures, StoreError> {
+        let lines = self
+            .counts(
+                "SELECT CASE WHEN s.status = 'active' AND EXISTS (SELECT 1 FROM topups t \
+                 WHERE t.subscription_id = s.id AND t.state = 'held') THEN 'held' ELSE s.status END AS word, \
+                 COUNT(*) AS n FROM subscriptions s GROUP BY 1",
+            )
+            .await?;
+        let topups =
+            self.counts("SELECT state AS word, COUNT(*) AS n FROM topups GROUP BY state").await?;
+        let notices =
+            self.counts("SELECT state AS word, COUNT(*) AS n FROM notices GROUP BY state").await?;
+        let oldest: Option<i64> = sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches")
+            .fetch_one(self.reader())
+            .await?;
+        Ok(Figures {
+            subscriptions: filled(&STATUSES, &lines),
+            topups: filled(&State::ALL.map(State::as_str), &topups),
+            notices: filled(&NOTICE_STATES, &notices),
+            oldest_due_poll_at: oldest.map(Timestamp::from_ms),
+        })
+    }
+
+    async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query(sql).fetch_all(self.reader()).await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "figures", row };
+                Ok((c.text("word")?, c.int("n")?))
+            })
+            .collect()
+    }
+
+    /// The ids of watched lines, first those whose service or number ends first. Lines of which
+    /// nobody knows an end come last.
+    pub async fn dark_first(&self, limit: i64) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT id FROM (SELECT s.id, CASE WHEN r.service_end_at IS NULL OR r.number_loss_at < r.service_end_at \
+             THEN r.number_loss_at ELSE r.service_end_at END AS ends_at FROM subscriptions s \
+             JOIN watches w ON w.subscription_id = s.id \
+             LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at WHERE s.status <> 'closed') ends \
+             ORDER BY CASE WHEN ends_at IS NULL THEN 1 ELSE 0 END, ends_at, id LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?)
+    }
+
+    /// Top-ups whose story is not over, newest first.
+    pub async fn open_topups(&self, limit: i64) -> Result<Vec<Topup>, StoreError> {
+        let open: Vec<&str> =
+            State::ALL.into_iter().filter(|s| !s.is_final()).map(State::as_str).collect();
+        let sql = self.sql(
+            "SELECT * FROM topups WHERE state IN {ids $1} ORDER BY created_at DESC, id LIMIT $2",
+        );
+        let rows = sqlx::query(sql)
+            .bind(serde_json::json!(open).to_string())
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(rows::topup).collect()
+    }
+}
+
+fn filled(words: &[&'static str], counts: &[(String, i64)]) -> Vec<(&'static str, i64)> {
+    let count = |word: &str| counts.iter().find(|(w, _)| w == word).map_or(0, |(_, n)| *n);
+    words.iter().map(|word| (*word, count(word))).collect()
+}

@@ -1,0 +1,169 @@
+//! Turns a notice into words, in the reader's language and time zone.
+//!
+//! All sentences are templates compiled into the program: one file per language, one layout per
+//! form. [`Words::new`] renders every kind in every language once, so that a broken template stops
+//! the start and not a notice at night.
+//!
+//! Invariant: a pure function of the notice; the same row gives the same words on every try.
+
+mod commands;
+mod phrases;
+mod sample;
+mod short;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use crate::{
+    channels::Message,
+    domain::{Facts, NoticeKind, Severity, Timestamp},
+};
+use chrono_tz::Tz;
+use minijinja::{
+    Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
+};
+use phrases::Phrases;
+use view::View;
+
+/// The languages there are words in, as written in `locale`.
+pub const LOCALES: [&str; 2] = ["en", "zh-CN"];
+
+const SENTENCES: [(&str, &str); 2] =
+    [("en", include_str!("templates/en.txt")), ("zh-CN", include_str!("templates/zh-CN.txt"))];
+const LAYOUTS: [(&str, &str); 2] = [
+    ("layout.txt", include_str!("templates/layout.txt")),
+    ("layout.html", include_str!("templates/layout.html")),
+];
+
+/// The compiled templates.
+#[derive(Debug)]
+pub struct Words {
+    environment: Environment<'static>,
+}
+
+/// A notice and its reader: all that words are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeText<'a> {
+    /// The notice's id.
+    pub id: &'a str,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What it says.
+    pub facts: &'a Facts,
+    /// The reader's language; any other than those of [`LOCALES`] gets English.
+    pub locale: &'a str,
+    /// The zone in which the reader sees times.
+    pub time_zone: Tz,
+    /// When its cause happened; days left are counted from here.
+    pub at: Timestamp,
+    /// The line it is about; `None` for all lines.
+    pub subscription: Option<&'a str>,
+}
+
+/// A template that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WordsError {
+    /// Its syntax is wrong.
+    #[error("the template {name} cannot be compiled")]
+    Compile {
+        /// Its file.
+        name: &'static str,
+        /// Where and why.
+        #[source]
+        source: minijinja::Error,
+    },
+    /// It uses something that is not there.
+    #[error("the notice {kind} cannot be put into {locale} words")]
+    Render {
+        /// The kind of notice.
+        kind: &'static str,
+        /// The language.
+        locale: &'static str,
+        /// Where and why.
+        #[source]
+        source: minijinja::Error,
+    },
+}
+
+impl Words {
+    /// Compiles the templates and tries every kind in every language.
+    pub fn new() -> Result<Self, WordsError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let compile = |name| move |source| WordsError::Compile { name, source };
+        for (name, source) in SENTENCES {
+            environment.add_template(name, source).map_err(compile(name))?;
+        }
+        // Layouts are made of lines; sentences are trimmed where they are used.
+        let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(lines.map_err(compile("layout.txt"))?);
+        for (name, source) in LAYOUTS {
+            environment.add_template(name, source).map_err(compile(name))?;
+        }
+        let words = Self { environment };
+        for facts in [sample::full(), sample::minimal()] {
+            for (kind, locale) in NoticeKind::ALL.iter().flat_map(|k| LOCALES.map(|l| (*k, l))) {
+                words.render(&sample::notice(kind, locale, &facts))?;
+            }
+        }
+        Ok(words)
+    }
+
+    /// Puts one notice into words.
+    pub fn render(&self, notice: &NoticeText<'_>) -> Result<Message, WordsError> {
+        let locale = if notice.locale.starts_with("zh") { "zh-CN" } else { "en" };
+        self.put(notice, locale).map_err(|source| WordsError::Render {
+            kind: notice.kind.as_str(),
+            locale,
+            source,
+        })
+    }
+
+    fn put(
+        &self,
+        notice: &NoticeText<'_>,
+        locale: &'static str,
+    ) -> Result<Message, minijinja::Error> {
+        let mut phrases = Phrases::open(&self.environment, locale)?;
+        let view = View::new(notice);
+        let sentences = phrases.lines(notice.kind.as_str(), &view)?;
+        let (headline, paragraphs) =
+            sentences.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let (id, at) = (notice.id, notice.at.in_zone(notice.time_zone));
+        let content = context! {
+            locale,
+            headline,
+            paragraphs => paragraphs.to_vec(),
+            rows => Value::from(Serde(phrases.rows(&view)?)),
+            next => Value::from(Serde(phrases.next(&view)?)),
+            commands => commands::commands(notice),
+            commands_label => phrases.say("label", "commands")?,
+            separator => phrases.say("label", "separator")?,
+            footer => format!("{} {id}, {at}", phrases.say("label", "footer")?),
+            colour => colour(notice.severity),
+        };
+        let subscription = notice.subscription.unwrap_or("all");
+        let topic = notice.kind.topic();
+        Ok(Message {
+            id: id.to_owned(),
+            subject: view.subject(&phrases.say("topic", topic)?),
+            text: self.environment.get_template("layout.txt")?.render(&content)? + "\n",
+            html: self.environment.get_template("layout.html")?.render(&content)?,
+            short: short::short(&mut phrases, &view, locale)?,
+            thread: format!("{subscription}.{topic}"),
+            at: notice.at,
+        })
+    }
+}
+
+/// The bar beside the headline; readable on white and on black.
+const fn colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "#3b82a6",
+        Severity::Warning => "#c98a00",
+        Severity::High => "#e0662f",
+        Severity::Critical => "#d93040",
+    }
+}

@@ -1,0 +1,53 @@
+//! The notices that every start tries: one that knows everything, one that knows nothing.
+
+use super::NoticeText;
+use crate::domain::{Facts, NoticeKind, Severity, Timestamp};
+
+/// 2026-11-20T10:04:00Z.
+const AT: i64 = 1_795_169_040_000;
+const DAY: i64 = 86_400_000;
+
+/// Every fact there is.
+pub(super) fn full() -> Facts {
+    let some = |text: &str| Some(text.to_owned());
+    Facts {
+        label: "Bank number".to_owned(),
+        last4: "0123".to_owned(),
+        trigger: some("balance 3.20 USD is at most 5.00 USD"),
+        balance: some("3.20 USD"),
+        data_left: some("1.5 GB"),
+        read_at: Some(AT - 120_000),
+        service_end_at: Some(AT + 10 * DAY + 1),
+        number_loss_at: Some(AT + 70 * DAY),
+        amount: some("10.00 USD"),
+        payer: some("carrier"),
+        balance_before: some("3.20 USD"),
+        transaction_id: some("8F3A21"),
+        reference: some("k3j2h1g4f5d6s7a8q9w0e1r2"),
+        topup: some("t-7"),
+        order_hash: some("9f86d081"),
+        reason: some("cap_order"),
+        detail: some("10.00 USD is needed, the order cap is 5.00 USD"),
+        next: some("topupd asks again"),
+        next_at: Some(AT + 600_000),
+    }
+}
+
+/// No fact at all.
+pub(super) fn minimal() -> Facts {
+    Facts::default()
+}
+
+/// A notice of `kind` with these facts.
+pub(super) fn notice<'a>(kind: NoticeKind, locale: &'a str, facts: &'a Facts) -> NoticeText<'a> {
+    NoticeText {
+        id: "n-42",
+        kind,
+        severity: Severity::High,
+        facts,
+        locale,
+        time_zone: chrono_tz::Asia::Shanghai,
+        at: Timestamp::from_ms(AT),
+        subscription: Some("li-tmobile"),
+    }
+}
