@@ -45,7 +45,9 @@ impl<'a> Section<'a> {
 
     /// Reports what is wrong with `key`; the place and the found value are filled in.
     pub fn fault(&self, key: &str, allowed: impl Display) {
-        let found = self.table.get(key).map(|(value, _)| value.to_string()).unwrap_or_default();
+        let shown =
+            |value: &Value| if is_secret(key) { "<secret>".into() } else { value.to_string() };
+        let found = self.table.get(key).map(|(value, _)| shown(value)).unwrap_or_default();
         self.report(key, found, allowed);
     }
 
@@ -342,58 +344,18 @@ impl<'a> Section<'a> {
     }
 }
 
+/// True for keys whose value is not shown even where the key itself is a mistake.
+fn is_secret(key: &str) -> bool {
+    const TELLING: [&str; 7] =
+        ["password", "passphrase", "secret", "token", "credential", "authorization", "api_key"];
+    let key = key.to_ascii_lowercase();
+    !key.ends_with("_file") && TELLING.iter().any(|word| key.contains(word))
+}
+
 fn read_secret(path: &Path) -> std::io::Result<SecretString> {
     std::fs::read_to_string(path)
         .map(|text| SecretString::from(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::from_toml;
-    use super::*;
-
-    fn faults(text: &str, read: impl FnOnce(&mut Section<'_>)) -> Vec<String> {
-        let table = from_toml("a.toml", text).unwrap();
-        let intake = Intake::new();
-        let mut section = Section::new(&table, "flow", &Origin::file("a.toml"), &intake);
-        read(&mut section);
-        section.finish();
-        intake.into_faults().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn every_fault_is_reported_with_place_value_and_allowed() {
-        let found = faults("poll_every = \"soon\"\nn = 99\ntypo = 1\n", |s| {
-            assert_eq!(s.span("poll_every"), None);
-            assert_eq!(s.integer("n", 1..=10), None);
-            assert_eq!(s.required("from", "allowed is an address"), None);
-        });
-        assert_eq!(
-            found,
-            [
-                "a.toml:1: flow.poll_every: found \"soon\"; allowed is a span such as \"30s\", \"5m\", \"6h\", \"7d\"",
-                "a.toml:2: flow.n: found 99; allowed is a whole number from 1 to 10",
-                "a.toml: flow.from: missing; allowed is an address",
-                "a.toml:3: flow.typo: found 1; unknown key; allowed here: from, n, poll_every",
-            ]
-        );
-    }
-
-    #[test]
-    fn secrets_come_from_a_file_and_never_print() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("token");
-        std::fs::write(&file, "s3cret\n").unwrap();
-        let text = format!("token_file = {:?}", file.to_str().unwrap());
-        let none = faults(&text, |s| {
-            let secret = s.secret("token").unwrap();
-            assert_eq!(secrecy::ExposeSecret::expose_secret(&secret), "s3cret");
-            assert!(!format!("{secret:?}").contains("s3cret"));
-        });
-        assert_eq!(none, Vec::<String>::new());
-        let both = faults("token = \"s3cret\"\ntoken_file = \"x\"", |s| {
-            assert!(s.secret("token").is_none());
-        });
-        assert!(both.len() == 1 && !both[0].contains("s3cret"), "{both:?}");
-    }
-}
+mod tests;
