@@ -36,15 +36,16 @@ pub(super) fn read(file: &str, text: &str, intake: &Intake) -> Table {
             return Table::new();
         }
     };
-    let origin = |line: u64| Origin { file: file.into(), line: usize::try_from(line).ok() };
-    if !check_header(&header, &origin(1), intake) {
+    let lines = Lines::of_text(text);
+    let origin = |line| Origin { file: file.into(), line };
+    if !check_header(&header, &origin(Some(1)), intake) {
         return Table::new();
     }
     let mut rows = Vec::new();
     for record in reader.records() {
         match record {
             Ok(record) => {
-                let at = origin(record.position().map_or(0, csv::Position::line));
+                let at = origin(lines.of(record.position()));
                 if record.len() != header.len() {
                     let allowed = format!("allowed are {} fields, as in the header", header.len());
                     intake.push(fault(&at, "row", format!("{} fields", record.len()), &allowed));
@@ -53,12 +54,33 @@ pub(super) fn read(file: &str, text: &str, intake: &Intake) -> Table {
                 rows.push((Value::Table(row(&header, &record, &at, intake)), at));
             }
             Err(error) => {
-                let at = origin(error.position().map_or(0, csv::Position::line));
+                let at = origin(lines.of(error.position()));
                 intake.push(fault(&at, "syntax", error.to_string(), "allowed is CSV"));
             }
         }
     }
-    Table::from([("subscriptions".to_owned(), (Value::List(rows), origin(1)))])
+    Table::from([("subscriptions".to_owned(), (Value::List(rows), origin(Some(1))))])
+}
+
+/// Where each line starts. The `csv` crate has lines of its own, but it counts a row from the end of
+/// the row before, so that blank lines between them lead to the wrong one.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of_text(text: &'t str) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
+        Self { text, starts: std::iter::once(0).chain(ends).collect() }
+    }
+
+    fn of(&self, position: Option<&csv::Position>) -> Option<usize> {
+        let from = usize::try_from(position?.byte()).ok()?;
+        let blank = self.text.get(from..)?.find(|c| !matches!(c, '\r' | '\n')).unwrap_or(0);
+        let at = from.saturating_add(blank);
+        Some(self.starts.partition_point(|start| *start <= at))
+    }
 }
 
 fn fault(origin: &Origin, key: &str, found: String, allowed: &str) -> Fault {

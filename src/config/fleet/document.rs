@@ -72,7 +72,7 @@ pub fn rule_from_document(document: &Json) -> Result<Rule, String> {
     let intake = Intake::new();
     let table = table("the stored rule", document).ok_or("the stored rule is no JSON object")?;
     let origin = Origin::file("the stored rule");
-    let section = Section::new(&table, "", &origin, &intake);
+    let section = Section::new(&table, "rule", &origin, &intake);
     let Draft { value, section, .. } = Draft::read(section, &intake, |s| rule::read(s, &intake));
     section.finish();
     let faults: Vec<String> = intake.into_faults().iter().map(ToString::to_string).collect();
@@ -102,13 +102,11 @@ fn table(name: &str, document: &Json) -> Option<Table> {
     }
 }
 
-fn without_nulls(document: Json) -> Json {
-    match document {
-        Json::Object(map) => {
-            Json::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        other => other,
+fn without_nulls(mut document: Json) -> Json {
+    if let Json::Object(map) = &mut document {
+        map.retain(|_, value| !value.is_null());
     }
+    document
 }
 
 fn plan(plan: &Plan) -> Json {
