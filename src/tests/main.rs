@@ -3,5 +3,6 @@
 mod support;
 mod tidy;
 mod store;
+mod store_parts;
 mod money;
 mod commands;
