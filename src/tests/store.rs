@@ -2,11 +2,8 @@
 //! answers.
 
 use super::support::{at, line, money, policy, postgres, reading, rule, subscriber};
-use topupd::domain::{
-    Decision, EpisodeChange, Facts, Next, NoticeDraft, NoticeKind, OrderStep, Severity, Span,
-    State, SubscriptionStatus, Timestamp, Topup, decide,
-};
-use topupd::store::{Change, FleetChanges, Polled, Prepared, Role, Store, StoreError, Tried};
+use topupd::domain::{Decision, EpisodeChange, OrderStep, Span, State, Topup, decide};
+use topupd::store::{Change, FleetChanges, HandOrder, Polled, Prepared, Store, StoreError};
 
 async fn on_sqlite() -> (Store, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -228,36 +225,21 @@ async fn a_life(store: &Store) {
     assert_eq!(store.topup(&paid.reference).await.unwrap().id, paid.id, "found by its reference");
 }
 
+fn hand_order(amount: &str) -> HandOrder<'_> {
+    HandOrder { payer: "carrier", amount: money(amount), product: None, actor: "li" }
+}
+
 /// What the code must never try, the schema refuses.
 async fn indexes_hold(store: &Store) {
     let hand = |id: &'static str| async move {
         let row = store.snapshot(&line(id, 1).id).await.unwrap();
-        store
-            .propose_by_hand(
-                &row.snapshot,
-                "carrier",
-                money("10.00 USD"),
-                None,
-                "install",
-                "li",
-                at(10),
-            )
-            .await
+        store.propose_by_hand(&row.snapshot, &hand_order("10.00 USD"), "install", at(10)).await
     };
     let first = hand("b").await.unwrap();
     let mut blind = store.snapshot(&line("b", 2).id).await.unwrap();
     blind.snapshot.topup = None;
-    let second = store
-        .propose_by_hand(
-            &blind.snapshot,
-            "carrier",
-            money("1.00 USD"),
-            None,
-            "install",
-            "li",
-            at(10),
-        )
-        .await;
+    let second =
+        store.propose_by_hand(&blind.snapshot, &hand_order("1.00 USD"), "install", at(10)).await;
     assert!(second.unwrap_err().is_duplicate(), "two open top-ups on one line");
     let skipped = Topup { state: State::Cancelled, reason: "test".into(), ..first.clone() };
     store.move_topup(&first, skipped, &Change::by("li", "no"), &[], at(11)).await.unwrap();

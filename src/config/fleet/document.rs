@@ -103,12 +103,8 @@ fn table(name: &str, document: &Json) -> Option<Table> {
 }
 
 fn without_nulls(document: Json) -> Json {
-    match document {
-        Json::Object(map) => {
-            Json::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        other => other,
-    }
+    let Json::Object(map) = document else { return document };
+    Json::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
 }
 
 fn plan(plan: &Plan) -> Json {
