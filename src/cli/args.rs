@@ -11,7 +11,7 @@ use std::path::PathBuf;
 )]
 pub struct Cli {
     /// Config file; may be given several times, later wins. Default: config/topupd.toml or
-    /// /etc/topupd/topupd.toml. The environment (TOPUPD__SECTION__KEY) comes last.
+    /// /etc/topupd/topupd.toml. The environment (`TOPUPD__SECTION__KEY`) comes last.
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Vec<PathBuf>,
     /// Print one JSON document instead of text.

@@ -48,9 +48,10 @@ impl From<OrderError> for CliError {
 
 impl From<AppError> for CliError {
     fn from(error: AppError) -> Self {
-        match error {
-            AppError::Faults(faults) => Self::Faults(faults),
-            other => Self::Failed(other.into()),
+        if let AppError::Faults(faults) = error {
+            Self::Faults(faults)
+        } else {
+            Self::Failed(error.into())
         }
     }
 }

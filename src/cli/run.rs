@@ -15,7 +15,7 @@ enum End {
 
 pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     let mut settings = context.settings()?;
-    telemetry::start(settings.log.format, &settings.log.level);
+    telemetry::start(settings.log.format, settings.log.level);
     let listen = |kind| signal(kind).map_err(anyhow::Error::from);
     let mut signals = Signals {
         terminate: listen(SignalKind::terminate())?,

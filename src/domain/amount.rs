@@ -1,6 +1,6 @@
 //! How much to buy.
 
-use super::{Amount, Metric, Money, Op, Quantity, Rule, Snapshot, Timestamp};
+use super::{Amount, Condition, Metric, Money, Op, Quantity, Rule, Snapshot, Timestamp};
 
 /// Why no amount can be named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +43,9 @@ pub fn amount_needed(
 /// charging once per increment is how others charged five times for one shortfall.
 fn fixed(rule: &Rule, step: Money, balance: Option<Money>) -> Result<Money, AmountError> {
     let Some(balance) = balance else { return Ok(step) };
-    let level = rule.conditions().iter().find_map(|condition| match condition.clear_at {
-        Quantity::Money(level)
-            if condition.metric == Metric::Balance && condition.op == Op::AtMost =>
-        {
-            Some(level)
-        }
-        _ => None,
-    });
-    let Some(level) = level else { return Ok(step) };
+    let low_balance = |c: &&Condition| c.metric == Metric::Balance && c.op == Op::AtMost;
+    let level = rule.conditions().iter().find(low_balance).map(|condition| condition.clear_at);
+    let Some(Quantity::Money(level)) = level else { return Ok(step) };
     let gap = level.checked_sub(balance).ok_or_else(|| other_currency(balance, level))?;
     if step.currency() != gap.currency() {
         return Err(other_currency(gap, step));

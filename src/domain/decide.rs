@@ -309,28 +309,27 @@ fn wake_up(
 ) -> Option<Timestamp> {
     let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
     let goes_stale = snapshot.stale_since.is_none().then(|| newest.plus(policy.stale_age()));
-    let cooled = match decision.order {
-        OrderStep::Wait { .. } => snapshot.topup.as_ref().map_or_else(
-            || {
-                paying_rule(snapshot, now)
-                    .and_then(|(rule, _)| cooldown_until(snapshot, Some(rule)))
-            },
-            |topup| cooldown_until(snapshot, rule_of(snapshot, topup)),
-        ),
-        _ => None,
+    let waits_for = match &decision.order {
+        OrderStep::Wait { reason } => Some(*reason),
+        OrderStep::Nothing
+        | OrderStep::Propose { .. }
+        | OrderStep::Ask { .. }
+        | OrderStep::Reserve { .. }
+        | OrderStep::Cancel { .. } => None,
     };
+    let rule = match &snapshot.topup {
+        Some(topup) => rule_of(snapshot, topup),
+        None => paying_rule(snapshot, now).map(|(rule, _)| rule),
+    };
+    let cooled = waits_for.and_then(|_| cooldown_until(snapshot, rule));
     let expires = snapshot
         .topup
         .as_ref()
         .filter(|topup| topup.state == State::AwaitingApproval)
         .and_then(|topup| topup.next_action_at);
-    let retry = match decision.order {
-        // Switches and caps open without a reading; look again at a modest pace.
-        OrderStep::Wait { reason } if reason != "approval_needed" => {
-            Some(now.plus(Cadence::of(policy, snapshot, now).every.min(super::Span::minutes(5))))
-        }
-        _ => None,
-    };
+    // Switches and caps open without a reading; look again at a modest pace.
+    let modest = Cadence::of(policy, snapshot, now).every.min(super::Span::minutes(5));
+    let retry = waits_for.filter(|why| *why != "approval_needed").map(|_| now.plus(modest));
     [goes_stale, cooled, expires, retry, next_deadline_firing(snapshot, now)]
         .into_iter()
         .flatten()

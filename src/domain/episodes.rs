@@ -111,10 +111,12 @@ pub(super) fn next_deadline_firing(snapshot: &Snapshot, now: Timestamp) -> Optio
     let conditions = snapshot.rules.iter().flat_map(Rule::conditions);
     conditions
         .filter_map(|condition| {
-            let deadline = match condition.metric {
-                Metric::DaysToServiceEnd => snapshot.service_end_at(),
-                Metric::DaysToNumberLoss => snapshot.number_loss_at(),
-                _ => None,
+            let deadline = if condition.metric == Metric::DaysToServiceEnd {
+                snapshot.service_end_at()
+            } else if condition.metric == Metric::DaysToNumberLoss {
+                snapshot.number_loss_at()
+            } else {
+                None
             }?;
             let super::Quantity::Days(lead) = condition.threshold else { return None };
             Some(deadline.minus(lead))

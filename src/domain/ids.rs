@@ -68,8 +68,6 @@ text_id! {
     NeedId
     /// One top-up.
     TopupId
-    /// One notice.
-    NoticeId
 }
 
 /// A phone number in E.164, checked against the numbering plans for length and country.

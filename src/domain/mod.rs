@@ -43,8 +43,7 @@ pub use decide::{Decision, Next, OrderStep, decide};
 pub use episodes::EpisodeChange;
 pub use gates::Gate;
 pub use ids::{
-    EpisodeId, Iccid, IdError, Msisdn, NeedId, NoticeId, RuleId, SubscriberId, SubscriptionId,
-    TopupId,
+    EpisodeId, Iccid, IdError, Msisdn, NeedId, RuleId, SubscriberId, SubscriptionId, TopupId,
 };
 pub use money::{Currency, Money, MoneyError, Rounding};
 pub use need::{Episode, Need, NeedKind, NeedOutcome, reference};

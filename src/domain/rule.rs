@@ -253,9 +253,10 @@ impl Rule {
                 // The smallest order it can ask for: from the highest threshold up to the target.
                 self.conditions()
                     .iter()
-                    .filter_map(|c| match c.threshold {
-                        Quantity::Money(t) if c.metric == Metric::Balance => target.checked_sub(t),
-                        _ => None,
+                    .filter(|c| c.metric == Metric::Balance)
+                    .filter_map(|c| {
+                        let Quantity::Money(threshold) = c.threshold else { return None };
+                        target.checked_sub(threshold)
                     })
                     .min_by_key(|m| m.minor())
             }

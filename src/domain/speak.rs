@@ -29,7 +29,15 @@ pub(super) fn next(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> 
             State::Paid => {
                 ("verify", format!("{} is paid; waiting to see it on the line", topup.amount))
             }
-            _ => ("resolve", format!("a person must decide: topupd topups show {}", topup.id)),
+            State::Held
+            | State::Proposed
+            | State::AwaitingApproval
+            | State::Verified
+            | State::Failed
+            | State::Cancelled
+            | State::Reversed => {
+                ("resolve", format!("a person must decide: topupd topups show {}", topup.id))
+            }
         };
         return Next { at: topup.next_action_at, what, why };
     }
@@ -57,9 +65,10 @@ pub(super) fn next(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> 
         | OrderStep::Cancel { .. }
             if decision.poll_at.is_some() =>
         {
-            let amount = match &decision.order {
-                OrderStep::Propose { amount, .. } => Some(*amount),
-                _ => snapshot.topup.as_ref().map(|t| t.amount),
+            let amount = if let OrderStep::Propose { amount, .. } = &decision.order {
+                Some(*amount)
+            } else {
+                snapshot.topup.as_ref().map(|t| t.amount)
             };
             let order = amount.map(|a| format!("before {a} is ordered")).unwrap_or_default();
             Next {

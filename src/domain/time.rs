@@ -45,7 +45,8 @@ impl Timestamp {
 
     /// RFC 3339 in UTC, whole seconds (`2026-11-21T02:00:00Z`), milliseconds when there are any.
     pub fn rfc3339(self) -> String {
-        let format = if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        let format =
+            if self.0.rem_euclid(1000) == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
         self.to_utc().map_or_else(|| format!("{}ms", self.0), |at| at.to_rfc3339_opts(format, true))
     }
 
@@ -203,7 +204,7 @@ impl fmt::Display for Span {
             two(f, hours, "h", minutes % 60, "m")
         } else if minutes > 0 {
             two(f, minutes, "m", seconds % 60, "s")
-        } else if ms == 0 || ms % 1000 == 0 {
+        } else if ms.is_multiple_of(1000) {
             write!(f, "{sign}{seconds}s")
         } else {
             write!(f, "{sign}{ms}ms")

@@ -128,7 +128,7 @@ impl Engine {
         let now = self.now();
         // The last possible moment of the send is now, whenever it began.
         let sent = Topup { last_sent_at: Some(now), ..claimed.clone() };
-        let after = answer::after_send(self.pace(&claimed.payer), &sent, &answer, now);
+        let after = answer::after_send(&self.pace(&claimed.payer), &sent, &answer, now);
         self.settle(&claimed, after, answer::change("provider", &answer), now).await
     }
 }

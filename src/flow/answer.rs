@@ -170,8 +170,7 @@ fn looked_for(topup: &Topup, state: State, reason: &str, pace: &Pace, now: Times
 }
 
 /// After a send. Provably unsent orders go back to `reserved` a few times, then count as failed.
-pub(super) fn after_send(pace: Pace, topup: &Topup, answer: &Answer, now: Timestamp) -> Topup {
-    let pace = &pace;
+pub(super) fn after_send(pace: &Pace, topup: &Topup, answer: &Answer, now: Timestamp) -> Topup {
     match answer {
         Answer::Paid(evidence) => paid(pace, topup, evidence, now),
         Answer::Pending(evidence) => {

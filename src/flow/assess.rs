@@ -52,7 +52,7 @@ mod tests {
         assert!(values.is_empty());
         assert_eq!(assess(&line, Some(usd), read("5 USD")).0, Quality::Ok);
         // Without a plan and without earlier readings nobody knows better.
-        let unplanned = crate::domain::Subscription { plan: None, ..line };
+        let unplanned = Subscription { plan: None, ..line };
         assert_eq!(assess(&unplanned, None, read("500 JPY")).0, Quality::Ok);
         assert_ne!(assess(&unplanned, Some(usd), read("500 JPY")).0, Quality::Ok);
     }

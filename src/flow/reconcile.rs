@@ -24,11 +24,10 @@ impl Engine {
         let now = self.now();
         for topup in self.store().due_topups(&states, 200, now).await? {
             report.seen += 1;
-            let moved = match topup.state {
-                State::Submitting => {
-                    self.give_up_claim(&topup, "no outcome was written in time", now).await?
-                }
-                _ => self.look(&topup, now).await?,
+            let moved = if topup.state == State::Submitting {
+                self.give_up_claim(&topup, "no outcome was written in time", now).await?
+            } else {
+                self.look(&topup, now).await?
             };
             if moved { report.done += 1 } else { report.failed += 1 }
         }

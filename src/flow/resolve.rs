@@ -3,7 +3,7 @@
 use super::{Engine, EngineError, Stage, answer, decide::order_of};
 use crate::domain::{Money, Span, State, SubscriptionId, SubscriptionStatus, Topup};
 use crate::providers::{Answer, Found, Lookup};
-use crate::store::{Change, StoreError};
+use crate::store::{Change, HandOrder, StoreError};
 
 /// A person's order or answer cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -69,10 +69,10 @@ impl Engine {
         let Some(payer) = line.payers.first() else {
             return refused(format!("subscription {id} has no payers"));
         };
-        let topup = self
-            .store()
-            .propose_by_hand(&row.snapshot, payer, amount, product, self.install_id(), actor, now)
-            .await?;
+        let order = HandOrder { payer, amount, product, actor };
+        let topup =
+            self.store().propose_by_hand(&row.snapshot, &order, self.install_id(), now).await?;
+
         self.wake(Stage::Decide);
         self.wake(Stage::Poll);
         Ok(topup)

@@ -18,16 +18,7 @@ pub(super) fn about_topup(
     now: Timestamp,
 ) -> NoticeDraft {
     let urgent = snapshot.nearest_deadline(now).is_some_and(|at| at.since(now) <= Span::days(1));
-    let severity = match kind {
-        NoticeKind::TopupHeld => Severity::Critical,
-        NoticeKind::TopupUnknown if urgent => Severity::Critical,
-        NoticeKind::TopupUnknown | NoticeKind::TopupFailed | NoticeKind::TopupReversed => {
-            Severity::High
-        }
-        NoticeKind::ApprovalWanted | NoticeKind::TopupTask if urgent => Severity::Critical,
-        NoticeKind::ApprovalWanted | NoticeKind::TopupTask => Severity::High,
-        _ => Severity::Info,
-    };
+    let severity = severity(kind, urgent);
     let (next, next_at) = next.unzip();
     let facts = Facts {
         amount: Some(
@@ -59,6 +50,28 @@ pub(super) fn about_topup(
         dedupe: format!("{}|{}|{}", kind.as_str(), topup.id, topup.submit_no),
         at: now,
         facts,
+    }
+}
+
+/// A day or less to a deadline makes critical what a person must act on.
+const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
+    match kind {
+        NoticeKind::TopupHeld | NoticeKind::PayingStopped => Severity::Critical,
+        NoticeKind::TopupUnknown | NoticeKind::ApprovalWanted | NoticeKind::TopupTask if urgent => {
+            Severity::Critical
+        }
+        NoticeKind::TopupUnknown
+        | NoticeKind::ApprovalWanted
+        | NoticeKind::TopupTask
+        | NoticeKind::TopupFailed
+        | NoticeKind::TopupReversed
+        | NoticeKind::TopupRefused => Severity::High,
+        NoticeKind::LowBalance | NoticeKind::ExpiryNear | NoticeKind::Stale => Severity::Warning,
+        NoticeKind::TopupStarted
+        | NoticeKind::TopupPaid
+        | NoticeKind::TopupVerified
+        | NoticeKind::Recovered
+        | NoticeKind::Test => Severity::Info,
     }
 }
 

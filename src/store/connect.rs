@@ -157,9 +157,20 @@ impl Store {
         Ok(Self { read: pool.clone(), write: pool, dialect: Dialect::Postgres, file: None })
     }
 
-    /// Brings the schema up to date.
+    /// Brings the schema up to date. Several processes may try at once (a daemon and a verb): on
+    /// PostgreSQL sqlx takes an advisory lock, on SQLite a lock file beside the database does it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        sqlx::migrate!("./migrations").run(&self.write).await.map_err(StoreError::Migrate)
+        let lock = match &self.file {
+            Some(file) => {
+                let path = PathBuf::from(format!("{}.migrate", file.display()));
+                let waiting = tokio::task::spawn_blocking(move || migration_lock(&path)).await;
+                Some(waiting.map_err(std::io::Error::other).flatten().map_err(sqlx::Error::Io)?)
+            }
+            None => None,
+        };
+        let done = sqlx::migrate!("./migrations").run(&self.write).await;
+        drop(lock);
+        done.map_err(StoreError::Migrate)
     }
 
     /// The number of applied migrations, and of those this version knows.
@@ -233,6 +244,12 @@ impl Store {
         use sqlx::SqlSafeStr;
         AssertSqlSafe(template.replace("{ids ", before).replace('}', after)).into_sql_str()
     }
+}
+
+fn migration_lock(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    let file = std::fs::File::options().create(true).truncate(false).write(true).open(path)?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// A database URL as it may be shown.

@@ -31,7 +31,7 @@ pub use figures::Figures;
 pub use fleet::{Documents, FleetChanges};
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
-pub use orders::{Prepared, order_hash};
+pub use orders::{HandOrder, Prepared, order_hash};
 pub use outbox::{DueNotice, Tried};
 pub use snapshots::SnapshotRow;
 pub use tokens::{Role, Token};

@@ -27,6 +27,19 @@ pub struct Prepared {
     pub approval_expires_at: Timestamp,
 }
 
+/// An order as a person gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct HandOrder<'a> {
+    /// The provider that is to pay.
+    pub payer: &'a str,
+    /// How much.
+    pub amount: Money,
+    /// Which product, where it is not the line's usual one.
+    pub product: Option<&'a str>,
+    /// Who ordered.
+    pub actor: &'a str,
+}
+
 /// What a person approves: if any of it changes, the approval is void.
 pub fn order_hash(
     line: &Subscription,
@@ -202,13 +215,11 @@ impl Store {
     pub async fn propose_by_hand(
         &self,
         snapshot: &Snapshot,
-        payer: &str,
-        amount: Money,
-        product: Option<&str>,
+        order: &HandOrder<'_>,
         install_id: &str,
-        actor: &str,
         now: Timestamp,
     ) -> Result<Topup, StoreError> {
+        let HandOrder { payer, amount, product, actor } = *order;
         let mut tx = self.begin().await?;
         let need = open_need(&mut tx, snapshot, None, NeedKind::Manual, now).await?;
         let mut line = snapshot.subscription.clone();

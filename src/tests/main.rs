@@ -1,7 +1,16 @@
 //! Integration tests: one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that meets the unexpected should stop where it stands"
+)]
 
 mod support;
 mod tidy;
 mod store;
+mod store_parts;
 mod money;
 mod commands;

@@ -2,11 +2,8 @@
 //! answers.
 
 use super::support::{at, line, money, policy, postgres, reading, rule, subscriber};
-use topupd::domain::{
-    Decision, EpisodeChange, Facts, Next, NoticeDraft, NoticeKind, OrderStep, Severity, Span,
-    State, SubscriptionStatus, Timestamp, Topup, decide,
-};
-use topupd::store::{Change, FleetChanges, Polled, Prepared, Role, Store, StoreError, Tried};
+use topupd::domain::{Decision, EpisodeChange, OrderStep, Span, State, Topup, decide};
+use topupd::store::{Change, FleetChanges, HandOrder, Polled, Prepared, Store, StoreError};
 
 async fn on_sqlite() -> (Store, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -78,8 +75,8 @@ async fn story(store: &Store) {
     a_life(store).await;
     indexes_hold(store).await;
     caps_under_concurrency(store).await;
-    outbox(store).await;
-    switches_and_tokens(store).await;
+    super::store_parts::outbox(store).await;
+    super::store_parts::switches_and_tokens(store).await;
 }
 
 async fn fleet(store: &Store) {
@@ -228,36 +225,21 @@ async fn a_life(store: &Store) {
     assert_eq!(store.topup(&paid.reference).await.unwrap().id, paid.id, "found by its reference");
 }
 
+fn hand_order(amount: &str) -> HandOrder<'_> {
+    HandOrder { payer: "carrier", amount: money(amount), product: None, actor: "li" }
+}
+
 /// What the code must never try, the schema refuses.
 async fn indexes_hold(store: &Store) {
     let hand = |id: &'static str| async move {
         let row = store.snapshot(&line(id, 1).id).await.unwrap();
-        store
-            .propose_by_hand(
-                &row.snapshot,
-                "carrier",
-                money("10.00 USD"),
-                None,
-                "install",
-                "li",
-                at(10),
-            )
-            .await
+        store.propose_by_hand(&row.snapshot, &hand_order("10.00 USD"), "install", at(10)).await
     };
     let first = hand("b").await.unwrap();
     let mut blind = store.snapshot(&line("b", 2).id).await.unwrap();
     blind.snapshot.topup = None;
-    let second = store
-        .propose_by_hand(
-            &blind.snapshot,
-            "carrier",
-            money("1.00 USD"),
-            None,
-            "install",
-            "li",
-            at(10),
-        )
-        .await;
+    let second =
+        store.propose_by_hand(&blind.snapshot, &hand_order("1.00 USD"), "install", at(10)).await;
     assert!(second.unwrap_err().is_duplicate(), "two open top-ups on one line");
     let skipped = Topup { state: State::Cancelled, reason: "test".into(), ..first.clone() };
     store.move_topup(&first, skipped, &Change::by("li", "no"), &[], at(11)).await.unwrap();
@@ -306,119 +288,4 @@ async fn caps_under_concurrency(store: &Store) {
         .unwrap();
     assert_eq!((results.iter().filter(|r| r.is_ok()).count(), refused), (8, 32), "{results:?}");
     assert_eq!(used.global_24h, 1050 + 8000);
-}
-
-fn draft(dedupe: &str, severity: Severity) -> NoticeDraft {
-    NoticeDraft {
-        subscriber: subscriber("li").id,
-        subscription: None,
-        topup: None,
-        kind: NoticeKind::TopupHeld,
-        severity,
-        dedupe: dedupe.into(),
-        at: at(100),
-        facts: Facts { label: "Bank number".into(), ..Facts::default() },
-    }
-}
-
-async fn outbox(store: &Store) {
-    drain(store, at(99)).await;
-    store
-        .say(&[draft("x", Severity::High), draft("x", Severity::High), draft("y", Severity::High)])
-        .await
-        .unwrap();
-    let due = store.claim_notices(10, Span::minutes(2), at(100)).await.unwrap();
-    assert_eq!(due.len(), 2, "one row per key");
-    assert!(
-        store.claim_notices(10, Span::minutes(2), at(100)).await.unwrap().is_empty(),
-        "claimed twice"
-    );
-    store.tried(&due[0], "accepted", None, &Tried::Sent, at(100)).await.unwrap();
-    let later = Tried::Again { at: at(105), channel: "mail".into(), ambiguous: false };
-    store.tried(&due[1], "retry", Some("refused"), &later, at(100)).await.unwrap();
-    assert!(store.claim_notices(10, Span::minutes(2), at(104)).await.unwrap().is_empty());
-    let again = store.claim_notices(10, Span::minutes(2), at(105)).await.unwrap();
-    assert_eq!((again.len(), again[0].notice.attempts, again[0].was_cut_off), (1, 2, false));
-    // The process dies here: the claim runs out, and the next try knows it may be a second one.
-    let back = store.claim_notices(10, Span::minutes(2), at(108)).await.unwrap();
-    assert_eq!((back.len(), back[0].was_cut_off, back[0].notice.ambiguous), (1, true, 1));
-    store
-        .tried(&back[0], "bad_recipient", Some("no such user"), &Tried::Dead, at(108))
-        .await
-        .unwrap();
-    let states: Vec<String> =
-        store.notices(Some("li"), 2).await.unwrap().into_iter().map(|n| n.state).collect();
-    assert!(
-        states.contains(&"sent".to_owned()) && states.contains(&"dead".to_owned()),
-        "{states:?}"
-    );
-    assert_eq!(store.next_notice_due().await.unwrap(), None);
-}
-
-async fn drain(store: &Store, now: Timestamp) {
-    loop {
-        let due = store.claim_notices(50, Span::minutes(2), now).await.unwrap();
-        if due.is_empty() {
-            return;
-        }
-        for one in due {
-            store.tried(&one, "dropped", None, &Tried::Dropped, now).await.unwrap();
-        }
-    }
-}
-
-async fn switches_and_tokens(store: &Store) {
-    assert!(store.trip("storm", "too many", at(200)).await.unwrap());
-    assert!(!store.trip("storm", "too many", at(201)).await.unwrap(), "tripped twice");
-    assert_eq!(store.breakers().await.unwrap().len(), 1);
-    assert_eq!(store.clear_breakers(at(202)).await.unwrap(), ["storm"]);
-    assert_eq!(store.breaker_cleared_at("storm").await.unwrap(), Some(at(202)));
-    assert!(store.trip("storm", "again", at(203)).await.unwrap());
-    assert_eq!(store.wall(at(300)).await.unwrap(), at(0));
-    assert_eq!(store.wall(at(200)).await.unwrap(), at(300), "the clock ran back");
-
-    let (id, text) = store.create_token(Role::Operator, "test", at(0)).await.unwrap();
-    assert_eq!(store.token_role(&text).await.unwrap(), Some((id.clone(), Role::Operator)));
-    assert_eq!(store.token_role("topupd_wrong").await.unwrap(), None);
-    assert!(store.revoke_token(&id, at(1)).await.unwrap());
-    assert_eq!(store.token_role(&text).await.unwrap(), None);
-
-    store.set_status(&line("b", 2).id, SubscriptionStatus::Paused, at(0)).await.unwrap();
-    assert!(
-        store
-            .claim_polls("carrier", 999, Span::minutes(1), at(99_999))
-            .await
-            .unwrap()
-            .iter()
-            .all(|d| d.subscription.id.as_str() != "b")
-    );
-    assert_eq!(store.views_of(&["b".into()]).await.unwrap()[0].status, "paused");
-    let closing =
-        FleetChanges { close_subscriptions: vec![line("b", 2).id], ..FleetChanges::default() };
-    store.save_fleet(&closing, at(1)).await.unwrap();
-    assert!(!store.documents().await.unwrap().subscriptions.contains_key("b"));
-    // Overdue polls after a downtime are spread in order.
-    let spread = store.spread_overdue(Span::minutes(10), at(200_000)).await.unwrap();
-    assert_eq!(spread, 41);
-    assert!(store.next_poll_due("carrier").await.unwrap().unwrap() >= at(200_000));
-    calm(store).await;
-}
-
-async fn calm(store: &Store) {
-    let next = Next { at: None, what: "poll", why: "calm".into() };
-    let decision = Decision {
-        episodes: vec![],
-        order: OrderStep::Nothing,
-        gates: vec![],
-        notices: vec![],
-        poll_at: None,
-        decide_at: Some(at(300_000)),
-        stale: None,
-        next,
-    };
-    store.decide_all(at(200_000)).await.unwrap();
-    store.claim_decisions(&["a".into()], at(200_001), at(200_000)).await.unwrap();
-    store.apply_calm(&[(line("a", 1).id, decision)], at(200_001)).await.unwrap();
-    assert!(!store.due_decisions(100, at(250_000)).await.unwrap().contains(&"a".to_owned()));
-    assert_eq!(store.views_of(&["a".into()]).await.unwrap()[0].next.2, "calm");
 }

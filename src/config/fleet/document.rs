@@ -102,11 +102,9 @@ fn table(name: &str, document: &Json) -> Option<Table> {
     }
 }
 
-fn without_nulls(mut document: Json) -> Json {
-    if let Json::Object(map) = &mut document {
-        map.retain(|_, value| !value.is_null());
-    }
-    document
+fn without_nulls(document: Json) -> Json {
+    let Json::Object(map) = document else { return document };
+    Json::Object(map.into_iter().filter(|(_, value)| !value.is_null()).collect())
 }
 
 fn plan(plan: &Plan) -> Json {
