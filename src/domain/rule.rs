@@ -267,10 +267,13 @@ impl Rule {
             if cap.currency() != least.currency() {
                 faults.push((
                     "caps",
-                    format!("allowed is a {name} cap in {}, as the amount", least.currency()),
+                    format!(
+                        "allowed is an amount for the {name} cap in {}, as the amount",
+                        least.currency()
+                    ),
                 ));
             } else if cap.minor() < least.minor() {
-                faults.push(("caps", format!("allowed is a {name} cap of at least one order, {least}; {cap} can never be met")));
+                faults.push(("caps", format!("allowed is an amount for the {name} cap of at least one order, {least}; {cap} can never be met")));
             }
         }
         if let Some(limit) = self.approve_above.filter(|l| l.currency() != least.currency()) {

@@ -82,7 +82,8 @@ impl Store {
     }
 
     /// Writes a look that moved nothing: counts and the next due time, by compare-and-set, with a
-    /// line of history where `note` is given. An overtaken look is no error.
+    /// line of history where `note` is given. An overtaken look is no error, and does not overtake
+    /// anybody: the version stays, so a person's word is never refused because of a look.
     pub async fn keep_topup(
         &self,
         before: &Topup,
@@ -92,7 +93,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query(
-            "UPDATE topups SET looks = $1, not_found = $2, not_found_since = $3, next_action_at = $4, version = version + 1 \
+            "UPDATE topups SET looks = $1, not_found = $2, not_found_since = $3, next_action_at = $4 \
              WHERE id = $5 AND version = $6",
         )
         .bind(after.looks)
