@@ -267,13 +267,10 @@ impl Rule {
             if cap.currency() != least.currency() {
                 faults.push((
                     "caps",
-                    format!(
-                        "allowed is an amount for the {name} cap in {}, as the amount",
-                        least.currency()
-                    ),
+                    format!("allowed is the cap `{name}` in {}, as the amount", least.currency()),
                 ));
             } else if cap.minor() < least.minor() {
-                faults.push(("caps", format!("allowed is an amount for the {name} cap of at least one order, {least}; {cap} can never be met")));
+                faults.push(("caps", format!("allowed is the cap `{name}` of at least one order, {least}; {cap} can never be met")));
             }
         }
         if let Some(limit) = self.approve_above.filter(|l| l.currency() != least.currency()) {

@@ -225,7 +225,7 @@ fn amounts_and_limits() {
     let unpaid = "fleet.toml:1: rules[1] \"r\".amount: missing; mode \"auto\" needs an amount such as { fixed = \"10.00 USD\" }";
     check(head, "mode = \"auto\"", &[unpaid.to_owned()]);
     let tight = "amount = { fixed = \"10 USD\" }\ncaps = { order = \"5 USD\" }";
-    let capped = "fleet.toml:6: rules[1] \"r\".caps: found a table with order; allowed is a order cap of at least one order, 10.00 USD; 5.00 USD can never be met";
+    let capped = "fleet.toml:6: rules[1] \"r\".caps: found a table with order; allowed is the cap `order` of at least one order, 10.00 USD; 5.00 USD can never be met";
     check(head, tight, &[capped.to_owned()]);
 }
 
