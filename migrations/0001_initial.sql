@@ -159,6 +159,8 @@ CREATE TABLE topups (
     request               TEXT,
     request_sha256        TEXT,
     submit_no             BIGINT NOT NULL DEFAULT 0,
+    -- Submissions whose request may have reached the payer; while above zero, nothing may forget it.
+    maybe_sent            BIGINT NOT NULL DEFAULT 0,
     last_sent_at          BIGINT,
     transaction_id        TEXT,
     charged_minor         BIGINT,
@@ -189,6 +191,7 @@ CREATE TABLE topups (
            OR (request IS NOT NULL AND request_sha256 IS NOT NULL AND reserved_at IS NOT NULL)),
     CHECK (state IN ('proposed', 'awaiting_approval', 'reserved', 'cancelled') OR submit_no > 0),
     CHECK (state NOT IN ('paid', 'verified') OR paid_at IS NOT NULL),
+    CHECK (state <> 'cancelled' OR maybe_sent = 0),
     CHECK ((state IN ('reserved', 'submitting', 'pending', 'unknown', 'held')) <= (counted_minor > 0)),
     CHECK ((state IN ('proposed', 'awaiting_approval', 'failed', 'cancelled', 'reversed')) <= (counted_minor = 0)),
     CHECK ((charged_minor IS NULL) = (charged_currency IS NULL))

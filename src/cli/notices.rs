@@ -66,7 +66,6 @@ async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliE
     let subscriber = engine.store().subscriber(&subscriber_id(subscriber)?).await?;
     let now = engine.now();
     let dedupe = format!("test|{}", now.ms());
-    let id = notice_id(subscriber.id.as_str(), &dedupe);
     let facts = Facts { label: "topupd".into(), ..Facts::default() };
     let draft = NoticeDraft {
         subscriber: subscriber.id.clone(),
@@ -78,6 +77,7 @@ async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliE
         at: now,
         facts,
     };
+    let id = notice_id(&draft);
     engine.store().say(&[draft]).await?;
     engine.run_stage(Stage::Notify).await?;
     let found = engine.store().notices(Some(subscriber.id.as_str()), 1000).await?;

@@ -154,6 +154,10 @@ fn unsent(
     let manual = snapshot.need.as_ref().is_some_and(|need| need.kind == NeedKind::Manual);
     let rule = rule_of(snapshot, topup);
     let cancel = |reason, need_gone| (OrderStep::Cancel { reason, need_gone }, Vec::new());
+    if topup.maybe_sent > 0 {
+        // It may have reached the payer once: it is settled by what the payer says, not by the need.
+        return (OrderStep::Nothing, check(snapshot, policy, topup, rule, topup.amount, now));
+    }
     if !manual {
         if snapshot.subscription.status != SubscriptionStatus::Active {
             return cancel("subscription_inactive", true);

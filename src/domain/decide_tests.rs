@@ -144,6 +144,29 @@ fn every_switch_stops_paying_with_its_own_reason() {
 }
 
 #[test]
+fn explain_shows_every_gate_even_of_a_calm_line() {
+    let names = |gates: &[Gate]| gates.iter().map(|gate| gate.name).collect::<Vec<_>>();
+    let calm = snapshot(reading("12.00 USD", 0));
+    let shown = explain_gates(&calm, &policy(), decide(&calm, &policy(), at(0)).gates, at(0));
+    let low = proposed("3.10 USD", 2);
+    let ordered = explain_gates(&low, &policy(), decide(&low, &policy(), at(2)).gates, at(2));
+    assert_eq!(names(&shown), names(&ordered));
+    assert!(!shown[0].passed && ordered.iter().all(|gate| gate.passed), "{shown:?} {ordered:?}");
+    let mut told = snapshot(reading("3.00 USD", 0));
+    told.rules[0].mode = Mode::Notify;
+    let shown = explain_gates(&told, &policy(), Vec::new(), at(0));
+    assert!(shown[0].why.contains("mode is notify"), "{shown:?}");
+}
+
+#[test]
+fn what_may_have_been_sent_is_never_called_off() {
+    let mut s = proposed("25.00 USD", 2);
+    s.topup = Some(Topup { maybe_sent: 1, ..order(State::Reserved, money("10.00 USD")) });
+    assert_eq!(decide(&s, &policy(), at(2)).order, OrderStep::Nothing);
+    assert!(!s.topup.unwrap().may_go_to(State::Cancelled));
+}
+
+#[test]
 fn a_cap_refusal_is_loud() {
     let mut s = proposed("3.10 USD", 2);
     s.rules[0].caps.order = Some(money("9.99 USD"));

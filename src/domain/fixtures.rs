@@ -90,6 +90,7 @@ pub(crate) fn policy() -> Policy {
         confirm_after: Span::minutes(2),
         stale_after: None,
         approval_expires: Span::days(1),
+        assisted: Vec::new(),
         caps: CapLimits { global_24h: vec![money("200.00 USD")], ..CapLimits::default() },
     }
 }
@@ -157,6 +158,7 @@ pub(crate) fn order(state: State, amount: Money) -> Topup {
         reason: String::new(),
         request: None,
         submit_no: 0,
+        maybe_sent: 0,
         last_sent_at: None,
         transaction_id: None,
         charged: None,

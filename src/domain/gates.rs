@@ -159,6 +159,11 @@ fn fresh_readings(
         return gate(NAME, false, "no usable reading yet");
     };
     let age = now.since(reading.at);
+    if policy.assisted.iter().any(|name| name == candidate.payer) {
+        // A person looks before paying, and may be the one who entered the reading.
+        let passed = age <= policy.stale_age();
+        return gate(NAME, passed, format!("read {age} ago; a person pays"));
+    }
     if age > policy.fresh_for() {
         return gate(
             NAME,

@@ -30,6 +30,7 @@ mod decide;
 #[cfg(test)]
 mod decide_tests;
 mod speak;
+mod explain;
 mod cadence;
 mod verify;
 mod notice;
@@ -41,6 +42,7 @@ pub use cadence::{Cadence, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
 pub use decide::{Decision, Next, OrderStep, decide};
 pub use episodes::EpisodeChange;
+pub use explain::explain_gates;
 pub use gates::Gate;
 pub use ids::{
     EpisodeId, Iccid, IdError, Msisdn, NeedId, RuleId, SubscriberId, SubscriptionId, TopupId,

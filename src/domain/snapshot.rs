@@ -16,6 +16,8 @@ pub struct Policy {
     pub stale_after: Option<Span>,
     /// How long a person has to approve.
     pub approval_expires: Span,
+    /// Payers that are people: an order to them is a task, and moves no money by itself.
+    pub assisted: Vec<String>,
     /// The configured limits; rules may only tighten them.
     pub caps: CapLimits,
 }

@@ -204,6 +204,8 @@ pub struct Topup {
     pub request: Option<String>,
     /// How often it was claimed for sending.
     pub submit_no: i64,
+    /// How many of those may have reached the payer.
+    pub maybe_sent: i64,
     /// The last moment at which bytes may have left.
     pub last_sent_at: Option<Timestamp>,
     /// The provider's transaction id, once known.
@@ -232,6 +234,14 @@ pub struct Topup {
     pub updated_at: Timestamp,
     /// Rises with every write; compare-and-set.
     pub version: i64,
+}
+
+impl Topup {
+    /// Where it may go from here: [`State::next`], but an order that may have reached the payer
+    /// can no longer be called off.
+    pub fn may_go_to(&self, to: State) -> bool {
+        self.state.may_go_to(to) && (to != State::Cancelled || self.maybe_sent == 0)
+    }
 }
 
 #[cfg(test)]

@@ -17,41 +17,41 @@ const SEND_BUDGET: Span = Span::seconds(5);
 const CONCURRENCY: usize = 16;
 
 impl Engine {
-    /// Sends every reserved order that is due and allowed.
-    pub(super) async fn act_due(&self) -> Result<StageReport, EngineError> {
+    /// Sends every reserved order at `payer` that is due and allowed.
+    pub async fn pay_through(&self, payer: &str) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        if !self.may_pay() {
+        if !self.may_pay() || self.is_stopping() {
             return Ok(report);
         }
         let now = self.now();
-        let due = self.store().due_topups(&[State::Reserved], 200, now).await?;
-        if !due.is_empty() {
-            let switch = self.money_switch(now).await?;
-            let shut = switch.off.as_ref().or(switch.storm.as_ref()).or(switch.clock.as_ref());
-            if let Some(why) = shut {
-                // Reserved money waits behind the switch; nothing is lost, nothing is sent.
-                tracing::warn!(orders = due.len(), "orders wait: {why}");
-                return Ok(StageReport { next_at: Some(now.plus(Span::minutes(1))), ..report });
-            }
+        let due = self.store().due_orders(payer, 200, now).await?;
+        if due.is_empty() {
+            return Ok(report);
+        }
+        let switch = self.money_switch(now).await?;
+        if let Some(why) = switch.off.as_ref().or(switch.storm.as_ref()).or(switch.clock.as_ref()) {
+            // Reserved money waits behind the switch; nothing is lost, nothing is sent.
+            tracing::debug!(orders = due.len(), "orders wait: {why}");
+            return Ok(StageReport { next_at: Some(now.plus(Span::minutes(1))), ..report });
         }
         let mut calls = Vec::new();
         for topup in due {
             report.seen += 1;
-            if let Some(at) = self.wait_for_turn(&topup.payer, now).await? {
-                report.next_at = Some(report.next_at.map_or(at, |next| next.min(at)));
-                continue;
+            if let Some(at) = self.wait_for_turn(payer, now).await? {
+                report.next_at = Some(at);
+                break;
             }
             // The claim counts against the payer's rate at once, so claims go one after the other.
-            if let Some(claimed) = self.claim(&topup, now).await? {
+            if self.is_fit(&topup, now).await?
+                && let Some(claimed) = self.claim(&topup, now).await?
+            {
                 calls.push(claimed);
             }
         }
-        let outcomes: Vec<Result<(), EngineError>> = futures_util::stream::iter(calls)
+        let mut outcomes = futures_util::stream::iter(calls)
             .map(|(claimed, started)| self.send(claimed, started))
-            .buffer_unordered(CONCURRENCY)
-            .collect()
-            .await;
-        for outcome in outcomes {
+            .buffer_unordered(CONCURRENCY);
+        while let Some(outcome) = outcomes.next().await {
             outcome?;
             report.done += 1;
         }
@@ -61,6 +61,41 @@ impl Engine {
             }
         }
         Ok(report)
+    }
+
+    /// A last look before the claim. An order that waited so long that its readings grew old waits
+    /// for a fresh one; one whose frozen request speaks of another number than the line has now is
+    /// called off. A second submission changes nothing of the first and needs neither.
+    async fn is_fit(&self, topup: &Topup, now: Timestamp) -> Result<bool, EngineError> {
+        if topup.maybe_sent > 0 {
+            return Ok(true);
+        }
+        let snapshot = self.store().snapshot(&topup.subscription).await?.snapshot;
+        let line = &snapshot.subscription;
+        let number = line.msisdn.as_ref().map(|m| m.as_str().trim_start_matches('+'));
+        let targets = [number, line.iccid.as_ref().map(|i| i.as_str())];
+        let request = topup.request.as_deref().unwrap_or_default();
+        if !targets.into_iter().flatten().any(|target| request.contains(target)) {
+            let why = "the line has another number than the frozen request";
+            let gone = Topup {
+                state: State::Cancelled,
+                reason: "target_changed".into(),
+                next_action_at: None,
+                ..topup.clone()
+            };
+            self.settle(topup, gone, Change::by("act", why), now).await?;
+            return Ok(false);
+        }
+        let age = snapshot.reading.as_ref().map(|reading| now.since(reading.at));
+        if self.is_assisted(&topup.payer) || age.is_some_and(|age| age <= self.policy().fresh_for())
+        {
+            return Ok(true);
+        }
+        let later = Topup { next_action_at: Some(now.plus(Span::seconds(2))), ..topup.clone() };
+        self.store().keep_topup(topup, later, None, now).await?;
+        self.store().poll_now(std::slice::from_ref(&topup.subscription), now).await?;
+        self.wake(Stage::Poll);
+        Ok(false)
     }
 
     /// When this payer's rate allows the next order; `None` for now.

@@ -169,34 +169,42 @@ fn looked_for(topup: &Topup, state: State, reason: &str, pace: &Pace, now: Times
     }
 }
 
-/// After a send. Provably unsent orders go back to `reserved` a few times, then count as failed.
+/// After a send. Provably unsent orders go back to `reserved` a few times, then count as failed;
+/// but not where an earlier submission of the same order may have arrived.
 pub(super) fn after_send(pace: &Pace, topup: &Topup, answer: &Answer, now: Timestamp) -> Topup {
-    match answer {
-        Answer::Paid(evidence) => paid(pace, topup, evidence, now),
-        Answer::Pending(evidence) => {
-            looked_for(&with_evidence(topup, evidence), State::Pending, "pending", pace, now)
-        }
-        Answer::Refused(refusal) => failed(topup, &refusal.code),
-        Answer::Mismatch { evidence, .. } => {
-            held(&with_evidence(topup, evidence), "answer_mismatch")
-        }
-        Answer::NotSent { .. } if topup.submit_no < MAX_UNSENT => Topup {
-            state: State::Reserved,
-            reason: NOT_SENT.into(),
-            next_action_at: Some(now.plus(pace.look_after(topup.submit_no.saturating_sub(1)))),
-            ..topup.clone()
-        },
-        Answer::NotSent { .. } => Topup {
-            state: State::Failed,
-            reason: NOT_SENT.into(),
-            next_action_at: None,
-            ..topup.clone()
-        },
-        // A reversal of something just sent makes no sense: it is looked up like any doubt.
-        Answer::Reversed(_) | Answer::Unclear { .. } => {
-            looked_for(topup, State::Unknown, "unclear", pace, now)
-        }
+    if let Answer::NotSent { .. } = answer {
+        return not_sent(pace, topup, now);
     }
+    let sent = Topup { maybe_sent: topup.maybe_sent.saturating_add(1), ..topup.clone() };
+    match answer {
+        Answer::Paid(evidence) => paid(pace, &sent, evidence, now),
+        Answer::Pending(evidence) => {
+            looked_for(&with_evidence(&sent, evidence), State::Pending, "pending", pace, now)
+        }
+        Answer::Refused(refusal) if topup.maybe_sent == 0 => failed(&sent, &refusal.code),
+        Answer::Mismatch { evidence, .. } => {
+            held(&with_evidence(&sent, evidence), "answer_mismatch")
+        }
+        // A reversal of something just sent makes no sense, and a refusal of a second submission
+        // says nothing about the first: both are looked up like any doubt.
+        Answer::Refused(_)
+        | Answer::Reversed(_)
+        | Answer::Unclear { .. }
+        | Answer::NotSent { .. } => looked_for(&sent, State::Unknown, "unclear", pace, now),
+    }
+}
+
+fn not_sent(pace: &Pace, topup: &Topup, now: Timestamp) -> Topup {
+    if topup.maybe_sent > 0 {
+        return looked_for(topup, State::Unknown, "unclear", pace, now);
+    }
+    let again = topup.submit_no < MAX_UNSENT;
+    let (state, next_action_at) = if again {
+        (State::Reserved, Some(now.plus(pace.look_after(topup.submit_no.saturating_sub(1)))))
+    } else {
+        (State::Failed, None)
+    };
+    Topup { state, reason: NOT_SENT.into(), next_action_at, ..topup.clone() }
 }
 
 /// Claims that may end with "nothing was sent" before this order is given up as not charged. An

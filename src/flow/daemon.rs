@@ -1,11 +1,7 @@
 //! The running daemon: one loop per stage (and per reader), a drain at the end.
 
-use super::{Engine, EngineError, Stage, StageReport, schedule};
-use crate::domain::{Span, Timestamp};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use super::{Beats, Engine, EngineError, Stage, StageReport, schedule};
+use crate::domain::Span;
 use tokio::{sync::watch, task::JoinSet};
 
 /// Loops that run until they are told to stop.
@@ -13,46 +9,12 @@ pub struct Daemon {
     engine: Engine,
     stop: watch::Sender<bool>,
     loops: JoinSet<()>,
-    beats: Beats,
     scheduler: tokio_cron_scheduler::JobScheduler,
 }
 
 impl std::fmt::Debug for Daemon {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Daemon").field("loops", &self.loops.len()).finish_non_exhaustive()
-    }
-}
-
-/// When each loop last came round; the watchdog and `/readyz` look at it.
-#[derive(Clone, Debug, Default)]
-pub struct Beats(Arc<Mutex<Rounds>>);
-
-/// Per loop: when it last came round, and what went wrong.
-type Rounds = BTreeMap<String, (Timestamp, Option<String>)>;
-
-impl Beats {
-    fn beat(&self, name: &str, now: Timestamp, error: Option<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (now, error));
-    }
-
-    /// Every loop with the time it last came round, and its error if that round failed.
-    pub fn all(&self) -> Rounds {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Why work does not flow; `None` when every loop came round within `patience`.
-    pub fn trouble(&self, patience: Span, now: Timestamp) -> Option<String> {
-        let all = self.all();
-        if all.is_empty() {
-            return Some("no loop has started".into());
-        }
-        all.into_iter().find_map(|(name, (at, error))| match error {
-            Some(error) => Some(format!("{name}: {error}")),
-            None if now.since(at) > patience => {
-                Some(format!("{name} made no progress for {}", now.since(at)))
-            }
-            None => None,
-        })
     }
 }
 
@@ -86,14 +48,13 @@ impl Daemon {
             tracing::info!(lines = spread, over = %window, "overdue polls are spread");
         }
         let (stop, stopped) = watch::channel(false);
-        let beats = Beats::default();
         let mut loops = JoinSet::new();
-        for stage in [Stage::Decide, Stage::Act, Stage::Reconcile, Stage::Verify, Stage::Notify] {
-            let (engine, stopped, beats) = (engine.clone(), stopped.clone(), beats.clone());
+        for stage in [Stage::Decide, Stage::Reconcile, Stage::Verify, Stage::Notify] {
+            let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = stage.as_str();
                 let run = || engine.run_stage(stage);
-                turn(&engine, name, stage, stopped, &beats, run).await;
+                turn(&engine, name, stage, stopped, run).await;
             });
         }
         for reader in engine
@@ -102,26 +63,36 @@ impl Daemon {
             .filter(|(_, p)| p.declares().reads)
             .map(|(name, _)| name.clone())
         {
-            let (engine, stopped, beats) = (engine.clone(), stopped.clone(), beats.clone());
+            let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = format!("poll {reader}");
                 let run = || engine.poll_reader(&reader);
-                turn(&engine, &name, Stage::Poll, stopped, &beats, run).await;
+                turn(&engine, &name, Stage::Poll, stopped, run).await;
+            });
+        }
+        let payers = engine.providers().iter().filter(|(_, p)| p.declares().tops_up);
+        for payer in payers.map(|(name, _)| name.clone()) {
+            let (engine, stopped) = (engine.clone(), stopped.clone());
+            loops.spawn(async move {
+                let name = format!("act {payer}");
+                let run = || engine.pay_through(&payer);
+                turn(&engine, &name, Stage::Act, stopped, run).await;
             });
         }
         let scheduler = schedule::start(&engine).await?;
-        Ok(Self { engine, stop, loops, beats, scheduler })
+        Ok(Self { engine, stop, loops, scheduler })
     }
 
     /// When each loop last came round.
     pub fn beats(&self) -> Beats {
-        self.beats.clone()
+        self.engine.beats().clone()
     }
 
     /// Stops claiming work and waits for calls under way, money calls above all, up to `drain`.
     /// What is cut off is found by the rows at the next start.
     pub async fn stop(mut self, drain: Span) {
         self.scheduler.shutdown().await.ok();
+        self.engine.stop_claiming();
         self.stop.send_replace(true);
         for stage in Stage::ALL {
             self.engine.wake(stage);
@@ -141,7 +112,6 @@ async fn turn<F, Fut>(
     name: &str,
     stage: Stage,
     mut stopped: watch::Receiver<bool>,
-    beats: &Beats,
     run: F,
 ) where
     F: Fn() -> Fut,
@@ -152,13 +122,17 @@ async fn turn<F, Fut>(
         bell.mark_unchanged();
         let pause = match run().await {
             Ok(report) => {
-                beats.beat(name, engine.now(), None);
+                engine.beats().beat(name, engine.now(), None);
                 let now = engine.now();
                 report.next_at.map_or(IDLE, |at| at.since(now)).min(IDLE).max(Span::from_ms(1))
             }
             Err(error) => {
                 tracing::error!("{name} failed: {:#}", anyhow::Error::new(error).context("stage"));
-                beats.beat(name, engine.now(), Some("the last round failed; see the log".into()));
+                engine.beats().beat(
+                    name,
+                    engine.now(),
+                    Some("the last round failed; see the log".into()),
+                );
                 Span::seconds(5)
             }
         };

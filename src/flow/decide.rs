@@ -3,8 +3,8 @@
 
 use super::{Engine, EngineError, Stage, StageReport, tell::about_topup};
 use crate::domain::{
-    CapLimits, Decision, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Snapshot,
-    SubscriptionId, Timestamp, Topup, decide,
+    CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Snapshot,
+    SubscriptionId, Timestamp, Topup, decide, explain_gates,
 };
 use crate::providers::Order;
 use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
@@ -16,8 +16,9 @@ impl Engine {
     /// Decides about everything that is due.
     pub(super) async fn decide_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        loop {
+        while !self.is_stopping() {
             let now = self.now();
+            self.beats().beat(Stage::Decide.as_str(), now, None);
             let ids = self.store().due_decisions(BATCH, now).await?;
             if ids.is_empty() {
                 break;
@@ -178,6 +179,10 @@ impl Engine {
             rule.map_or_else(CapLimits::default, |rule| rule.caps.clone()).tighter(&policy.caps);
         match &decision.order {
             OrderStep::Reserve { amount } => {
+                if topup.approved.is_some() && hash_of(snapshot, topup, *amount) != topup.order_hash
+                {
+                    return Err("the line changed after the order was approved".into());
+                }
                 let order = Order { amount: *amount, ..order_of(snapshot, topup) };
                 let payer = self
                     .provider(&topup.payer)
@@ -209,18 +214,12 @@ impl Engine {
         &self,
         snapshot: &Snapshot,
         topup: &Topup,
-        amount: crate::domain::Money,
+        amount: Money,
         why: &str,
         policy: &Policy,
         now: Timestamp,
     ) -> NoticeDraft {
-        let hash = order_hash(
-            &snapshot.subscription,
-            &topup.payer,
-            topup.product.as_deref(),
-            amount,
-            topup.need.as_str(),
-        );
+        let hash = hash_of(snapshot, topup, amount);
         let asked =
             Topup { amount, order_hash: hash, reason: "approval_needed".into(), ..topup.clone() };
         let expires = now.plus(policy.approval_expires);
@@ -237,7 +236,9 @@ impl Engine {
         let mut row = self.store().snapshot(id).await?;
         row.snapshot.rules = self.rules().await?.of(&row.snapshot.subscription);
         row.snapshot.money = self.money_switch(now).await?;
-        let decision = self.weigh(&mut row.snapshot, &self.policy(), now).await?;
+        let policy = self.policy();
+        let mut decision = self.weigh(&mut row.snapshot, &policy, now).await?;
+        decision.gates = explain_gates(&row.snapshot, &policy, decision.gates, now);
         Ok((row.snapshot, decision))
     }
 
@@ -248,6 +249,12 @@ impl Engine {
         self.wake(Stage::Decide);
         self.money_switch(now).await
     }
+}
+
+/// The hash of an order as its line stands now.
+fn hash_of(snapshot: &Snapshot, topup: &Topup, amount: Money) -> String {
+    let product = topup.product.as_deref();
+    order_hash(&snapshot.subscription, &topup.payer, product, amount, topup.need.as_str())
 }
 
 /// The order as an adapter sees it.

@@ -1,6 +1,10 @@
 //! What every stage works with, and one run of a stage.
 
-use super::{Stage, StageReport, rules::RuleCache, wake::Bells};
+use super::{
+    Stage, StageReport,
+    rules::RuleCache,
+    wake::{Beats, Bells},
+};
 use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -10,7 +14,15 @@ use crate::providers::Provider;
 use crate::store::{Store, StoreError};
 use crate::words::Words;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// What an engine is made of.
 #[derive(Debug)]
@@ -72,6 +84,8 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) words: Words,
     pub(super) bells: Bells,
+    beats: Beats,
+    stopping: AtomicBool,
     pub(super) rules: RuleCache,
     pub(super) limits: BTreeMap<String, DefaultDirectRateLimiter>,
 }
@@ -94,8 +108,15 @@ impl Engine {
                 Some((name.clone(), RateLimiter::direct(quota)))
             })
             .collect();
-        let inner =
-            Inner { parts, words, bells: Bells::default(), rules: RuleCache::default(), limits };
+        let inner = Inner {
+            parts,
+            words,
+            bells: Bells::default(),
+            beats: Beats::default(),
+            stopping: AtomicBool::new(false),
+            rules: RuleCache::default(),
+            limits,
+        };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -142,13 +163,29 @@ impl Engine {
     /// The configured part of a decision.
     pub fn policy(&self) -> Policy {
         let settings = self.settings();
+        let assisted = self.providers().iter().filter(|(_, p)| p.declares().assisted);
         Policy {
+            assisted: assisted.map(|(name, _)| name.clone()).collect(),
             poll_every: settings.flow.poll_every,
             confirm_after: settings.flow.confirm_after,
             stale_after: settings.flow.stale_after,
             approval_expires: settings.flow.approval_expires,
             caps: settings.caps.clone(),
         }
+    }
+
+    /// When each loop last made progress.
+    pub fn beats(&self) -> &Beats {
+        &self.0.beats
+    }
+
+    /// From now on stages end with what they have; nothing new is claimed.
+    pub(super) fn stop_claiming(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
     }
 
     /// Wakes a stage; harmless where nobody listens.
@@ -168,7 +205,13 @@ impl Engine {
                 Ok(report)
             }
             Stage::Decide => self.decide_due().await,
-            Stage::Act => self.act_due().await,
+            Stage::Act => {
+                let mut report = StageReport::default();
+                for payer in self.providers().keys() {
+                    report.add(self.pay_through(payer).await?);
+                }
+                Ok(report)
+            }
             Stage::Reconcile => self.reconcile_due().await,
             Stage::Verify => self.verify_due().await,
             Stage::Notify => self.notify_due().await,

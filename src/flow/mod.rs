@@ -23,9 +23,9 @@ mod notify;
 mod daemon;
 
 pub use by_hand::{End, HandReading};
-pub use daemon::{Beats, Daemon};
+pub use daemon::Daemon;
 pub use engine::{Engine, EngineError, Parts, build_parts};
 pub use money::{lower_flag, raise_flag};
 pub use resolve::{OrderError, Resolution};
 pub use rules::RuleBook;
-pub use wake::{Stage, StageReport};
+pub use wake::{Beats, Stage, StageReport};

@@ -1,7 +1,7 @@
 //! Notify: due notices → sent. The row says what is due; the channel classifies one try; the
 //! outbox remembers and retries.
 
-use super::{Engine, EngineError, StageReport};
+use super::{Engine, EngineError, Stage, StageReport};
 use crate::channels::{Channel, Outcome, Recipient};
 use crate::domain::{NoticeKind, Severity, Span, State, Timestamp};
 use crate::store::{DueNotice, Tried};
@@ -20,7 +20,8 @@ impl Engine {
     /// Sends every due notice once.
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        loop {
+        while !self.is_stopping() {
+            self.beats().beat(Stage::Notify.as_str(), self.now(), None);
             let due = self.store().claim_notices(BATCH, LEASE, self.now()).await?;
             if due.is_empty() {
                 break;

@@ -15,7 +15,9 @@ impl Engine {
     /// nothing is. Results are written in bunches while other calls are still under way.
     pub async fn poll_reader(&self, reader: &str) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        let Some(provider) = self.provider(reader).filter(|p| p.declares().reads) else {
+        let Some(provider) =
+            self.provider(reader).filter(|p| p.declares().reads && p.declares().polled)
+        else {
             return Ok(report);
         };
         let declares = provider.declares();
@@ -25,7 +27,7 @@ impl Engine {
         loop {
             // Claim in bunches: half of the slots free before the next claim.
             let free = declares.concurrency.saturating_sub(under_way.len());
-            if !exhausted && free * 2 >= declares.concurrency {
+            if !exhausted && !self.is_stopping() && free * 2 >= declares.concurrency {
                 let due = self.store().claim_polls(reader, free.max(1), lease, self.now()).await?;
                 exhausted = due.len() < free;
                 for poll in due {
@@ -40,6 +42,8 @@ impl Engine {
             report.done += polled.iter().filter(|p| p.reading.quality == Quality::Ok).count();
             report.failed += polled.iter().filter(|p| p.reading.quality != Quality::Ok).count();
             self.store().apply_polls(&polled, self.now()).await?;
+            // A long round is progress too: the watchdog must not mistake it for a stuck loop.
+            self.beats().beat(&format!("poll {reader}"), self.now(), None);
             self.wake(Stage::Decide);
             self.wake(Stage::Verify);
         }
@@ -52,7 +56,8 @@ impl Engine {
         let due = self.store().due_polls(ids).await?;
         let calls = due.into_iter().filter_map(|poll| {
             let reader = poll.subscription.reader.clone();
-            let provider = Arc::clone(self.provider(&reader)?);
+            let provider = self.provider(&reader).filter(|p| p.declares().polled)?;
+            let provider = Arc::clone(provider);
             Some(async move { self.ask(provider, &reader, poll).await })
         });
         let polled: Vec<Polled> =

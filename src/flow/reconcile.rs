@@ -9,8 +9,11 @@ use crate::config::Resubmit;
 use crate::domain::{Movement, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup, Provider, RefUnique};
 use crate::store::{Change, SnapshotRow};
+use futures_util::StreamExt;
 use std::sync::Arc;
 
+/// Look-ups under way at once.
+const CONCURRENCY: usize = 8;
 /// Counted "not found" answers that end the waiting.
 const NOT_FOUND_LIMIT: i64 = 3;
 /// Submissions of one reference, at most.
@@ -22,14 +25,18 @@ impl Engine {
         let states = [State::Submitting, State::Unknown, State::Pending, State::Held];
         let mut report = StageReport::default();
         let now = self.now();
-        for topup in self.store().due_topups(&states, 200, now).await? {
+        let due = self.store().due_topups(&states, 200, now).await?;
+        let mut looks = futures_util::stream::iter(due)
+            .map(|topup| self.look_into(topup, now))
+            .buffer_unordered(CONCURRENCY);
+        while let Some(moved) = looks.next().await {
             report.seen += 1;
-            let moved = if topup.state == State::Submitting {
-                self.give_up_claim(&topup, "no outcome was written in time", now).await?
+            if moved? {
+                report.done += 1
             } else {
-                self.look(&topup, now).await?
-            };
-            if moved { report.done += 1 } else { report.failed += 1 }
+                report.failed += 1
+            }
+            self.beats().beat(Stage::Reconcile.as_str(), self.now(), None);
         }
         if report.seen > 0 {
             for stage in [Stage::Act, Stage::Verify, Stage::Notify, Stage::Decide] {
@@ -38,6 +45,14 @@ impl Engine {
         }
         report.next_at = self.store().next_topup_due(&states).await?;
         Ok(report)
+    }
+
+    async fn look_into(&self, topup: Topup, now: Timestamp) -> Result<bool, EngineError> {
+        if topup.state == State::Submitting {
+            self.give_up_claim(&topup, "no outcome was written in time", now).await
+        } else {
+            self.look(&topup, now).await
+        }
     }
 
     /// At start, with the sole right to pay: every claim left in `submitting` belongs to a process
@@ -67,6 +82,7 @@ impl Engine {
         let unknown = Topup {
             state: State::Unknown,
             reason: "claim_lost".into(),
+            maybe_sent: topup.maybe_sent.saturating_add(1),
             looks: 0,
             not_found: 0,
             not_found_since: None,
@@ -118,8 +134,10 @@ impl Engine {
         now: Timestamp,
     ) -> Result<bool, EngineError> {
         let after = answer::after_look(pace, topup, answer, now);
-        // A person already has a held one; only good news or a proven refusal takes it away again.
-        let leaves_hold = matches!(after.state, State::Paid | State::Failed);
+        // A person already has a held one; only news takes it away again. That the provider calls
+        // it paid is none where it did so before.
+        let leaves_hold =
+            topup.paid_at.is_none() && matches!(after.state, State::Paid | State::Failed);
         if after.state == topup.state || (topup.state == State::Held && !leaves_hold) {
             return self.keep(topup, pace, &answer::words(answer).0, now).await;
         }

@@ -122,7 +122,7 @@ impl Engine {
     pub async fn reject(&self, id: &str, actor: &str) -> Result<Topup, OrderError> {
         let now = self.now();
         let topup = self.store().topup(id).await?;
-        if !topup.state.may_go_to(State::Cancelled) {
+        if !topup.may_go_to(State::Cancelled) {
             return refused(format!(
                 "top-up {} is {}; allowed is one that was not sent yet",
                 topup.id,

@@ -1,6 +1,10 @@
 //! Stages, what a run of one did, and the bells that wake them.
 
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::watch;
 
 /// A step of the flow.
@@ -90,5 +94,38 @@ impl Bells {
     /// An ear for the stage's bell.
     pub(super) fn listen(&self, stage: Stage) -> watch::Receiver<u64> {
         self.of(stage).subscribe()
+    }
+}
+
+/// When each loop last came round; the watchdog and `/readyz` look at it.
+#[derive(Clone, Debug, Default)]
+pub struct Beats(Arc<Mutex<Rounds>>);
+
+/// Per loop: when it last came round, and what went wrong.
+type Rounds = BTreeMap<String, (Timestamp, Option<String>)>;
+
+impl Beats {
+    pub(super) fn beat(&self, name: &str, now: Timestamp, error: Option<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (now, error));
+    }
+
+    /// Every loop with the time it last came round, and its error if that round failed.
+    pub fn all(&self) -> Rounds {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why work does not flow; `None` when every loop came round within `patience`.
+    pub fn trouble(&self, patience: Span, now: Timestamp) -> Option<String> {
+        let all = self.all();
+        if all.is_empty() {
+            return Some("no loop has started".into());
+        }
+        all.into_iter().find_map(|(name, (at, error))| match error {
+            Some(error) => Some(format!("{name}: {error}")),
+            None if now.since(at) > patience => {
+                Some(format!("{name} made no progress for {}", now.since(at)))
+            }
+            None => None,
+        })
     }
 }

@@ -48,6 +48,8 @@ impl RefUnique {
 pub struct Declares {
     /// It can read lines.
     pub reads: bool,
+    /// It is asked; where not, its readings come by hand.
+    pub polled: bool,
     /// It can top up.
     pub tops_up: bool,
     /// A person does the paying: the order becomes a task.
@@ -77,6 +79,7 @@ impl Default for Declares {
     fn default() -> Self {
         Self {
             reads: false,
+            polled: true,
             tops_up: false,
             assisted: false,
             wants_product: false,

@@ -34,6 +34,7 @@ impl Config {
     pub fn declares(&self) -> Declares {
         Declares {
             reads: true,
+            polled: false,
             tops_up: true,
             assisted: true,
             balance_lag: self.balance_lag,

@@ -38,9 +38,15 @@ pub struct StoredNotice {
     pub last_error: Option<String>,
 }
 
+/// One row per key: who is told, about which line, and the draft's own key.
+fn dedupe_key(draft: &NoticeDraft) -> String {
+    let line = draft.subscription.as_ref().map_or("", |id| id.as_str());
+    format!("{}|{line}|{}", draft.subscriber, draft.dedupe)
+}
+
 /// The id of a notice: the same cause always makes the same id, hence the same Message-ID.
-pub fn notice_id(subscriber: &str, dedupe: &str) -> String {
-    derived_id("m", &format!("{subscriber}|{dedupe}"))
+pub fn notice_id(draft: &NoticeDraft) -> String {
+    derived_id("m", &dedupe_key(draft))
 }
 
 pub(super) fn stored(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError> {
@@ -84,8 +90,8 @@ pub(crate) async fn insert(tx: &mut Tx, draft: &NoticeDraft) -> Result<(), Store
          state, created_at, next_try_at, expires_at, last_error) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
     )
-    .bind(notice_id(draft.subscriber.as_str(), &draft.dedupe))
-    .bind(format!("{}|{}|{}", draft.subscriber, draft.subscription.as_ref().map_or("", |s| s.as_str()), draft.dedupe))
+    .bind(notice_id(draft))
+    .bind(dedupe_key(draft))
     .bind(draft.subscriber.as_str())
     .bind(draft.subscription.as_ref().map(|s| s.as_str().to_owned()))
     .bind(draft.topup.as_ref().map(|t| t.as_str().to_owned()))

@@ -226,6 +226,7 @@ pub(super) fn topup(row: &AnyRow) -> Result<Topup, StoreError> {
         reason: c.text("reason")?,
         request: c.maybe_text("request")?,
         submit_no: c.int("submit_no")?,
+        maybe_sent: c.int("maybe_sent")?,
         last_sent_at: c.maybe_at("last_sent_at")?,
         transaction_id: c.maybe_text("transaction_id")?,
         charged: c.money("charged_minor", "charged_currency")?,

@@ -102,6 +102,25 @@ impl Store {
         rows.iter().map(rows::topup).collect()
     }
 
+    /// Reserved orders at `payer` that are due, oldest due first.
+    pub async fn due_orders(
+        &self,
+        payer: &str,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Topup>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM topups WHERE next_action_at <= $1 AND state = 'reserved' AND payer = $2 \
+             ORDER BY next_action_at, id LIMIT $3",
+        )
+        .bind(now.ms())
+        .bind(payer)
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(rows::topup).collect()
+    }
+
     /// The earliest instant at which a top-up in one of `states` is due.
     pub async fn next_topup_due(&self, states: &[State]) -> Result<Option<Timestamp>, StoreError> {
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
@@ -217,6 +236,7 @@ pub(crate) fn sample(id: &str) -> Topup {
         reason: String::new(),
         request: None,
         submit_no: 0,
+        maybe_sent: 0,
         last_sent_at: None,
         transaction_id: None,
         charged: None,

@@ -122,7 +122,7 @@ pub(crate) async fn move_in(
     change: &Change,
     now: Timestamp,
 ) -> Result<Topup, StoreError> {
-    let allowed = before.state == after.state || before.state.may_go_to(after.state);
+    let allowed = before.state == after.state || before.may_go_to(after.state);
     if !allowed {
         let what = format!(
             "top-up {}: no way from {} to {}",
@@ -146,7 +146,8 @@ pub(crate) async fn move_in(
          not_found = $20, not_found_since = $21, looks = $22, next_action_at = $23, \
          reserved_at = CASE WHEN $24 = 1 THEN COALESCE(reserved_at, $25) ELSE reserved_at END, \
          paid_at = $26, finalized_at = COALESCE(finalized_at, $27), approved_at = $28, approved_by = $29, \
-         updated_at = $25, version = $30 WHERE id = $31 AND version = $32 AND state = $33",
+         updated_at = $25, version = $30, maybe_sent = $31 \
+         WHERE id = $32 AND version = $33 AND state = $34",
     )
     .bind(after.amount.minor())
     .bind(&after.order_hash)
@@ -178,6 +179,7 @@ pub(crate) async fn move_in(
     .bind(after.approved.as_ref().map(|(at, _)| at.ms()))
     .bind(after.approved.as_ref().map(|(_, who)| who.clone()))
     .bind(after.version)
+    .bind(after.maybe_sent)
     .bind(after.id.as_str())
     .bind(before.version)
     .bind(before.state.as_str())

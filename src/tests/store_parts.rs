@@ -28,6 +28,21 @@ pub(crate) async fn outbox(store: &Store) {
         .unwrap();
     let due = store.claim_notices(10, Span::minutes(2), at(100)).await.unwrap();
     assert_eq!(due.len(), 2, "one row per key");
+    // The same words about two lines are two notices.
+    let about = |id: &str| NoticeDraft {
+        subscription: Some(topupd::domain::SubscriptionId::parse(id).unwrap()),
+        ..draft("x", Severity::High)
+    };
+    store.say(&[about("a"), about("b")]).await.unwrap();
+    drain(store, at(100)).await;
+    let about_lines = store.notices(Some("li"), 99).await.unwrap();
+    let about_lines =
+        about_lines.iter().filter(|n| n.state == "dropped" && n.created_at == at(100));
+    assert_eq!(
+        about_lines.filter(|n| n.subscription.is_some()).count(),
+        2,
+        "one of two lines lost"
+    );
     assert!(
         store.claim_notices(10, Span::minutes(2), at(100)).await.unwrap().is_empty(),
         "claimed twice"
@@ -46,7 +61,7 @@ pub(crate) async fn outbox(store: &Store) {
         .await
         .unwrap();
     let states: Vec<String> =
-        store.notices(Some("li"), 2).await.unwrap().into_iter().map(|n| n.state).collect();
+        store.notices(Some("li"), 99).await.unwrap().into_iter().map(|n| n.state).collect();
     assert!(
         states.contains(&"sent".to_owned()) && states.contains(&"dead".to_owned()),
         "{states:?}"

@@ -99,6 +99,7 @@ pub(crate) fn policy() -> Policy {
         confirm_after: Span::minutes(2),
         stale_after: None,
         approval_expires: Span::days(1),
+        assisted: Vec::new(),
         caps: CapLimits { global_24h: vec![money("100.00 USD")], ..CapLimits::default() },
     }
 }
