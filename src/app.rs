@@ -1,17 +1,13 @@
 //! The program as an object: builds everything from Settings, runs it, drains and stops it.
 
-use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::flow::{Beats, Daemon, Engine, EngineError, Parts, build_parts};
+use crate::flow::{BuiltParts, Daemon, Engine, EngineError, Parts, build_parts};
 use crate::input::Fault;
-use crate::providers::Provider;
 use crate::store::{Dialect, Store, StoreError};
 use std::{
-    collections::BTreeMap,
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
+    fs::{File, TryLockError},
+    path::PathBuf,
 };
 
 /// The program could not be put together.
@@ -46,9 +42,23 @@ pub enum AppError {
 pub enum PayRight {
     /// This process holds it; the file is locked while this lives.
     Held(Option<File>),
-    /// Another process holds it.
+    /// Another process holds it, or it was not wanted.
     Elsewhere,
 }
+
+/// Whether the right to pay is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paying {
+    /// No: looking, approving, switching need none, and must not stand in a daemon's way.
+    Never,
+    /// Where it is free: a verb that runs the stages itself when no daemon does.
+    IfFree,
+    /// Yes: the daemon. A verb that has it for a moment is waited for.
+    Required,
+}
+
+/// How long a daemon waits for a verb to give the right back.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// An engine and what must live as long as it.
 #[derive(Debug)]
@@ -58,24 +68,23 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store (migrated), builds providers and channels. Takes the right to pay where it
-    /// is free.
-    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, AppError> {
-        let (providers, channels) = build_parts(&settings).await.map_err(AppError::Faults)?;
-        Self::with_parts(settings, clock, providers, channels).await
+    /// Opens the store (migrated), builds providers and channels, takes the right to pay as wanted.
+    pub async fn open(settings: Settings, clock: Clock, paying: Paying) -> Result<Self, AppError> {
+        let parts = build_parts(&settings).await.map_err(AppError::Faults)?;
+        Self::with(settings, clock, paying, parts).await
     }
 
     /// The same with providers and channels that are built already.
-    pub async fn with_parts(
+    pub(crate) async fn with(
         settings: Settings,
         clock: Clock,
-        providers: BTreeMap<String, Arc<dyn Provider>>,
-        channels: BTreeMap<String, Arc<dyn Channel>>,
+        paying: Paying,
+        (providers, channels): BuiltParts,
     ) -> Result<Self, AppError> {
         let store = Store::open(settings.database.url()).await?;
         store.migrate().await?;
         let install_id = store.install_id(clock.now()).await?;
-        let right = pay_right(&store)?;
+        let right = pay_right(&store, paying).await?;
         let may_pay = matches!(right, PayRight::Held(_));
         let money_off_file = money_off_file(&settings);
         let parts = Parts {
@@ -101,12 +110,8 @@ impl App {
         matches!(self.right, PayRight::Held(_))
     }
 
-    /// Starts the daemon's loops. Fails where another daemon has the right to pay.
+    /// Starts the daemon's loops.
     pub async fn start(&self) -> Result<Daemon, AppError> {
-        if !self.may_pay() {
-            let file = self.engine.store().file().unwrap_or(Path::new("?")).to_path_buf();
-            return Err(AppError::Taken(file));
-        }
         Ok(Daemon::start(self.engine.clone()).await?)
     }
 
@@ -115,9 +120,6 @@ impl App {
         self.engine.store().close().await;
     }
 }
-
-/// Beats of a daemon, for health pages.
-pub type Health = Beats;
 
 /// The flag file that stops all paying: as configured, else beside the SQLite file, else in the
 /// working directory (systemd sets it to the state directory).
@@ -135,7 +137,10 @@ pub fn money_off_file(settings: &Settings) -> PathBuf {
     }
 }
 
-fn pay_right(store: &Store) -> Result<PayRight, AppError> {
+async fn pay_right(store: &Store, paying: Paying) -> Result<PayRight, AppError> {
+    if paying == Paying::Never {
+        return Ok(PayRight::Elsewhere);
+    }
     let Some(file) = store.file().filter(|_| store.dialect() == Dialect::Sqlite) else {
         return Ok(PayRight::Held(None));
     };
@@ -143,9 +148,20 @@ fn pay_right(store: &Store) -> Result<PayRight, AppError> {
     let failed = |source| AppError::Lock { path: path.clone(), source };
     let lock =
         File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(PayRight::Held(Some(lock))),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(PayRight::Elsewhere),
-        Err(std::fs::TryLockError::Error(source)) => Err(AppError::Lock { path, source }),
+    let started = std::time::Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(PayRight::Held(Some(lock))),
+            Err(TryLockError::WouldBlock) => {
+                if paying == Paying::IfFree {
+                    return Ok(PayRight::Elsewhere);
+                }
+                if started.elapsed() > PATIENCE {
+                    return Err(AppError::Taken(file.to_path_buf()));
+                }
+            }
+            Err(TryLockError::Error(source)) => return Err(AppError::Lock { path, source }),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

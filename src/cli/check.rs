@@ -2,13 +2,13 @@
 
 use super::context::{CliError, Context};
 use super::out::Out;
-use crate::app::App;
+use crate::app::{App, Paying};
 use crate::clock::Clock;
 use serde_json::json;
 
 pub(super) async fn check(context: &Context, online: bool, out: &Out) -> Result<(), CliError> {
     let settings = context.settings()?;
-    let app = App::open(settings, Clock::System).await?;
+    let app = App::open(settings, Clock::System, Paying::Never).await?;
     let engine = app.engine();
     super::apply::check_configured(engine.settings()).await?;
     let (applied, known) = engine.store().migrations().await?;

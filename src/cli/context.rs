@@ -1,6 +1,6 @@
 //! What verbs share: loading config, opening the app, reading what was typed.
 
-use crate::app::{App, AppError};
+use crate::app::{App, AppError, Paying};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::domain::{SubscriberId, SubscriptionId, Timestamp};
@@ -73,11 +73,21 @@ impl Context {
         Settings::load(&self.files, config::environment()).map_err(CliError::Faults)
     }
 
-    /// The app, quiet enough for a verb: warnings only.
+    /// The app for a verb that writes rows and leaves the acting to whoever runs the stages.
     pub(super) async fn app(&self) -> Result<App, CliError> {
+        self.open(Paying::Never).await
+    }
+
+    /// The app for a verb that runs the stages itself; it pays only where no daemon does.
+    pub(super) async fn acting_app(&self) -> Result<App, CliError> {
+        self.open(Paying::IfFree).await
+    }
+
+    /// Quiet enough for a verb: warnings only.
+    async fn open(&self, paying: Paying) -> Result<App, CliError> {
         let settings = self.settings()?;
         crate::telemetry::start(settings.log.format, "warn");
-        Ok(App::open(settings, Clock::System).await?)
+        Ok(App::open(settings, Clock::System, paying).await?)
     }
 
     /// Only the store, migrated.

@@ -3,7 +3,7 @@
 use super::args::DemoArgs;
 use super::context::CliError;
 use super::out::Out;
-use crate::app::App;
+use crate::app::{App, Paying};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Money, Msisdn, Span, State, Timestamp};
@@ -65,7 +65,7 @@ pub(super) async fn demo(args: &DemoArgs, out: &Out) -> Result<(), CliError> {
         .and_then(|()| std::fs::write(&fleet, FLEET))
         .map_err(anyhow::Error::from)?;
     let settings = Settings::load(&[config], std::iter::empty()).map_err(CliError::Faults)?;
-    let app = App::open(settings, clock).await?;
+    let app = App::open(settings, clock, Paying::Required).await?;
     super::apply::apply_files(app.engine(), &[fleet], false).await?;
 
     let listener = tokio::net::TcpListener::bind(args.listen).await;

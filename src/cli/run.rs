@@ -1,7 +1,7 @@
 //! `run`: the daemon, from start-up to drain.
 
 use super::context::{CliError, Context};
-use crate::app::App;
+use crate::app::{App, Paying};
 use crate::clock::Clock;
 use crate::{admin, systemd, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
         hangup: listen(SignalKind::hangup())?,
     };
     loop {
-        let app = App::open(settings.clone(), Clock::System).await?;
+        let app = App::open(settings.clone(), Clock::System, Paying::Required).await?;
         super::apply::apply_configured(&app).await?;
         let end = life(&app, context, &mut signals).await?;
         app.close().await;

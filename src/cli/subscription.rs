@@ -253,7 +253,7 @@ pub(super) async fn poll(context: &Context, ids: &[String], out: &Out) -> Result
 }
 
 pub(super) async fn tick(context: &Context, out: &Out) -> Result<(), CliError> {
-    let app = context.app().await?;
+    let app = context.acting_app().await?;
     let engine = app.engine();
     if app.may_pay() {
         engine.adopt_orphans().await?;

@@ -13,7 +13,7 @@ const PATIENCE: Span = Span::seconds(90);
 
 pub(super) async fn topup(context: &Context, args: &TopupArgs, out: &Out) -> Result<(), CliError> {
     let id = subscription_id(&args.id)?;
-    let app = context.app().await?;
+    let app = context.acting_app().await?;
     let engine = app.engine();
     let line = engine.store().subscription(&id).await?;
     let amount = amount(args, &line)?;

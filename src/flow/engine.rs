@@ -239,10 +239,11 @@ impl Engine {
     }
 }
 
+/// Providers and channels, each by name.
+pub type BuiltParts = (BTreeMap<String, Arc<dyn Provider>>, BTreeMap<String, Arc<dyn Channel>>);
+
 /// Builds all providers and channels of a configuration, collecting every fault.
-pub async fn build_parts(
-    settings: &Settings,
-) -> Result<(BTreeMap<String, Arc<dyn Provider>>, BTreeMap<String, Arc<dyn Channel>>), Vec<Fault>> {
+pub async fn build_parts(settings: &Settings) -> Result<BuiltParts, Vec<Fault>> {
     let (mut providers, mut channels, mut faults) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for (name, config) in &settings.providers {
         match config.build(name).await {

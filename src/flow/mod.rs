@@ -24,7 +24,7 @@ mod daemon;
 
 pub use by_hand::{End, HandReading};
 pub use daemon::Daemon;
-pub use engine::{Engine, EngineError, Parts, build_parts};
+pub use engine::{BuiltParts, Engine, EngineError, Parts, build_parts};
 pub use money::{lower_flag, raise_flag};
 pub use resolve::{OrderError, Resolution};
 pub use rules::RuleBook;

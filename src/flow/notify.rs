@@ -158,7 +158,18 @@ impl Engine {
                     Tried::Sent
                 }
             }
-            Outcome::BadRecipient { .. } | Outcome::BadConfig { .. } => self.by_another(due, now),
+            Outcome::BadRecipient { .. } => self.by_another(due, now),
+            Outcome::BadConfig { .. } => {
+                // A person can mend a configuration; until then the notice is kept, not thrown away.
+                let pace = self.settings().flow.notify_after.last().copied();
+                let at = now.plus(pace.unwrap_or(Span::hours(1)));
+                let then = self.by_another(due, now);
+                if then == Tried::Dead && at < notice.expires_at {
+                    Tried::Again { at, channel, ambiguous: false }
+                } else {
+                    then
+                }
+            }
         }
     }
 

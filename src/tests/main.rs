@@ -13,4 +13,5 @@ mod tidy;
 mod store;
 mod store_parts;
 mod money;
+mod safety;
 mod commands;

@@ -81,8 +81,14 @@ impl World {
         let declares = Declares { reads: true, tops_up: true, ..Declares::default() };
         let carrier: Arc<dyn Provider> = Arc::new(Carrier(declares));
         let providers = BTreeMap::from([("carrier".to_owned(), carrier)]);
-        let app =
-            App::with_parts(settings, clock.clone(), providers, BTreeMap::new()).await.unwrap();
+        let app = App::with(
+            settings,
+            clock.clone(),
+            crate::app::Paying::IfFree,
+            (providers, BTreeMap::new()),
+        )
+        .await
+        .unwrap();
         let store = app.engine().store();
         let mut fleet = FleetChanges::default();
         fleet.subscribers.push((li(), "{}".into()));

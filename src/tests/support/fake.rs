@@ -34,6 +34,8 @@ pub(crate) enum Manner {
     Pending,
     /// Called done, but nothing reaches the line.
     NoEffect,
+    /// Charged at once, answered after 800 ms.
+    Slow,
 }
 
 #[derive(Clone, Debug)]
@@ -159,6 +161,10 @@ async fn topup(State(books): Shared, body: String) -> Response {
         Manner::ChargeAnd500 => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Manner::Refuse => {
             (StatusCode::PAYMENT_REQUIRED, Json(json!({ "status": "refused" }))).into_response()
+        }
+        Manner::Slow => {
+            tokio::time::sleep(Duration::from_millis(800)).await;
+            Json(json!({ "id": id, "status": "done" })).into_response()
         }
         Manner::ChargeAndHang | Manner::LoseRequest => {
             tokio::time::sleep(Duration::from_secs(600)).await;
