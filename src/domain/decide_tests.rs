@@ -130,6 +130,8 @@ fn every_switch_stops_paying_with_its_own_reason() {
     );
     assert_eq!(shut(|s| s.history.failures_in_a_row = 4), "payment_suspended");
     assert_eq!(shut(|s| s.history.last_failure_at = Some(at(1))), "cooldown");
+    assert_eq!(shut(|s| s.history.last_rejection_at = Some(at(-1400))), "cooldown");
+    assert_eq!(shut(|s| s.history.last_rejection_at = Some(at(-1440))), "reserve");
     assert_eq!(shut(|s| s.history.last_success_at = Some(at(-300))), "cooldown");
     assert_eq!(shut(|s| s.history.last_success_at = Some(at(-360))), "reserve");
     assert_eq!(shut(|s| s.usage.global_24h = 19_001), "cap_global_24h");

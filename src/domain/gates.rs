@@ -33,6 +33,9 @@ pub(super) struct Candidate<'a> {
 /// After so many failures in a row, paying stops until a person resumes the line.
 pub(super) const FAILURES_ALLOWED: i64 = 4;
 
+/// A person's no holds this long, unless the line is resumed by hand.
+const REJECTION_HOLDS: Span = Span::days(1);
+
 /// All gates for `candidate`, in order.
 pub(super) fn gates(
     snapshot: &Snapshot,
@@ -104,7 +107,8 @@ pub(super) fn cooldown_until(snapshot: &Snapshot, rule: Option<&Rule>) -> Option
     let wait = rule.cooldown_attempt.times(2_i64.saturating_pow(doublings));
     let longest = Span::days(1).max(rule.cooldown_attempt);
     let after_failure = history.last_failure_at.map(|at| at.plus(wait.min(longest)));
-    after_success.max(after_failure)
+    let after_rejection = history.last_rejection_at.map(|at| at.plus(REJECTION_HOLDS));
+    after_success.max(after_failure).max(after_rejection)
 }
 
 fn cooldown(snapshot: &Snapshot, rule: Option<&Rule>, now: Timestamp) -> Gate {
@@ -112,9 +116,11 @@ fn cooldown(snapshot: &Snapshot, rule: Option<&Rule>, now: Timestamp) -> Gate {
         Some(until) => gate(
             "cooldown",
             false,
-            format!("the last top-up was a short while ago; waiting until {until}"),
+            format!(
+                "paying for this line rests until {until}, after its last top-up or a person's no"
+            ),
         ),
-        None => gate("cooldown", true, "the last top-up is long enough ago"),
+        None => gate("cooldown", true, "the last top-up, failure or rejection is long enough ago"),
     }
 }
 

@@ -56,6 +56,8 @@ pub struct SpendHistory {
     pub last_success_at: Option<Timestamp>,
     /// When the last one failed.
     pub last_failure_at: Option<Timestamp>,
+    /// When a person last said no to an order.
+    pub last_rejection_at: Option<Timestamp>,
     /// Failures since the last success or the last resume by hand.
     pub failures_in_a_row: i64,
 }

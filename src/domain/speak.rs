@@ -85,11 +85,15 @@ pub(super) fn next(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> 
         OrderStep::Propose { .. } | OrderStep::Nothing | OrderStep::Cancel { .. } => Next {
             at: snapshot.next_poll_at,
             what: "poll",
-            why: if snapshot.reading.is_none() {
-                "no usable reading yet".into()
-            } else {
-                "nothing is needed now; the line is read again".into()
+            why: match (&snapshot.reading, snapshot.episodes.first()) {
+                (None, _) => "no usable reading yet".into(),
+                (Some(_), None) => "nothing is needed now; the line is read again".into(),
+                (Some(_), Some((episode, _))) => format!(
+                    "rule {} is in breach and orders nothing now; the line is read again",
+                    episode.rule
+                ),
             },
+        },
         },
     }
 }

@@ -41,6 +41,8 @@ impl Daemon {
             // Open outcomes come first, before any new money.
             engine.run_stage(Stage::Reconcile).await?;
         }
+        let longest = engine.settings().flow.poll_every;
+        engine.store().poll_by(now.plus(longest).plus(longest.divided_by(10))).await?;
         let overdue = engine.store().overdue(DOWNTIME, now).await?;
         if overdue > BURST {
             let window = Span::from_ms(overdue.saturating_mul(20)).min(DOWNTIME);

@@ -153,6 +153,8 @@ impl Store {
             "SELECT t.subscription_id, MAX(t.paid_at) AS paid_at, \
              MAX(CASE WHEN t.state = 'verified' THEN t.finalized_at END) AS success_at, \
              MAX(CASE WHEN t.state = 'failed' AND t.finalized_at > w.failures_reset_at THEN t.finalized_at END) AS failure_at, \
+             MAX(CASE WHEN t.state = 'cancelled' AND t.reason = 'rejected' AND t.finalized_at > w.failures_reset_at \
+             THEN t.finalized_at END) AS rejection_at, \
              COUNT(CASE WHEN t.state = 'failed' AND t.reason <> 'not_sent' AND t.finalized_at > w.failures_reset_at AND t.finalized_at > \
              COALESCE((SELECT MAX(v.finalized_at) FROM topups v WHERE v.subscription_id = t.subscription_id \
              AND v.state = 'verified'), 0) THEN 1 END) AS failures \
@@ -166,6 +168,7 @@ impl Store {
                     ever_paid: c.maybe_int("paid_at")?.is_some(),
                     last_success_at: c.maybe_at("success_at")?,
                     last_failure_at: c.maybe_at("failure_at")?,
+                    last_rejection_at: c.maybe_at("rejection_at")?,
                     failures_in_a_row: c.int("failures")?,
                 };
             }

@@ -214,6 +214,15 @@ impl Store {
         Ok(done.rows_affected())
     }
 
+    /// A cadence that was shortened in the configuration holds at once: no poll is later than `at`.
+    pub async fn poll_by(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
+            .bind(at.ms())
+            .execute(&self.writer())
+            .await?;
+        Ok(done.rows_affected())
+    }
+
     /// How many polls of known lines are overdue by more than `by`.
     pub async fn overdue(&self, by: Span, now: Timestamp) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar(

@@ -226,6 +226,23 @@ async fn garbage_never_moves_money_and_is_told_when_it_lasts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_no_is_a_no_until_the_line_is_resumed() {
+    let (fake, _mailbox, install) = low_line().await;
+    install.edit("fleet.toml", "approve_first = false", "approve_first = true");
+    install.apply();
+    let daemon = install.start();
+    install.wait_state("awaiting_approval");
+    let list = install.json(&["topups", "list"]);
+    install.json(&["topups", "reject", list[0]["id"].as_str().unwrap()]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(install.states(), ["cancelled"], "asked again");
+    install.json(&["subscription", "resume", "li-tmobile"]);
+    install.wait("the next question", || install.states() == ["awaiting_approval", "cancelled"]);
+    assert_eq!(daemon.stop(), 0);
+    assert!(fake.bodies().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn approvals_bind_and_the_switch_stops_everything() {
     let (fake, _mailbox, install) = low_line().await;
     install.edit("fleet.toml", "approve_first = false", "approve_first = true");
