@@ -94,7 +94,6 @@ pub(super) fn next(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> 
                 ),
             },
         },
-        },
     }
 }
 
