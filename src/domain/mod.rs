@@ -26,6 +26,7 @@ mod snapshot;
 mod episodes;
 mod amount;
 mod gates;
+mod decision;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -40,7 +41,8 @@ pub(crate) mod fixtures;
 pub use amount::{AmountError, amount_needed};
 pub use cadence::{Cadence, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
-pub use decide::{Decision, Next, OrderStep, decide};
+pub use decide::decide;
+pub use decision::{Decision, Next, OrderStep};
 pub use episodes::EpisodeChange;
 pub use explain::explain_gates;
 pub use gates::Gate;

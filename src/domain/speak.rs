@@ -1,10 +1,8 @@
 //! What a decision says: the sentence about what happens next, and the notices.
 
 use super::{
-    Cadence, EpisodeChange, Facts, NoticeDraft, NoticeKind, OrderStep, Policy, Rule, Severity,
-    Snapshot, Span, State, Timestamp,
-    decide::{Decision, Next, need_key, tells},
-    quantity::bytes_text,
+    Cadence, Decision, EpisodeChange, Facts, Mode, Need, Next, NoticeDraft, NoticeKind, OrderStep,
+    Policy, Rule, Severity, Snapshot, Span, State, Timestamp, quantity::bytes_text,
 };
 
 /// What happens next, in words.
@@ -295,4 +293,14 @@ fn refusal(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Option<N
     };
     let key = format!("topup_refused|{}|{reason}", need_key(snapshot.need.as_ref()));
     Some(draft(snapshot, NoticeKind::TopupRefused, Severity::High, key, facts, now))
+}
+
+/// The need that `topup` or the next proposal serves, for words and keys.
+fn need_key(need: Option<&Need>) -> String {
+    need.map_or_else(|| "new".to_owned(), |need| need.id.to_string())
+}
+
+/// True for modes that tell.
+fn tells(rule: &Rule) -> bool {
+    rule.mode >= Mode::Notify
 }

@@ -1,0 +1,87 @@
+//! What a decision is made of. The deciding is next door.
+
+use super::{EpisodeChange, Gate, Money, NeedKind, NoticeDraft, RuleId, Timestamp};
+
+/// What to do about one line now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Breaches that begin or end.
+    pub episodes: Vec<EpisodeChange>,
+    /// What happens to the order, if there is or should be one.
+    pub order: OrderStep,
+    /// Every gate, where there is an order in question.
+    pub gates: Vec<Gate>,
+    /// What is to be said.
+    pub notices: Vec<NoticeDraft>,
+    /// A reading is wanted then, sooner than the cadence would bring one.
+    pub poll_at: Option<Timestamp>,
+    /// When this must be looked at again even if no reading comes.
+    pub decide_at: Option<Timestamp>,
+    /// `Some(true)`: staleness begins; `Some(false)`: it ends.
+    pub stale: Option<bool>,
+    /// The same for people.
+    pub next: Next,
+}
+
+/// What happens next, when, and why: the answer to "does it work?".
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Next {
+    /// When; `None` when it waits for a person.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Option<Timestamp>,
+    /// A word: `poll`, `confirm`, `order`, `approve`, `reconcile`, `verify`, `resolve`, `wait`.
+    pub what: &'static str,
+    /// A sentence.
+    pub why: String,
+}
+
+fn rfc3339<S: serde::Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.serialize_str(&at.rfc3339()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// One step of an order before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderStep {
+    /// Nothing to order, nothing to change.
+    Nothing,
+    /// Write down a need (unless one is open) and a proposed top-up for it.
+    Propose {
+        /// The rule that asks.
+        rule: RuleId,
+        /// Period or episode.
+        kind: NeedKind,
+        /// How much, as things stand.
+        amount: Money,
+        /// Who would pay.
+        payer: String,
+        /// In words, for the history.
+        why: String,
+    },
+    /// Ask a person to approve exactly this amount.
+    Ask {
+        /// How much.
+        amount: Money,
+        /// Why a person is needed.
+        why: String,
+    },
+    /// Every gate is open: count the money and freeze the request.
+    Reserve {
+        /// How much.
+        amount: Money,
+    },
+    /// Withdraw the order before it is sent.
+    Cancel {
+        /// The reason code.
+        reason: &'static str,
+        /// True when the need itself is gone.
+        need_gone: bool,
+    },
+    /// The gates are shut, or a person is asked: stay as it is.
+    Wait {
+        /// The reason code of the first shut gate.
+        reason: &'static str,
+    },
+}
