@@ -3,8 +3,8 @@
 //! Invariant: no I/O, no clock, no randomness. The same snapshot gives the same decision.
 
 use super::{
-    Cadence, Decision, EpisodeChange, Gate, Money, NeedKind, Next, OrderStep, Policy, Rule,
-    Snapshot, State, SubscriptionStatus, Timestamp, Topup,
+    Cadence, Decision, Gate, Money, NeedKind, Next, OrderStep, Policy, Rule, Snapshot, State,
+    SubscriptionStatus, Timestamp, Topup,
     amount::{AmountError, amount_needed},
     episodes::{episode_changes, firing, next_deadline_firing},
     gates::{Candidate, approval_reason, cooldown_until, gates},
