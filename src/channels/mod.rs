@@ -65,17 +65,8 @@ macro_rules! channels {
 
 /// Reads `[channels.NAME]`, which must hold exactly one table, named by its kind.
 pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
-    let kinds = named.keys();
-    let allowed = format!("allowed is exactly one table, named by its kind: {}", KINDS.join(", "));
-    let [kind] = kinds.as_slice() else {
-        named.fault("KIND", allowed);
-        return None;
-    };
-    if !KINDS.contains(&kind.as_str()) {
-        named.fault(kind, allowed);
-        return None;
-    }
-    named.section(kind).and_then(|section| ChannelConfig::read(kind, section))
+    let (kind, section) = named.of_one_kind(KINDS)?;
+    ChannelConfig::read(&kind, section)
 }
 
 channels! { email }

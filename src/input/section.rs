@@ -268,6 +268,23 @@ impl<'a> Section<'a> {
             .collect()
     }
 
+    /// The only table below this one, which must be named by one of `kinds`
+    /// (`[providers.NAME.KIND]`).
+    pub fn of_one_kind(&mut self, kinds: &[&str]) -> Option<(String, Self)> {
+        let found = self.keys();
+        let allowed =
+            format!("allowed is exactly one table, named by its kind: {}", kinds.join(", "));
+        let [kind] = found.as_slice() else {
+            self.fault("KIND", allowed);
+            return None;
+        };
+        if !kinds.contains(&kind.as_str()) {
+            self.fault(kind, allowed);
+            return None;
+        }
+        self.section(kind).map(|section| (kind.clone(), section))
+    }
+
     /// A list of tables (`[[subscribers]]`), each named `key[n]`, counted from one.
     pub fn tables(&mut self, key: &str) -> Vec<Self> {
         match self.value(key) {

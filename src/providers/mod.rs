@@ -91,17 +91,8 @@ macro_rules! providers {
 
 /// Reads `[providers.NAME]`, which must hold exactly one table, named by its kind.
 pub fn read_config(mut named: Section<'_>) -> Option<ProviderConfig> {
-    let kinds = named.keys();
-    let allowed = format!("allowed is exactly one table, named by its kind: {}", KINDS.join(", "));
-    let [kind] = kinds.as_slice() else {
-        named.fault("KIND", allowed);
-        return None;
-    };
-    if !KINDS.contains(&kind.as_str()) {
-        named.fault(kind, allowed);
-        return None;
-    }
-    named.section(kind).and_then(|section| ProviderConfig::read(kind, section))
+    let (kind, section) = named.of_one_kind(KINDS)?;
+    ProviderConfig::read(&kind, section)
 }
 
 providers! { http manual simulated }

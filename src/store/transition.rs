@@ -200,8 +200,8 @@ pub(crate) async fn move_in(
 
 #[cfg(test)]
 mod tests {
-    use super::super::topups::sample;
     use super::*;
+    use crate::domain::fixtures;
 
     fn usd(minor: i64) -> Money {
         Money::new(minor, crate::domain::Currency::parse("USD").unwrap())
@@ -218,7 +218,8 @@ mod tests {
             State::Verified,
             State::Reversed,
         ];
-        let (mut sum, mut topup) = (0, sample("t"));
+        let mut topup = fixtures::order(State::Proposed, usd(1000));
+        let mut sum = 0;
         for pair in path.windows(2) {
             let (before, mut after) = (
                 Topup { state: pair[0], ..topup.clone() },
