@@ -133,3 +133,41 @@ async fn the_same_road_on_postgresql() {
     let explained = install.json(&["subscription", "explain", "li-tmobile"]);
     assert!(explained["gates"].as_array().unwrap().len() > 5, "{explained}");
 }
+
+/// Twelve low lines, a carrier with moods, and a daemon that dies again and again at odd moments.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_dies_all_the_time_charges_each_need_once() {
+    let (fake, _mailbox, install) = low_lines(11).await;
+    install.edit(
+        "topupd.toml",
+        "[safety]",
+        "[safety]\nstorm_min = 50\npayer_rate = \"100/s\"\nunknown_limit = 50",
+    );
+    apply_all(&install);
+    let moods = [Manner::Done, Manner::Slow, Manner::ChargeAnd500, Manner::Pending];
+    for round in 0..20_u64 {
+        fake.set_manner(moods[usize::try_from(round).unwrap() % moods.len()]);
+        let daemon = install.start();
+        // Between 80 and 1180 ms, a different moment each time.
+        tokio::time::sleep(Duration::from_millis(80 + (round * 613) % 1100)).await;
+        daemon.kill();
+    }
+    fake.set_manner(Manner::Done);
+    let daemon = install.start();
+    install.wait("every need served", || {
+        let states = install.states();
+        states.len() == 12 && states.iter().all(|state| state == "verified")
+    });
+    assert_eq!(daemon.stop(), 0);
+    let charges = fake.charges();
+    let lines: std::collections::HashSet<&str> =
+        charges.iter().map(|c| c.msisdn.as_str()).collect();
+    assert_eq!((charges.len(), lines.len()), (12, 12), "a line was charged twice");
+    // The books agree: what the carrier charged is what the ledger settled.
+    let ledger = install.json(&["ledger"]);
+    let settled = ledger.as_array().unwrap().iter().filter(|e| e["kind"] == "settle").count();
+    assert_eq!(settled, 12);
+    let told = install.json(&["notices", "list", "--limit", "1000"]);
+    let verified = told.as_array().unwrap().iter().filter(|n| n["kind"] == "topup_verified");
+    assert_eq!(verified.count(), 12, "told twice or not at all");
+}
