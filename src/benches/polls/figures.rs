@@ -81,7 +81,7 @@ pub(super) struct Machine {
 impl Machine {
     /// As the kernel tells it.
     pub(super) fn read() -> anyhow::Result<Self> {
-        let read = |path| std::fs::read_to_string(path).with_context(|| path.to_owned());
+        let read = |path: &str| std::fs::read_to_string(path).with_context(|| path.to_owned());
         let info = read("/proc/cpuinfo")?;
         let model = info.lines().find_map(|line| line.strip_prefix("model name"));
         let processor = model.map(|text| text.trim_start_matches(['\t', ' ', ':']).to_owned());

@@ -3,7 +3,7 @@
 
 use super::figures::{Cost, Meter};
 use super::fleet::{Installation, READER};
-use anyhow::{anyhow, ensure};
+use anyhow::{anyhow, bail, ensure};
 use std::time::Duration;
 use topupd::{
     app::App,
@@ -11,12 +11,16 @@ use topupd::{
     config::{LogFormat, Settings},
     domain::{Span, Timestamp},
     flow::{Engine, Stage},
-    store::{Store, StoreError},
+    store::Store,
     telemetry,
 };
 
 /// Claims of polls and decisions move the due time by minutes, what is done by hours.
 const DONE: Span = Span::hours(1);
+
+/// How often it is looked whether a round is over, and how many times at most.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOKS: usize = 10_000;
 
 /// One round to warm up, then `rounds` that count.
 pub(super) fn run(
@@ -60,11 +64,8 @@ async fn round(engine: &Engine) -> anyhow::Result<()> {
 }
 
 /// Waits until no line is due for a poll or a decision, or claimed for one.
-pub(super) async fn until_done(
-    store: &Store,
-    now: impl Fn() -> Timestamp,
-) -> Result<(), StoreError> {
-    loop {
+pub(super) async fn until_done(store: &Store, now: impl Fn() -> Timestamp) -> anyhow::Result<()> {
+    for _ in 0..LOOKS {
         let later = now().plus(DONE);
         let is_later = |at: Option<Timestamp>| at.is_some_and(|at| at > later);
         if is_later(store.next_poll_due(READER).await?)
@@ -72,6 +73,7 @@ pub(super) async fn until_done(
         {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+    bail!("the round did not end; see the daemon's log")
 }
