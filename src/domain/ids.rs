@@ -80,8 +80,7 @@ impl Msisdn {
         let text = text.trim();
         let clean: String =
             text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '\u{a0}')).collect();
-        let digits = clean.strip_prefix('+').ok_or(IdError::BadMsisdn)?;
-        if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        if !is_e164(&clean) {
             return Err(IdError::BadMsisdn);
         }
         let number = PHONE_NUMBER_UTIL.parse(&clean, None).map_err(|_| IdError::BadMsisdn)?;
@@ -90,6 +89,12 @@ impl Msisdn {
         } else {
             Err(IdError::BadMsisdn)
         }
+    }
+
+    /// Takes a number that was parsed before it was stored: its form is checked, the numbering
+    /// plans are not asked again.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        is_e164(text).then(|| Self(text.to_owned()))
     }
 
     /// The number with its `+`.
@@ -101,6 +106,13 @@ impl Msisdn {
     pub fn last4(&self) -> &str {
         self.0.get(self.0.len().saturating_sub(4)..).unwrap_or("")
     }
+}
+
+/// True for a `+` and 7 to 15 digits.
+fn is_e164(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 /// Masked: country digits and the last two, the way logs show it.
@@ -185,6 +197,14 @@ mod tests {
         for bad in ["", "12025550123", "+1202555", "+1202555012345", "+1202555o123", "+0123456789"]
         {
             assert_eq!(Msisdn::parse(bad), Err(IdError::BadMsisdn), "{bad}");
+        }
+    }
+
+    #[test]
+    fn stored_numbers_have_the_form_of_parsed_ones() {
+        assert_eq!(Msisdn::stored("+12025550123"), Msisdn::parse("+1 202 555 0123").ok());
+        for bad in ["", "+", "12025550123", "+1 2025550123", "+12025550123456789", "+1202o550123"] {
+            assert_eq!(Msisdn::stored(bad), None, "{bad}");
         }
     }
 

@@ -5,10 +5,16 @@ use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_pol
 use crate::providers::Provider;
 use crate::store::{DuePoll, Polled};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Readings written in one commit at most.
 const BATCH: usize = 512;
+
+/// How long a reading waits for others to be written with.
+const GATHER: Duration = Duration::from_millis(25);
+
+/// Lines claimed at once, counted in those that can be asked at once.
+const AHEAD: u8 = 4;
 
 impl Engine {
     /// Polls everything that is due at `reader`, bounded by its concurrency and rate, until
@@ -21,34 +27,64 @@ impl Engine {
             return Ok(report);
         };
         let declares = provider.declares();
-        let lease = declares.timeout.plus(Span::minutes(1));
-        let mut under_way = FuturesUnordered::new();
-        let mut exhausted = false;
+        let slots = declares.concurrency;
+        // Whoever must keep to a rate waits with the claim in hand: nothing is claimed on top.
+        let ahead = if self.0.limits.contains_key(reader) { 1 } else { AHEAD };
+        let most = slots.saturating_mul(usize::from(ahead));
+        let lease = declares.timeout.times(i64::from(ahead)).plus(Span::minutes(1));
+        let (mut claimed, mut exhausted) = (VecDeque::new(), false);
+        let (mut under_way, mut writing) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let (mut answers, mut patience) = (Vec::new(), None);
         loop {
-            // Claim in bunches: half of the slots free before the next claim.
-            let free = declares.concurrency.saturating_sub(under_way.len());
-            if !exhausted && !self.is_stopping() && free * 2 >= declares.concurrency {
+            // Claims come in bunches too: half of what may be claimed is free before the next. Never
+            // while answers are written: the claim would wait for the writer, and nobody for that.
+            let free = most.saturating_sub(claimed.len() + under_way.len());
+            let idle = writing.is_empty() && !self.is_stopping();
+            if !exhausted && idle && free * 2 >= most {
                 let due = self.store().claim_polls(reader, free.max(1), lease, self.now()).await?;
                 exhausted = due.len() < free;
-                for poll in due {
-                    under_way.push(self.ask(Arc::clone(provider), reader, poll));
+                claimed.extend(due);
+            }
+            // Who stops asks nobody new; the claims run out by themselves.
+            while under_way.len() < slots
+                && !self.is_stopping()
+                && let Some(poll) = claimed.pop_front()
+            {
+                under_way.push(self.ask(Arc::clone(provider), reader, poll));
+            }
+            let complete = answers.len() >= BATCH || under_way.is_empty() || patience.is_none();
+            if writing.is_empty() && complete {
+                if !answers.is_empty() {
+                    writing.push(self.write(reader, std::mem::take(&mut answers)));
+                } else if under_way.is_empty() {
+                    break;
                 }
             }
-            if under_way.is_empty() {
-                break;
+            tokio::select! {
+                Some(polled) = under_way.next(), if answers.len() < BATCH => {
+                    if answers.is_empty() {
+                        patience = Some(Box::pin(tokio::time::sleep(GATHER)));
+                    }
+                    answers.push(polled);
+                }
+                Some(written) = writing.next() => report.add(written?),
+                () = async { if let Some(patience) = &mut patience { patience.await } }, if patience.is_some() => patience = None,
             }
-            let Some(polled) = (&mut under_way).ready_chunks(BATCH).next().await else { break };
-            report.seen += polled.len();
-            report.done += polled.iter().filter(|p| p.reading.quality == Quality::Ok).count();
-            report.failed += polled.iter().filter(|p| p.reading.quality != Quality::Ok).count();
-            self.store().apply_polls(&polled, self.now()).await?;
-            // A long round is progress too: the watchdog must not mistake it for a stuck loop.
-            self.beats().beat(&format!("poll {reader}"), self.now(), None);
-            self.wake(Stage::Decide);
-            self.wake(Stage::Verify);
         }
         report.next_at = self.store().next_poll_due(reader).await?;
         Ok(report)
+    }
+
+    /// Writes answers in one commit and wakes who waits for them.
+    async fn write(&self, reader: &str, answers: Vec<Polled>) -> Result<StageReport, EngineError> {
+        self.store().apply_polls(&answers, self.now()).await?;
+        // A long round is progress too: the watchdog must not mistake it for a stuck loop.
+        self.beats().beat(&format!("poll {reader}"), self.now(), None);
+        self.wake(Stage::Decide);
+        self.wake(Stage::Verify);
+        let done = answers.iter().filter(|p| p.reading.quality == Quality::Ok).count();
+        let seen = answers.len();
+        Ok(StageReport { seen, done, failed: seen - done, next_at: None })
     }
 
     /// Polls the named lines now, whatever is due. Returns their readings.

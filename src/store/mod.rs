@@ -8,6 +8,7 @@
 
 mod connect;
 mod rows;
+mod bunch;
 mod installation;
 mod fleet;
 mod watches;

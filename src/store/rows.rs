@@ -10,27 +10,79 @@ use serde_json::Value as Json;
 use sqlx::{Row, any::AnyRow};
 use std::collections::BTreeMap;
 
-/// Reads columns of one table by name.
-pub(super) struct Columns<'a> {
-    pub(super) table: &'static str,
-    pub(super) row: &'a AnyRow,
+/// What columns can be read from: a row of the driver's, or one of a [`super::bunch::Bunch`].
+pub(super) trait Cells {
+    /// The text in `column`, `None` where it is NULL.
+    fn maybe_text(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
+
+    /// The number in `column`, `None` where it is NULL.
+    fn maybe_int(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
 }
 
-impl Columns<'_> {
+impl Cells for AnyRow {
+    fn maybe_text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn maybe_int(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+}
+
+/// The columns that make a [`Subscription`], of a table that is `s` in the query.
+pub(super) const SUBSCRIPTION: [&str; 13] = [
+    "s.id",
+    "s.subscriber_id",
+    "s.label",
+    "s.msisdn",
+    "s.iccid",
+    "s.operator",
+    "s.time_zone",
+    "s.reader",
+    "s.payers",
+    "s.tags",
+    "s.plan",
+    "s.products",
+    "s.status",
+];
+
+/// The columns that make a [`Reading`], of a table that is `r` in the query.
+pub(super) const READING: [&str; 12] = [
+    "r.subscription_id",
+    "r.provider",
+    "r.at",
+    "r.quality",
+    "r.balance_minor",
+    "r.currency",
+    "r.data_left_bytes",
+    "r.minutes_left",
+    "r.sms_left",
+    "r.service_end_at",
+    "r.number_loss_at",
+    "r.detail",
+];
+
+/// Reads columns of one table by name.
+pub(super) struct Columns<'a, R> {
+    pub(super) table: &'static str,
+    pub(super) row: &'a R,
+}
+
+impl<R: Cells> Columns<'_, R> {
     pub(super) fn text(&self, column: &'static str) -> Result<String, StoreError> {
-        Ok(self.row.try_get(column)?)
+        self.maybe_text(column)?.ok_or_else(|| self.bad(column, "NULL"))
     }
 
     pub(super) fn maybe_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        Ok(self.row.try_get(column)?)
+        Ok(self.row.maybe_text(column)?)
     }
 
     pub(super) fn int(&self, column: &'static str) -> Result<i64, StoreError> {
-        Ok(self.row.try_get(column)?)
+        self.maybe_int(column)?.ok_or_else(|| self.bad(column, "NULL"))
     }
 
     pub(super) fn maybe_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        Ok(self.row.try_get(column)?)
+        Ok(self.row.maybe_int(column)?)
     }
 
     pub(super) fn at(&self, column: &'static str) -> Result<Timestamp, StoreError> {
@@ -85,7 +137,7 @@ pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
         name: c.text("name")?,
         email: c.maybe_text("email")?,
         phone: match c.maybe_text("phone")? {
-            Some(text) => Some(Msisdn::parse(&text).map_err(|_| c.bad("phone", "<number>"))?),
+            Some(text) => Some(Msisdn::stored(&text).ok_or_else(|| c.bad("phone", "<number>"))?),
             None => None,
         },
         locale: c.text("locale")?,
@@ -98,7 +150,7 @@ pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
     })
 }
 
-pub(super) fn subscription(row: &AnyRow) -> Result<Subscription, StoreError> {
+pub(super) fn subscription<R: Cells>(row: &R) -> Result<Subscription, StoreError> {
     let c = Columns { table: "subscriptions", row };
     let products: BTreeMap<String, String> =
         c.parsed("products", |text| serde_json::from_str(text).ok())?;
@@ -107,7 +159,7 @@ pub(super) fn subscription(row: &AnyRow) -> Result<Subscription, StoreError> {
         subscriber: SubscriberId::trusted(c.text("subscriber_id")?),
         label: c.text("label")?,
         msisdn: match c.maybe_text("msisdn")? {
-            Some(text) => Some(Msisdn::parse(&text).map_err(|_| c.bad("msisdn", "<number>"))?),
+            Some(text) => Some(Msisdn::stored(&text).ok_or_else(|| c.bad("msisdn", "<number>"))?),
             None => None,
         },
         iccid: match c.maybe_text("iccid")? {
@@ -140,7 +192,7 @@ pub(super) fn plan_json(plan: &Plan) -> String {
     .to_string()
 }
 
-fn plan(c: &Columns<'_>, json: &Json) -> Result<Plan, StoreError> {
+fn plan<R: Cells>(c: &Columns<'_, R>, json: &Json) -> Result<Plan, StoreError> {
     let text = |key| json.get(key).and_then(Json::as_str);
     let price = match text("price") {
         Some(price) => Some(Money::parse(price).map_err(|_| c.bad("plan", price))?),
@@ -159,7 +211,7 @@ fn plan(c: &Columns<'_>, json: &Json) -> Result<Plan, StoreError> {
     })
 }
 
-pub(super) fn reading(row: &AnyRow) -> Result<Reading, StoreError> {
+pub(super) fn reading<R: Cells>(row: &R) -> Result<Reading, StoreError> {
     let c = Columns { table: "readings", row };
     Ok(Reading {
         subscription: SubscriptionId::trusted(c.text("subscription_id")?),

@@ -45,16 +45,16 @@ impl Store {
     /// Snapshots of the named lines.
     pub async fn snapshots(&self, ids: &[String]) -> Result<Vec<SnapshotRow>, StoreError> {
         let list = json!(ids).to_string();
-        let sql = self.sql(
-            "SELECT s.*, w.watched_since, w.next_poll_at, w.stale_since, w.newest_at, w.ok_at, w.next_what, w.next_why \
-             FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1}",
-        );
-        let lines = sqlx::query(sql).bind(&list).fetch_all(self.reader()).await?;
-        let mut snapshots: HashMap<String, SnapshotRow> = HashMap::with_capacity(lines.len());
-        for row in &lines {
-            let c = Columns { table: "watches", row };
+        let watch =
+            ["w.watched_since", "w.next_poll_at", "w.stale_since", "w.next_what", "w.next_why"];
+        let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
+                    WHERE s.id IN {ids $1}";
+        let lines = self.bunch(&[&rows::SUBSCRIPTION[..], &watch].concat(), rest, &list).await?;
+        let mut snapshots: HashMap<String, SnapshotRow> = HashMap::with_capacity(ids.len());
+        for row in lines.rows() {
+            let c = Columns { table: "watches", row: &row };
             let snapshot = Snapshot {
-                subscription: rows::subscription(row)?,
+                subscription: rows::subscription(&row)?,
                 rules: Vec::new(),
                 reading: None,
                 trouble: None,
@@ -93,11 +93,9 @@ impl Store {
         list: &str,
         snapshots: &mut HashMap<String, SnapshotRow>,
     ) -> Result<(), StoreError> {
-        let sql = self.sql(
-            "SELECT r.* FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
-             AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1}",
-        );
-        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
+        let rest = "FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
+                    AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1}";
+        for row in self.bunch(&rows::READING, rest, list).await?.rows() {
             let reading = rows::reading(&row)?;
             let Some(entry) = snapshots.get_mut(reading.subscription.as_str()) else { continue };
             if reading.quality == Quality::Ok {

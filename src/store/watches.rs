@@ -71,20 +71,18 @@ impl Store {
 
     /// The named lines, as if they were due.
     pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
-        let sql = self.sql(
-            "SELECT s.*, w.poll_failures, r.currency AS read_currency FROM subscriptions s \
-             JOIN watches w ON w.subscription_id = s.id \
-             LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at \
-             WHERE s.id IN {ids $1}",
-        );
-        let found = sqlx::query(sql).bind(json!(ids).to_string()).fetch_all(self.reader()).await?;
+        let columns = [&rows::SUBSCRIPTION[..], &["w.poll_failures", "r.currency"]].concat();
+        let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
+                    LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at \
+                    WHERE s.id IN {ids $1}";
+        let found = self.bunch(&columns, rest, &json!(ids).to_string()).await?;
         found
-            .iter()
+            .rows()
             .map(|row| {
-                let c = Columns { table: "watches", row };
-                let currency = c.maybe_text("read_currency")?;
+                let c = Columns { table: "watches", row: &row };
+                let currency = c.maybe_text("currency")?;
                 Ok(DuePoll {
-                    subscription: rows::subscription(row)?,
+                    subscription: rows::subscription(&row)?,
                     failures: c.int("poll_failures")?,
                     currency: currency.and_then(|code| crate::domain::Currency::parse(&code).ok()),
                 })

@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    sync::LazyLock,
+    sync::{Arc, LazyLock},
 };
 
 /// How the marker begins that stands for a secret in a stored request.
@@ -40,7 +40,8 @@ pub(super) fn allowed() -> String {
 #[derive(Clone)]
 pub(super) struct Template {
     name: String,
-    source: String,
+    /// With this one template in it, compiled; everything else is shared with [`ENGINE`].
+    engine: Arc<Environment<'static>>,
     pub(super) escape: Escape,
     uses: BTreeSet<String>,
 }
@@ -49,11 +50,13 @@ impl Template {
     /// Parses `source`, which stands at `place` in the config.
     pub(super) fn new(place: &str, source: &str, escape: Escape) -> Result<Self, String> {
         let name = format!("{}:{place}", escape.word());
-        let uses = ENGINE
-            .template_from_named_str(&name, source)
+        let mut engine = ENGINE.clone();
+        let uses = engine
+            .add_template_owned(name.clone(), source.to_owned())
+            .and_then(|()| engine.get_template(&name))
             .map(|template| template.undeclared_variables(true).into_iter().collect())
             .map_err(|error| format!("allowed is a MiniJinja template ({error})"))?;
-        Ok(Self { name, source: source.to_owned(), escape, uses })
+        Ok(Self { name, engine: Arc::new(engine), escape, uses })
     }
 
     /// The variables it may look up: `subscription.msisdn`, `secret.token`.
@@ -74,7 +77,7 @@ impl Template {
     /// Renders; the error says which variable is missing.
     pub(super) fn render(&self, variables: &Variables<'_>) -> Result<String, String> {
         let context = variables.context(self.escape);
-        match ENGINE.render_named_str(&self.name, &self.source, context) {
+        match self.engine.get_template(&self.name).and_then(|found| found.render(context)) {
             Ok(text) => Ok(self.escape.whole(text)),
             Err(error) => {
                 let place = self.name.split_once(':').map_or("", |(_, place)| place);
@@ -203,7 +206,7 @@ impl<'s> Variables<'s> {
     }
 }
 
-/// One engine for all templates; the escaping is the word before the colon of a template's name.
+/// What all templates share; the escaping is the word before the colon of a template's name.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,0 +1,105 @@
+//! The carrier: a process of its own, so that its CPU time is nobody's. It answers any line with
+//! the JSON of the README's `http` example and does nothing else.
+
+use anyhow::Context;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// The argument that makes this program the carrier.
+pub(super) const SERVE: &str = "--serve";
+
+/// Where a line is asked for; its number follows.
+pub(super) const PATH: &str = "/v1/lines/";
+
+/// A running carrier; it ends when its standard input is closed, so at the latest with us.
+#[derive(Debug)]
+pub(super) struct Carrier {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Carrier {
+    /// Starts this program again as a carrier and waits until it listens.
+    pub(super) fn start() -> anyhow::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg(SERVE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the carrier cannot start")?;
+        let mut said = String::new();
+        let stdout = child.stdout.take().context("the carrier has no standard output")?;
+        BufReader::new(stdout).read_line(&mut said)?;
+        let address = said.trim().parse().with_context(|| format!("the carrier said {said:?}"))?;
+        Ok(Self { child, address })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub(super) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Is the carrier until the parent goes away.
+pub(super) fn serve() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    std::thread::spawn(|| {
+        std::io::stdin().read_to_end(&mut Vec::new()).ok();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
+            .ok();
+    });
+    runtime.block_on(async {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        println!("{}", listener.local_addr()?);
+        std::io::stdout().flush()?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            tokio::spawn(answer(stream));
+        }
+    })
+}
+
+/// Answers one request after the other on one connection.
+async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut request = Vec::with_capacity(4096);
+    loop {
+        if stream.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+        if !request.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let number = number(&request);
+        let body = format!(
+            r#"{{"msisdn":"{number}","balance":{{"amount":"23.45","currency":"USD"}},"expires_at":"2099-01-31T00:00:00Z","data":{{"left_mb":2048}}}}"#
+        );
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await?;
+        request.clear();
+    }
+}
+
+/// The number in the request line.
+fn number(request: &[u8]) -> &str {
+    let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let path = std::str::from_utf8(line).unwrap_or_default().split(' ').nth(1);
+    path.and_then(|path| path.strip_prefix(PATH)).unwrap_or_default()
+}

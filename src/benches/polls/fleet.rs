@@ -1,0 +1,126 @@
+//! An installation in a temporary folder: config, fleet, database; set up by the real binary.
+
+use super::carrier::Carrier;
+use anyhow::ensure;
+use std::{
+    fmt::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// Requests under way at once, here and in the bare loop.
+pub(super) const IN_FLIGHT: usize = 64;
+
+/// The provider's name in the config.
+pub(super) const READER: &str = "carrier";
+
+/// The number of the `n`th line.
+pub(super) fn number(n: usize) -> String {
+    format!("+1202{:07}", n.saturating_add(2_000_000))
+}
+
+/// A config, a database with a fleet in it, and what goes away with them.
+#[derive(Debug)]
+pub(super) struct Installation {
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    /// `lines` calm lines at `carrier`, ten to a subscriber, under one rule that may pay.
+    pub(super) fn new(carrier: &Carrier, lines: usize) -> anyhow::Result<Self> {
+        let installation = Self { folder: tempfile::tempdir()? };
+        std::fs::write(installation.config(), installation.settings(carrier))?;
+        let fleet = installation.folder.path().join("fleet.toml");
+        std::fs::write(&fleet, fleet_file(lines)?)?;
+        let output = installation.topupd().arg("apply").arg(&fleet).output()?;
+        ensure!(
+            output.status.success(),
+            "the fleet was not applied: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(installation)
+    }
+
+    /// The config file.
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.path().join("topupd.toml")
+    }
+
+    /// The database's URL.
+    pub(super) fn database(&self) -> String {
+        format!("sqlite://{}", self.folder.path().join("topupd.db").display())
+    }
+
+    /// The real binary on this installation.
+    pub(super) fn topupd(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_topupd"));
+        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.arg("--config").arg(self.config());
+        command
+    }
+
+    /// The `http` example of the README, with as many polls in flight as the bare loop has.
+    fn settings(&self, carrier: &Carrier) -> String {
+        format!(
+            r#"
+[database]
+url = "{database}"
+[admin]
+listen = "127.0.0.1:0"
+[flow]
+poll_every = "6h"
+[providers.{READER}.http]
+base_url = "{base}"
+allow_private_network = true
+timeout = "10s"
+concurrency = {IN_FLIGHT}
+secrets = {{ token = "s3cret" }}
+headers = {{ Authorization = "Bearer {{{{ secret.token }}}}" }}
+[providers.{READER}.http.read]
+path = "{path}{{{{ subscription.msisdn }}}}"
+balance = "/balance/amount"
+currency = "/balance/currency"
+service_end = "/expires_at"
+data_left = {{ at = "/data/left_mb", unit = "MB" }}
+[providers.{READER}.http.topup]
+method = "POST"
+path = "/v1/topups"
+body = '{{"ref":"{{{{ reference }}}}","msisdn":"{{{{ subscription.msisdn }}}}","amount":"{{{{ amount }}}}"}}'
+transaction_id = "/id"
+status = "/status"
+paid = ["done"]
+"#,
+            database = self.database(),
+            base = carrier.base_url(),
+            path = super::carrier::PATH,
+        )
+    }
+}
+
+fn fleet_file(lines: usize) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for n in 0..lines.div_ceil(10) {
+        write!(
+            text,
+            "[[subscribers]]\nid = \"s{n}\"\nname = \"Subscriber {n}\"\n\
+             email = \"s{n}@example.com\"\ntime_zone = \"Asia/Shanghai\"\n"
+        )?;
+    }
+    for n in 0..lines {
+        write!(
+            text,
+            "[[subscriptions]]\nid = \"line-{n}\"\nsubscriber = \"s{}\"\nlabel = \"Line {n}\"\n\
+             msisdn = \"{}\"\noperator = \"T-Mobile US\"\ntime_zone = \"America/New_York\"\n\
+             reader = \"{READER}\"\npayers = [\"{READER}\"]\ntags = [\"us\"]\n\
+             plan = {{ price = \"15.00 USD\", cycle_days = 30, renewal = \"fund_balance\", number_loss_days = 60 }}\n",
+            n / 10,
+            number(n)
+        )?;
+    }
+    text.push_str(
+        "[[rules]]\nid = \"keep-alive\"\napplies_to = { all = true }\nmode = \"auto\"\n\
+         any = [{ metric = \"balance\", at_most = \"5.00 USD\" }, { metric = \"days_to_service_end\", at_most = 7 }]\n\
+         amount = { fixed = \"10.00 USD\" }\n",
+    );
+    Ok(text)
+}
