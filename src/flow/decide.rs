@@ -10,7 +10,7 @@ use crate::providers::Order;
 use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
 
 /// Lines decided about in one go.
-const BATCH: i64 = 500;
+const BATCH: i64 = 200;
 
 impl Engine {
     /// Decides about everything that is due.

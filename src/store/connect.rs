@@ -131,9 +131,10 @@ impl Store {
         )
         .await
         .map_err(failed)?;
-        let read = open("rw", &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON"], 3)
-            .await
-            .map_err(failed)?;
+        // Readers keep little: the pages are in the system's cache anyway, shared by all of them.
+        let pragmas: &[&str] =
+            &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -512"];
+        let read = open("rw", pragmas, 2).await.map_err(failed)?;
         Ok(Self { read, write, dialect: Dialect::Sqlite, file: Some(file) })
     }
 
