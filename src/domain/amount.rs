@@ -35,6 +35,9 @@ pub fn amount_needed(
                 .ok_or_else(|| AmountError::Unknown("the plan's price is out of range".into()))?;
             missing_to(due)?
         }
+        Some(Amount::CoverDays(_)) => {
+            return Err(AmountError::Unknown("the use per day is not known yet".into()));
+        }
     };
     if amount.is_positive() { Ok(amount) } else { Err(AmountError::Nothing) }
 }

@@ -23,6 +23,48 @@ pub struct Decision {
     pub next: Next,
 }
 
+/// A decision as it is written down: what replays of history are compared with. Written when an
+/// episode begins or ends, or when the rest differs from the last one written for the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// `propose`, `ask`, `reserve`, `cancel`, `wait`, `nothing`.
+    pub step: &'static str,
+    /// The reason code; for a proposal, the rule.
+    pub reason: String,
+    /// How much, where the step names an amount.
+    pub amount: Option<Money>,
+    /// Rules whose episodes begin (`+rule`) or end (`-rule`), with blanks between.
+    pub episodes: String,
+}
+
+impl Recorded {
+    /// The written form of `decision`.
+    pub fn of(decision: &Decision) -> Self {
+        let (step, reason, amount) = match &decision.order {
+            OrderStep::Nothing => ("nothing", "", None),
+            OrderStep::Propose { rule, amount, .. } => ("propose", rule.as_str(), Some(*amount)),
+            OrderStep::Ask { amount, .. } => ("ask", "approval_needed", Some(*amount)),
+            OrderStep::Reserve { amount } => ("reserve", "every_gate_open", Some(*amount)),
+            OrderStep::Cancel { reason, .. } => ("cancel", *reason, None),
+            OrderStep::Wait { reason } => ("wait", *reason, None),
+        };
+        let episodes = decision.episodes.iter().map(|change| match change {
+            EpisodeChange::Open { rule, .. } => format!("+{rule}"),
+            EpisodeChange::Close { rule, .. } => format!("-{rule}"),
+        });
+        let episodes = episodes.collect::<Vec<_>>().join(" ");
+        Self { step, reason: reason.to_owned(), amount, episodes }
+    }
+
+    /// True when this is written after `last`.
+    pub fn is_news_after(&self, last: Option<&Self>) -> bool {
+        !self.episodes.is_empty()
+            || last.is_none_or(|last| {
+                (self.step, &self.reason, self.amount) != (last.step, &last.reason, last.amount)
+            })
+    }
+}
+
 /// What happens next, when, and why: the answer to "does it work?".
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Next {

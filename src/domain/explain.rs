@@ -67,5 +67,6 @@ fn usual(snapshot: &Snapshot, rule: &Rule) -> Option<Money> {
     match rule.amount? {
         Amount::Fixed(money) | Amount::ToTarget(money) => Some(money),
         Amount::CoverNextRenewal { .. } => snapshot.subscription.plan.as_ref()?.price,
+        Amount::CoverDays(_) => None,
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{
     Amount, Before, CapLimits, CapUsage, Condition, Episode, EpisodeId, Metric, Mode, Money,
-    MoneySwitch, Msisdn, Need, NeedId, NeedKind, Op, Plan, Policy, Quality, Quantity, Reading,
-    Renewal, Rule, RuleId, Scope, Snapshot, Span, SpendHistory, State, SubscriberId, Subscription,
-    SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
+    MoneySwitch, Msisdn, Need, NeedId, NeedKind, OnEnable, OnStale, Op, Plan, Policy, Quality,
+    Quantity, Reading, Renewal, Rule, RuleId, Scope, Snapshot, Span, SpendHistory, State,
+    SubscriberId, Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId,
+    Values,
 };
+use std::collections::BTreeMap;
 
 /// `text` as an amount.
 pub(crate) fn money(text: &str) -> Money {
@@ -30,8 +32,9 @@ pub(crate) fn line(id: &str) -> Subscription {
             cycle_days: Some(30),
             renewal: Renewal::FundBalance,
             number_loss_days: Some(60),
+            charge_window: None,
         }),
-        products: std::collections::BTreeMap::new(),
+        products: BTreeMap::new(),
         status: SubscriptionStatus::Active,
     }
 }
@@ -59,6 +62,20 @@ pub(crate) fn keep_alive() -> Rule {
         approve_above: None,
         cooldown_attempt: Span::hours(1),
         cooldown_success: Span::hours(6),
+        unless: Vec::new(),
+        fire_after: 1,
+        clear_after: 1,
+        milestones: Rule::MILESTONES.to_vec(),
+        order_min: None,
+        order_max: None,
+        approve_if_price_up: 5,
+        approve_if_unusual: false,
+        max_declines: 4,
+        on_enable: OnEnable::Approve,
+        on_stale: OnStale::Notify,
+        valid_from: None,
+        valid_until: None,
+        enabled_at: None,
     }
 }
 
@@ -91,6 +108,9 @@ pub(crate) fn policy() -> Policy {
         stale_after: None,
         approval_expires: Span::days(1),
         assisted: Vec::new(),
+        implausible_after: Span::minutes(10),
+        offers: BTreeMap::new(),
+        settle_p99: BTreeMap::new(),
         caps: CapLimits { global_24h: vec![money("200.00 USD")], ..CapLimits::default() },
     }
 }
@@ -101,11 +121,17 @@ pub(crate) fn snapshot(reading: Reading) -> Snapshot {
         subscription: line("li-tmobile"),
         rules: vec![keep_alive()],
         reading: Some(reading),
+        earlier: Vec::new(),
+        doubt_since: None,
         trouble: None,
         watched_since: at(0),
         stale_since: None,
         episodes: Vec::new(),
+        recent_episodes: Vec::new(),
+        milestone: None,
         need: None,
+        served: None,
+        forecast: None,
         topup: None,
         history: SpendHistory::default(),
         usage: CapUsage::default(),
@@ -163,6 +189,8 @@ pub(crate) fn order(state: State, amount: Money) -> Topup {
         transaction_id: None,
         charged: None,
         delivered: None,
+        price: None,
+        failure: None,
         before: Before { balance: Some(money_of(310)), ..Before::default() },
         not_found: 0,
         not_found_since: None,

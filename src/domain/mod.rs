@@ -21,6 +21,9 @@ mod quantity;
 mod rule;
 mod caps;
 mod need;
+mod failure;
+mod forecast;
+mod offer;
 mod topup;
 mod snapshot;
 mod episodes;
@@ -42,9 +45,11 @@ pub use amount::{AmountError, amount_needed};
 pub use cadence::{Cadence, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
 pub use decide::decide;
-pub use decision::{Decision, Next, OrderStep};
+pub use decision::{Decision, Next, OrderStep, Recorded};
 pub use episodes::EpisodeChange;
 pub use explain::explain_gates;
+pub use failure::FailureClass;
+pub use forecast::{Forecast, Trust};
 pub use gates::Gate;
 pub use ids::{
     EpisodeId, Iccid, IdError, Msisdn, NeedId, RuleId, SubscriberId, SubscriptionId, TopupId,
@@ -52,9 +57,10 @@ pub use ids::{
 pub use money::{Currency, Money, MoneyError, Rounding};
 pub use need::{Episode, Need, NeedKind, NeedOutcome, reference};
 pub use notice::{Facts, NoticeDraft, NoticeKind, Severity};
+pub use offer::Offer;
 pub use quantity::{Metric, Quantity, Unit};
-pub use reading::{ErrorKind, Quality, Reading, Values};
-pub use rule::{Amount, Condition, Mode, Op, Rule, RuleFault, Scope};
+pub use reading::{Bucket, ErrorKind, Quality, Reading, Values};
+pub use rule::{Amount, Condition, Mode, OnEnable, OnStale, Op, Rule, RuleFault, Scope};
 pub use snapshot::{MoneySwitch, Policy, Snapshot, SpendHistory};
 pub use speak::line_facts;
 pub use subscription::{Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus};

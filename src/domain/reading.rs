@@ -1,6 +1,6 @@
 //! Readings: what a provider said at a time. Only `ok` readings fire or clear rules.
 
-use super::{Money, SubscriptionId, Timestamp};
+use super::{Metric, Money, Quantity, SubscriptionId, Timestamp};
 use std::{fmt, str::FromStr};
 
 /// What a provider said about one subscription at one time; never edited.
@@ -35,6 +35,23 @@ pub struct Values {
     pub service_end_at: Option<Timestamp>,
     /// When the number is lost.
     pub number_loss_at: Option<Timestamp>,
+    /// The operator's own figure of the next charge, taxes included.
+    pub next_charge: Option<Money>,
+    /// Balances that run out separately, each with its own expiry.
+    pub buckets: Vec<Bucket>,
+}
+
+/// One of several balances of a line: a data package, a bonus credit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// What the provider calls it.
+    pub name: String,
+    /// How much is left: money, bytes, or a count of minutes or messages by `metric`.
+    pub left: Quantity,
+    /// The metric it adds to: `balance`, `data_left`, `minutes_left`, `sms_left`.
+    pub metric: Metric,
+    /// When it lapses; `None` where it does not.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Values {

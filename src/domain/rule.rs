@@ -2,6 +2,7 @@
 
 use super::{
     CapLimits, Metric, Money, Quantity, RuleId, Span, SubscriberId, Subscription, SubscriptionId,
+    Timestamp,
 };
 use std::{cmp::Ordering, fmt};
 
@@ -32,6 +33,71 @@ pub struct Rule {
     pub cooldown_attempt: Span,
     /// Quiet time on the line after a verified top-up.
     pub cooldown_success: Span,
+    /// It never fires while one of these holds.
+    pub unless: Vec<Condition>,
+    /// `ok` readings in a row that must breach before an episode opens.
+    pub fire_after: i64,
+    /// `ok` readings in a row that must be clear before it closes.
+    pub clear_after: i64,
+    /// Days before the service end at which people are reminded, falling.
+    pub milestones: Vec<i64>,
+    /// The least this rule orders.
+    pub order_min: Option<Money>,
+    /// The most it orders at once.
+    pub order_max: Option<Money>,
+    /// A renewal whose price rose by more than this many hundredths waits for a person.
+    pub approve_if_price_up: i64,
+    /// An order of more than twice the usual amount waits for a person.
+    pub approve_if_unusual: bool,
+    /// Declines in a row after which paying stops for the line.
+    pub max_declines: i64,
+    /// What to do about a line that was in breach before the rule could pay.
+    pub on_enable: OnEnable,
+    /// What to do where no reading comes and the deadline does.
+    pub on_stale: OnStale,
+    /// It holds from then on.
+    pub valid_from: Option<Timestamp>,
+    /// It holds until then.
+    pub valid_until: Option<Timestamp>,
+    /// When it became a rule that pays; set by the store, no part of the document.
+    pub enabled_at: Option<Timestamp>,
+}
+
+impl Rule {
+    /// The reminders of a rule that names none.
+    pub const MILESTONES: [i64; 5] = [30, 7, 3, 1, 0];
+}
+
+/// What a rule does about a line that was in breach before the rule could pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnEnable {
+    /// Ask a person.
+    Approve,
+    /// Pay as always.
+    Charge,
+    /// Wait until the line was clear once.
+    WaitRecross,
+}
+
+impl OnEnable {
+    /// The words of the fleet file.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("approve", Self::Approve), ("charge", Self::Charge), ("wait_recross", Self::WaitRecross)];
+}
+
+/// What a rule does where no reading comes and a known deadline does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStale {
+    /// Tell.
+    Notify,
+    /// Pay once before the deadline, after a person's yes.
+    AutoIfDeadline,
+}
+
+impl OnStale {
+    /// The words of the fleet file.
+    pub const WORDS: [(&'static str, Self); 2] =
+        [("notify", Self::Notify), ("auto_if_deadline", Self::AutoIfDeadline)];
 }
 
 /// Which subscriptions a rule is for.
@@ -180,6 +246,8 @@ pub enum Amount {
         /// Hundredths on top of the plan's price.
         margin_percent: i64,
     },
+    /// What is missing to last this many days at the pace that four of five days stay below.
+    CoverDays(i64),
 }
 
 /// Why a rule cannot be saved: the key at fault and what is allowed.
@@ -260,7 +328,7 @@ impl Rule {
                     })
                     .min_by_key(|m| m.minor())
             }
-            Some(Amount::CoverNextRenewal { .. }) | None => None,
+            Some(Amount::CoverNextRenewal { .. } | Amount::CoverDays(_)) | None => None,
         };
         let Some(least) = least else { return faults };
         for (name, cap) in self.caps.amounts() {

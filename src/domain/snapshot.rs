@@ -1,9 +1,10 @@
 //! Everything a decision may look at, gathered beforehand. Nothing in here reads a clock.
 
 use super::{
-    CapLimits, CapUsage, Episode, Metric, Money, Need, Quality, Quantity, Reading, Rule, Span,
-    Subscription, Timestamp, Topup,
+    CapLimits, CapUsage, Episode, FailureClass, Forecast, Metric, Money, Need, Offer, Quality,
+    Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup,
 };
+use std::collections::BTreeMap;
 
 /// The configured part of a decision.
 #[derive(Clone, Debug)]
@@ -18,6 +19,12 @@ pub struct Policy {
     pub approval_expires: Span,
     /// Payers that are people: an order to them is a task, and moves no money by itself.
     pub assisted: Vec<String>,
+    /// How far apart two readings must agree after a sudden drop.
+    pub implausible_after: Span,
+    /// What each payer sells, as far as it says so.
+    pub offers: BTreeMap<String, Offer>,
+    /// How long a top-up takes at each payer until it shows on the line, in 99 of 100 cases.
+    pub settle_p99: BTreeMap<String, Span>,
     /// The configured limits; rules may only tighten them.
     pub caps: CapLimits,
 }
@@ -45,6 +52,9 @@ pub struct MoneySwitch {
     pub clock: Option<String>,
     /// Payers with too many unknown outcomes in a row, and why.
     pub payers_out: Vec<(String, String)>,
+    /// Readers that fail for most of their lines at once, and why. Stops nothing: one notice for
+    /// all lines stands for one each.
+    pub readers_out: Vec<(String, String)>,
 }
 
 /// How top-ups on this line went so far.
@@ -58,8 +68,16 @@ pub struct SpendHistory {
     pub last_failure_at: Option<Timestamp>,
     /// When a person last said no to an order.
     pub last_rejection_at: Option<Timestamp>,
-    /// Failures since the last success or the last resume by hand.
+    /// Declines since the last success or the last resume by hand.
     pub failures_in_a_row: i64,
+    /// When money of a verified top-up last came back, if since then.
+    pub reversed_at: Option<Timestamp>,
+    /// The class of the last failure since then.
+    pub last_failure: Option<FailureClass>,
+    /// The middle of the last settled amounts, where there were at least three.
+    pub usual: Option<Money>,
+    /// The price of a renewal when the last one was paid.
+    pub last_price: Option<Money>,
 }
 
 /// One line with everything that matters for what to do about it.
@@ -71,6 +89,10 @@ pub struct Snapshot {
     pub rules: Vec<Rule>,
     /// The newest `ok` reading.
     pub reading: Option<Reading>,
+    /// The `ok` readings before it, newest first; at least one where there is any.
+    pub earlier: Vec<Reading>,
+    /// Since when the newest reading is doubted: it fell too far too fast.
+    pub doubt_since: Option<Timestamp>,
     /// The newest reading of any quality, where it is newer than that.
     pub trouble: Option<Reading>,
     /// When the line was first watched.
@@ -79,8 +101,16 @@ pub struct Snapshot {
     pub stale_since: Option<Timestamp>,
     /// Open episodes, each with the time of the reading that opened it.
     pub episodes: Vec<(Episode, Timestamp)>,
+    /// How many episodes of each rule began in the last seven days, where that was asked for.
+    pub recent_episodes: Vec<(RuleId, i64)>,
+    /// The last milestone told: how far along, and the service end it was counted from.
+    pub milestone: Option<(i64, Timestamp)>,
     /// The open need.
     pub need: Option<Need>,
+    /// The newest need about a period that a verified top-up served.
+    pub served: Option<Need>,
+    /// How fast the line uses what it has, where a rule wants to know.
+    pub forecast: Option<Forecast>,
     /// The open top-up.
     pub topup: Option<Topup>,
     /// How earlier top-ups went.

@@ -152,6 +152,9 @@ pub struct Plan {
     pub renewal: Renewal,
     /// Days after service end at which the number is lost.
     pub number_loss_days: Option<i64>,
+    /// The daily stretch, in the operator's zone, in which the operator renews on the day of the
+    /// service end: no order is placed inside it.
+    pub charge_window: Option<QuietHours>,
 }
 
 impl Plan {

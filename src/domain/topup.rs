@@ -8,7 +8,9 @@
 //!                          unsent) not sent   └── same reference ─┘ (strict providers only)
 //! ```
 
-use super::{Money, NeedId, RuleId, SubscriberId, SubscriptionId, Timestamp, TopupId};
+use super::{
+    FailureClass, Money, NeedId, RuleId, SubscriberId, SubscriptionId, Timestamp, TopupId,
+};
 
 /// Where a top-up stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -214,6 +216,10 @@ pub struct Topup {
     pub charged: Option<Money>,
     /// What the provider says the line got.
     pub delivered: Option<Money>,
+    /// The price of a renewal when it was reserved, where known.
+    pub price: Option<Money>,
+    /// Why it failed, sorted by what may follow.
+    pub failure: Option<FailureClass>,
     /// The line just before.
     pub before: Before,
     /// Counted "not found" answers since the last send.

@@ -81,6 +81,8 @@ impl HandReading {
             sms_left: self.sms_left,
             service_end_at: self.service_end.and_then(|end| end.instant(zone)),
             number_loss_at: self.number_loss.and_then(|end| end.instant(zone)),
+            next_charge: None,
+            buckets: Vec::new(),
         }
     }
 }

@@ -170,6 +170,9 @@ impl Engine {
             confirm_after: settings.flow.confirm_after,
             stale_after: settings.flow.stale_after,
             approval_expires: settings.flow.approval_expires,
+            implausible_after: settings.flow.confirm_after.times(5),
+            offers: BTreeMap::new(),
+            settle_p99: BTreeMap::new(),
             caps: settings.caps.clone(),
         }
     }

@@ -36,7 +36,7 @@ impl Engine {
                 ));
             }
         }
-        Ok(MoneySwitch { off: self.money_off(), storm, clock, payers_out })
+        Ok(MoneySwitch { off: self.money_off(), storm, clock, payers_out, readers_out: Vec::new() })
     }
 
     /// Why paying is off by hand; works without the database.

@@ -1,7 +1,7 @@
 //! When a line is decided about again, and what the last decision was.
 
 use super::{SnapshotRow, Store, StoreError, Tx, rows::Columns};
-use crate::domain::{Decision, OrderStep, Span, SubscriptionId, Timestamp};
+use crate::domain::{Decision, Money, Recorded, Span, SubscriptionId, Timestamp};
 use serde_json::json;
 
 /// A decision as it was written down.
@@ -15,18 +15,6 @@ pub struct StoredDecision {
     pub reason: String,
     /// What happens next, in words.
     pub detail: String,
-}
-
-/// The step and its reason code, as stored.
-fn words(order: &OrderStep) -> (&'static str, &str) {
-    match order {
-        OrderStep::Nothing => ("nothing", ""),
-        OrderStep::Propose { rule, .. } => ("propose", rule.as_str()),
-        OrderStep::Ask { .. } => ("ask", "approval_needed"),
-        OrderStep::Reserve { .. } => ("reserve", "every_gate_open"),
-        OrderStep::Cancel { reason, .. } => ("cancel", reason),
-        OrderStep::Wait { reason } => ("wait", reason),
-    }
 }
 
 pub(super) async fn finish(
@@ -56,16 +44,22 @@ pub(super) async fn finish(
     .bind(id)
     .execute(&mut **tx)
     .await?;
-    let (step, reason) = words(&decision.order);
+    let recorded = Recorded::of(decision);
+    let amount = recorded.amount.map(Money::minor);
     sqlx::query(
-        "INSERT INTO decisions (subscription_id, at, step, reason, detail) SELECT $1, $2, $3, $4, $5 \
-         WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.subscription_id = $1 AND d.step = $3 AND d.reason = $4 \
-         AND d.at = (SELECT MAX(at) FROM decisions WHERE subscription_id = $1)) ON CONFLICT DO NOTHING",
+        "INSERT INTO decisions (subscription_id, seq, at, step, reason, amount_minor, currency, episodes, detail) \
+         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM decisions WHERE subscription_id = $1 \
+         HAVING $7 <> '' OR NOT EXISTS (SELECT 1 FROM decisions d WHERE d.subscription_id = $1 AND d.step = $3 \
+         AND d.reason = $4 AND COALESCE(d.amount_minor, 0) = COALESCE($5, 0) \
+         AND d.seq = (SELECT MAX(seq) FROM decisions WHERE subscription_id = $1))",
     )
     .bind(id)
     .bind(now.ms())
-    .bind(step)
-    .bind(reason)
+    .bind(recorded.step)
+    .bind(&recorded.reason)
+    .bind(amount)
+    .bind(recorded.amount.map(|m| m.currency().code()))
+    .bind(&recorded.episodes)
     .bind(&decision.next.why)
     .execute(&mut **tx)
     .await?;
@@ -132,7 +126,7 @@ impl Store {
         id: &SubscriptionId,
     ) -> Result<Option<StoredDecision>, StoreError> {
         let row = sqlx::query(
-            "SELECT * FROM decisions WHERE subscription_id = $1 ORDER BY at DESC LIMIT 1",
+            "SELECT * FROM decisions WHERE subscription_id = $1 ORDER BY seq DESC LIMIT 1",
         )
         .bind(id.as_str())
         .fetch_optional(self.reader())

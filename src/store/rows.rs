@@ -2,9 +2,9 @@
 
 use super::StoreError;
 use crate::domain::{
-    Before, Currency, Episode, EpisodeId, Iccid, Money, Msisdn, Need, NeedId, NeedKind, Plan,
-    QuietHours, Reading, Renewal, RuleId, State, Subscriber, SubscriberId, Subscription,
-    SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
+    Before, Currency, Episode, EpisodeId, FailureClass, Iccid, Money, Msisdn, Need, NeedId,
+    NeedKind, Plan, QuietHours, Reading, Renewal, RuleId, State, Subscriber, SubscriberId,
+    Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
 };
 use serde_json::Value as Json;
 use sqlx::{Row, any::AnyRow};
@@ -47,7 +47,7 @@ pub(super) const SUBSCRIPTION: [&str; 13] = [
 ];
 
 /// The columns that make a [`Reading`], of a table that is `r` in the query.
-pub(super) const READING: [&str; 12] = [
+pub(super) const READING: [&str; 15] = [
     "r.subscription_id",
     "r.provider",
     "r.at",
@@ -60,6 +60,9 @@ pub(super) const READING: [&str; 12] = [
     "r.service_end_at",
     "r.number_loss_at",
     "r.detail",
+    "r.buckets",
+    "r.next_charge_minor",
+    "r.next_charge_currency",
 ];
 
 /// Reads columns of one table by name.
@@ -188,6 +191,7 @@ pub(super) fn plan_json(plan: &Plan) -> String {
         "cycle_days": plan.cycle_days,
         "renewal": plan.renewal.as_str(),
         "number_loss_days": plan.number_loss_days,
+        "charge_window": plan.charge_window.map(|window| window.to_string()),
     })
     .to_string()
 }
@@ -208,6 +212,10 @@ fn plan<R: Cells>(c: &Columns<'_, R>, json: &Json) -> Result<Plan, StoreError> {
             .map(|(_, value)| *value)
             .ok_or_else(|| c.bad("plan", renewal))?,
         number_loss_days: json.get("number_loss_days").and_then(Json::as_i64),
+        charge_window: match text("charge_window") {
+            Some(window) => Some(QuietHours::parse(window).ok_or_else(|| c.bad("plan", window))?),
+            None => None,
+        },
     })
 }
 
@@ -225,6 +233,8 @@ pub(super) fn reading<R: Cells>(row: &R) -> Result<Reading, StoreError> {
             sms_left: c.maybe_int("sms_left")?,
             service_end_at: c.maybe_at("service_end_at")?,
             number_loss_at: c.maybe_at("number_loss_at")?,
+            next_charge: c.money("next_charge_minor", "next_charge_currency")?,
+            buckets: Vec::new(),
         },
         detail: c.maybe_text("detail")?,
     })
@@ -283,6 +293,8 @@ pub(super) fn topup(row: &AnyRow) -> Result<Topup, StoreError> {
         transaction_id: c.maybe_text("transaction_id")?,
         charged: c.money("charged_minor", "charged_currency")?,
         delivered: c.money("delivered_minor", "delivered_currency")?,
+        price: c.money("price_minor", "price_currency")?,
+        failure: c.maybe_text("failure")?.as_deref().and_then(FailureClass::parse),
         before: Before {
             balance: c.money("before_balance_minor", "before_currency")?,
             data_left: c.maybe_int("before_data_left")?,

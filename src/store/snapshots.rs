@@ -45,8 +45,16 @@ impl Store {
     /// Snapshots of the named lines.
     pub async fn snapshots(&self, ids: &[String]) -> Result<Vec<SnapshotRow>, StoreError> {
         let list = json!(ids).to_string();
-        let watch =
-            ["w.watched_since", "w.next_poll_at", "w.stale_since", "w.next_what", "w.next_why"];
+        let watch = [
+            "w.watched_since",
+            "w.next_poll_at",
+            "w.stale_since",
+            "w.doubt_since",
+            "w.milestone",
+            "w.milestone_end_at",
+            "w.next_what",
+            "w.next_why",
+        ];
         let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
                     WHERE s.id IN {ids $1}";
         let lines = self.bunch(&[&rows::SUBSCRIPTION[..], &watch].concat(), rest, &list).await?;
@@ -57,11 +65,17 @@ impl Store {
                 subscription: rows::subscription(&row)?,
                 rules: Vec::new(),
                 reading: None,
+                earlier: Vec::new(),
+                doubt_since: c.maybe_at("doubt_since")?,
                 trouble: None,
                 watched_since: c.at("watched_since")?,
                 stale_since: c.maybe_at("stale_since")?,
                 episodes: Vec::new(),
+                recent_episodes: Vec::new(),
+                milestone: c.maybe_int("milestone")?.zip(c.maybe_at("milestone_end_at")?),
                 need: None,
+                served: None,
+                forecast: None,
                 topup: None,
                 history: SpendHistory::default(),
                 usage: CapUsage::default(),
@@ -94,14 +108,15 @@ impl Store {
         snapshots: &mut HashMap<String, SnapshotRow>,
     ) -> Result<(), StoreError> {
         let rest = "FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
-                    AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1}";
+                    AND r.at IN (w.ok_at, w.newest_at, w.ok_before_at) WHERE w.subscription_id IN {ids $1}";
         for row in self.bunch(&rows::READING, rest, list).await?.rows() {
             let reading = rows::reading(&row)?;
             let Some(entry) = snapshots.get_mut(reading.subscription.as_str()) else { continue };
-            if reading.quality == Quality::Ok {
-                entry.snapshot.reading = Some(reading);
-            } else {
-                entry.snapshot.trouble = Some(reading);
+            let snapshot = &mut entry.snapshot;
+            match &snapshot.reading {
+                _ if reading.quality != Quality::Ok => snapshot.trouble = Some(reading),
+                Some(newer) if newer.at > reading.at => snapshot.earlier.push(reading),
+                _ => snapshot.earlier.extend(snapshot.reading.replace(reading)),
             }
         }
         Ok(())
@@ -153,6 +168,7 @@ impl Store {
              MAX(CASE WHEN t.state = 'failed' AND t.finalized_at > w.failures_reset_at THEN t.finalized_at END) AS failure_at, \
              MAX(CASE WHEN t.state = 'cancelled' AND t.reason = 'rejected' AND t.finalized_at > w.failures_reset_at \
              THEN t.finalized_at END) AS rejection_at, \
+             MAX(CASE WHEN t.state = 'reversed' AND t.finalized_at > w.failures_reset_at THEN t.finalized_at END) AS reversed_at, \
              COUNT(CASE WHEN t.state = 'failed' AND t.reason <> 'not_sent' AND t.finalized_at > w.failures_reset_at AND t.finalized_at > \
              COALESCE((SELECT MAX(v.finalized_at) FROM topups v WHERE v.subscription_id = t.subscription_id \
              AND v.state = 'verified'), 0) THEN 1 END) AS failures \
@@ -168,6 +184,10 @@ impl Store {
                     last_failure_at: c.maybe_at("failure_at")?,
                     last_rejection_at: c.maybe_at("rejection_at")?,
                     failures_in_a_row: c.int("failures")?,
+                    reversed_at: c.maybe_at("reversed_at")?,
+                    last_failure: None,
+                    usual: None,
+                    last_price: None,
                 };
             }
         }

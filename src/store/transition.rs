@@ -2,7 +2,7 @@
 //! history and its ledger entries in the same transaction.
 
 use super::{Store, StoreError, Tx};
-use crate::domain::{Money, NoticeDraft, State, Timestamp, Topup};
+use crate::domain::{FailureClass, Money, NoticeDraft, State, Timestamp, Topup};
 
 /// What goes into the history beside the move itself.
 #[derive(Clone, Debug, Default)]
@@ -146,8 +146,9 @@ pub(crate) async fn move_in(
          not_found = $20, not_found_since = $21, looks = $22, next_action_at = $23, \
          reserved_at = CASE WHEN $24 = 1 THEN COALESCE(reserved_at, $25) ELSE reserved_at END, \
          paid_at = $26, finalized_at = COALESCE(finalized_at, $27), approved_at = $28, approved_by = $29, \
-         updated_at = $25, version = $30, maybe_sent = $31 \
-         WHERE id = $32 AND version = $33 AND state = $34",
+         updated_at = $25, version = $30, maybe_sent = $31, \
+         price_minor = $32, price_currency = $33, failure = $34 \
+         WHERE id = $35 AND version = $36 AND state = $37",
     )
     .bind(after.amount.minor())
     .bind(&after.order_hash)
@@ -180,6 +181,9 @@ pub(crate) async fn move_in(
     .bind(after.approved.as_ref().map(|(_, who)| who.clone()))
     .bind(after.version)
     .bind(after.maybe_sent)
+    .bind(after.price.map(Money::minor))
+    .bind(after.price.map(|m| m.currency().code()))
+    .bind(after.failure.map(FailureClass::as_str))
     .bind(after.id.as_str())
     .bind(before.version)
     .bind(before.state.as_str())

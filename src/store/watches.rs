@@ -128,7 +128,8 @@ impl Store {
                  ON CONFLICT (subscription_id, at) DO NOTHING",
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
-                 newest_at = n.a, ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
+                 newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
                  FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k \
                  FROM json_each($1)) n WHERE watches.subscription_id = n.s",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
@@ -144,7 +145,8 @@ impl Store {
                  ON CONFLICT (subscription_id, at) DO NOTHING",
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
-                 newest_at = n.a, ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
+                 newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
                  FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint) \
                  WHERE watches.subscription_id = n.s",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \

@@ -3,7 +3,10 @@
 
 use super::{draft::Draft, rule, subscription};
 use crate::{
-    domain::{Amount, CapLimits, Condition, Plan, Quantity, Rule, Scope, Subscriber, Subscription},
+    domain::{
+        Amount, CapLimits, Condition, OnEnable, OnStale, Plan, Quantity, Rule, Scope, Subscriber,
+        Subscription, Timestamp,
+    },
     input::{Intake, Origin, Section, Table, Value, from_json},
 };
 use serde_json::{Map, Value as Json, json};
@@ -63,8 +66,25 @@ impl Rule {
             "approve_above": self.approve_above.map(|money| money.to_string()),
             "cooldown_attempt": self.cooldown_attempt.exact(),
             "cooldown_success": self.cooldown_success.exact(),
+            "unless": conditions(&self.unless),
+            "fire_after": self.fire_after,
+            "clear_after": self.clear_after,
+            "milestones": self.milestones,
+            "order_min": self.order_min.map(|money| money.to_string()),
+            "order_max": self.order_max.map(|money| money.to_string()),
+            "approve_if_price_up": format!("{}%", self.approve_if_price_up),
+            "approve_if_unusual": self.approve_if_unusual,
+            "max_declines": self.max_declines,
+            "on_enable": word(&OnEnable::WORDS, self.on_enable),
+            "on_stale": word(&OnStale::WORDS, self.on_stale),
+            "valid_from": self.valid_from.map(Timestamp::rfc3339),
+            "valid_until": self.valid_until.map(Timestamp::rfc3339),
         }))
     }
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
+    words.iter().find(|(_, v)| *v == value).map(|(word, _)| *word)
 }
 
 /// The rule of a stored document. The error says everything that is wrong with it.
@@ -113,6 +133,7 @@ fn plan(plan: &Plan) -> Json {
         "cycle_days": plan.cycle_days,
         "renewal": plan.renewal.as_str(),
         "number_loss_days": plan.number_loss_days,
+        "charge_window": plan.charge_window.map(|window| window.to_string()),
     }))
 }
 
@@ -161,6 +182,7 @@ fn amount(amount: &Amount) -> Json {
         Amount::CoverNextRenewal { margin_percent } => {
             json!({ "cover_next_renewal": true, "margin": format!("{margin_percent}%") })
         }
+        Amount::CoverDays(days) => json!({ "cover_days": days }),
     }
 }
 

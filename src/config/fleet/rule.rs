@@ -3,7 +3,10 @@
 use super::{condition, draft::read_id};
 use crate::{
     config::{caps, positive_span},
-    domain::{Amount, Mode, Rule, RuleId, Scope, Span, SubscriberId, SubscriptionId},
+    domain::{
+        Amount, Mode, OnEnable, OnStale, Rule, RuleId, Scope, Span, SubscriberId, SubscriptionId,
+        Timestamp,
+    },
     input::{Intake, Section},
 };
 
@@ -47,6 +50,20 @@ pub(super) fn read(s: &mut Section<'_>, intake: &Intake) -> (Option<String>, Opt
     let approve_above = s.positive_money("approve_above");
     let cooldown_attempt = positive_span(s, "cooldown_attempt", Span::hours(1));
     let cooldown_success = positive_span(s, "cooldown_success", Span::hours(6));
+    let unless = condition::read(s, "unless", None, &mut shared_used);
+    let fire_after = s.integer("fire_after", 1..=10).unwrap_or(1);
+    let clear_after = s.integer("clear_after", 1..=10).unwrap_or(2);
+    let milestones = read_milestones(s);
+    let order_min = s.positive_money("order_min");
+    let order_max = s.positive_money("order_max");
+    let approve_if_price_up = s.percent("approve_if_price_up").unwrap_or(5);
+    let approve_if_unusual = s.boolean("approve_if_unusual").unwrap_or(true);
+    let max_declines = s.integer("max_declines", 1..=20).unwrap_or(4);
+    let on_enable = s.word("on_enable", &OnEnable::WORDS).unwrap_or(OnEnable::Approve);
+    let on_stale = s.word("on_stale", &OnStale::WORDS).unwrap_or(OnStale::Notify);
+    let instant = "allowed is an instant in RFC 3339, such as \"2026-12-01T08:00:00Z\"";
+    let valid_from = s.parsed("valid_from", instant, Timestamp::parse_rfc3339);
+    let valid_until = s.parsed("valid_until", instant, Timestamp::parse_rfc3339);
     let rule = id.zip(scope).map(|(id, scope)| Rule {
         id,
         scope,
@@ -60,6 +77,20 @@ pub(super) fn read(s: &mut Section<'_>, intake: &Intake) -> (Option<String>, Opt
         approve_above,
         cooldown_attempt,
         cooldown_success,
+        unless,
+        fire_after,
+        clear_after,
+        milestones,
+        order_min,
+        order_max,
+        approve_if_price_up,
+        approve_if_unusual,
+        max_declines,
+        on_enable,
+        on_stale,
+        valid_from,
+        valid_until,
+        enabled_at: None,
     });
     if let Some(rule) = rule.as_ref().filter(|_| intake.count() == before) {
         for fault in rule.validate() {
@@ -67,6 +98,14 @@ pub(super) fn read(s: &mut Section<'_>, intake: &Intake) -> (Option<String>, Opt
         }
     }
     (text, rule)
+}
+
+fn read_milestones(s: &mut Section<'_>) -> Vec<i64> {
+    let days = s.integers("milestones", &(0..=3660));
+    let mut days = days.unwrap_or_else(|| Rule::MILESTONES.to_vec());
+    days.sort_unstable_by(|a, b| b.cmp(a));
+    days.dedup();
+    days
 }
 
 fn read_scope(s: &mut Section<'_>) -> Option<Scope> {

@@ -3,7 +3,7 @@
 use super::draft::{read_id, read_zone};
 use crate::{
     domain::{
-        Iccid, Msisdn, Plan, Renewal, SubscriberId, Subscription, SubscriptionId,
+        Iccid, Msisdn, Plan, QuietHours, Renewal, SubscriberId, Subscription, SubscriptionId,
         SubscriptionStatus,
     },
     input::Section,
@@ -69,6 +69,11 @@ fn read_plan(mut s: Section<'_>) -> Plan {
         cycle_days: s.integer("cycle_days", 1..=3660),
         renewal: s.word("renewal", &Renewal::WORDS).unwrap_or(Renewal::Unknown),
         number_loss_days: s.integer("number_loss_days", 0..=3660),
+        charge_window: s.parsed(
+            "charge_window",
+            "allowed is a daily stretch of the operator's time such as \"05:00-11:00\"",
+            QuietHours::parse,
+        ),
     };
     s.finish();
     plan

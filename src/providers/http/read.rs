@@ -127,6 +127,8 @@ impl Read {
                 line,
                 &mut gaps,
             ),
+            next_charge: None,
+            buckets: Vec::new(),
         };
         if values.is_empty() && !gaps.is_empty() {
             return Err(ReadError::unparseable(gaps.join("; ")));

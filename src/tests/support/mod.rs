@@ -4,10 +4,11 @@ pub(crate) mod daemon;
 pub(crate) mod fake;
 pub(crate) mod postgres;
 
+use std::collections::BTreeMap;
 use topupd::domain::{
-    Amount, CapLimits, Condition, Metric, Mode, Money, Msisdn, Op, Plan, Policy, Quality, Quantity,
-    Reading, Renewal, Rule, RuleId, Scope, Span, Subscriber, SubscriberId, Subscription,
-    SubscriptionId, SubscriptionStatus, Timestamp, Values,
+    Amount, CapLimits, Condition, Metric, Mode, Money, Msisdn, OnEnable, OnStale, Op, Plan, Policy,
+    Quality, Quantity, Reading, Renewal, Rule, RuleId, Scope, Span, Subscriber, SubscriberId,
+    Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Values,
 };
 
 pub(crate) fn money(text: &str) -> Money {
@@ -49,6 +50,7 @@ pub(crate) fn line(id: &str, n: usize) -> Subscription {
             cycle_days: Some(30),
             renewal: Renewal::FundBalance,
             number_loss_days: Some(60),
+            charge_window: None,
         }),
         products: [("carrier".to_owned(), "TOPUP".to_owned())].into(),
         status: SubscriptionStatus::Active,
@@ -75,6 +77,20 @@ pub(crate) fn rule() -> Rule {
         approve_above: None,
         cooldown_attempt: Span::hours(1),
         cooldown_success: Span::hours(6),
+        unless: Vec::new(),
+        fire_after: 1,
+        clear_after: 1,
+        milestones: Rule::MILESTONES.to_vec(),
+        order_min: None,
+        order_max: None,
+        approve_if_price_up: 5,
+        approve_if_unusual: false,
+        max_declines: 4,
+        on_enable: OnEnable::Approve,
+        on_stale: OnStale::Notify,
+        valid_from: None,
+        valid_until: None,
+        enabled_at: None,
     }
 }
 
@@ -100,6 +116,9 @@ pub(crate) fn policy() -> Policy {
         stale_after: None,
         approval_expires: Span::days(1),
         assisted: Vec::new(),
+        implausible_after: Span::minutes(10),
+        offers: BTreeMap::new(),
+        settle_p99: BTreeMap::new(),
         caps: CapLimits { global_24h: vec![money("100.00 USD")], ..CapLimits::default() },
     }
 }

@@ -1,7 +1,7 @@
 //! Documents: canonical, complete, and read again as they were.
 
 use super::*;
-use crate::domain::{Currency, RuleId, SubscriberId, SubscriptionId, Unit};
+use crate::domain::{Currency, OnEnable, OnStale, RuleId, SubscriberId, SubscriptionId, Unit};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -24,6 +24,14 @@ fn documents_have_the_words_of_the_fleet_file_and_every_default() {
             "approve_first": false,
             "cooldown_attempt": "1h",
             "cooldown_success": "6h",
+            "fire_after": 1,
+            "clear_after": 2,
+            "milestones": [30, 7, 3, 1, 0],
+            "approve_if_price_up": "5%",
+            "approve_if_unusual": true,
+            "max_declines": 4,
+            "on_enable": "approve",
+            "on_stale": "notify",
         })
     );
     assert_eq!(
@@ -127,7 +135,7 @@ fn rules() -> impl Strategy<Value = Rule> {
             let (any, all) = if is_any { (list, Vec::new()) } else { (Vec::new(), list) };
             let order = match amount {
                 Amount::Fixed(money) => times.and_then(|n| money.checked_mul(n)),
-                Amount::ToTarget(_) | Amount::CoverNextRenewal { .. } => None,
+                Amount::ToTarget(_) | Amount::CoverNextRenewal { .. } | Amount::CoverDays(_) => None,
             };
             Rule {
                 id: RuleId::parse("r-1").unwrap(),
@@ -148,6 +156,20 @@ fn rules() -> impl Strategy<Value = Rule> {
                 approve_above: order,
                 cooldown_attempt: Span::from_ms(spans.0),
                 cooldown_success: Span::from_ms(spans.1),
+                unless: Vec::new(),
+                fire_after: 1,
+                clear_after: 2,
+                milestones: Rule::MILESTONES.to_vec(),
+                order_min: None,
+                order_max: None,
+                approve_if_price_up: 5,
+                approve_if_unusual: true,
+                max_declines: 4,
+                on_enable: OnEnable::Approve,
+                on_stale: OnStale::Notify,
+                valid_from: None,
+                valid_until: None,
+                enabled_at: None,
             }
         },
     )

@@ -110,7 +110,7 @@ fn subscriptions() {
         ),
         (
             "plan = { prize = \"1 USD\" }",
-            "plan.prize: found \"1 USD\"; unknown key; allowed here: cycle_days, number_loss_days, price, renewal",
+            "plan.prize: found \"1 USD\"; unknown key; allowed here: charge_window, cycle_days, number_loss_days, price, renewal",
         ),
         ("plan = \"basic\"", "plan: found \"basic\"; allowed is a table"),
     ] {

@@ -8,7 +8,8 @@ mod references;
 
 use super::*;
 use crate::domain::{
-    Amount, CapLimits, Condition, Metric, Mode, Money, Op, Quantity, Renewal, Scope, Span,
+    Amount, CapLimits, Condition, Metric, Mode, Money, OnEnable, OnStale, Op, Quantity, Renewal,
+    Scope, Span,
 };
 use std::fs;
 use tempfile::TempDir;
@@ -155,6 +156,20 @@ fn the_sample_is_read_as_it_is_meant() {
         approve_above: None,
         cooldown_attempt: Span::hours(1),
         cooldown_success: Span::hours(6),
+        unless: Vec::new(),
+        fire_after: 1,
+        clear_after: 2,
+        milestones: Rule::MILESTONES.to_vec(),
+        order_min: None,
+        order_max: None,
+        approve_if_price_up: 5,
+        approve_if_unusual: true,
+        max_declines: 4,
+        on_enable: OnEnable::Approve,
+        on_stale: OnStale::Notify,
+        valid_from: None,
+        valid_until: None,
+        enabled_at: None,
     };
     assert_eq!(*rule, expected);
 }
