@@ -109,7 +109,7 @@ async fn write(engine: &Engine, fleet: &Fleet, plan: &Plan) -> Result<(), CliErr
         changes.subscriptions.push((subscription.clone(), document(&subscription.to_document())));
     }
     for rule in fleet.rules.iter().filter(|r| touched("rule", r.id.as_str())) {
-        changes.rules.push((rule.id.clone(), document(&rule.to_document())));
+        changes.rules.push((rule.clone(), document(&rule.to_document())));
     }
     for gone in &plan.delete {
         match gone.kind.as_str() {

@@ -3,177 +3,53 @@
 //! Invariant: no I/O, no clock, no randomness. The same snapshot gives the same decision.
 
 use super::{
-    Cadence, Decision, Gate, Money, NeedKind, Next, OrderStep, Policy, Rule, Snapshot, State,
-    SubscriptionStatus, Timestamp, Topup,
+    Cadence, Decision, EpisodeChange, NeedKind, Next, OrderStep, Policy, Snapshot, Span, State,
+    SubscriptionStatus, Timestamp,
     amount::{AmountError, amount_needed},
-    episodes::{episode_changes, firing, next_deadline_firing},
-    gates::{Candidate, approval_reason, cooldown_until, gates},
-    speak,
+    doubt,
+    episodes::{episode_changes, first_read, next_firing},
+    gates::cooldown_until,
+    milestone,
+    order::{order_step, rule_of},
+    paying::{for_period, paying_rule},
+    renewal, speak,
 };
 
 /// Decides about one line.
 pub fn decide(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Decision {
-    let (episodes, stale) = if snapshot.subscription.status == SubscriptionStatus::Active {
-        (episode_changes(snapshot, now), staleness(snapshot, policy, now))
+    let active = snapshot.subscription.status == SubscriptionStatus::Active;
+    let (episodes, stale, milestone) = if active {
+        let milestone = milestone::due(snapshot, now);
+        (episode_changes(snapshot, now), staleness(snapshot, policy, now), milestone)
     } else {
-        (Vec::new(), None)
+        (Vec::new(), None, None)
     };
     let (order, gates) = order_step(snapshot, policy, now);
-    let poll_at = wanted_reading(snapshot, policy, &order, now);
     let mut decision = Decision {
+        poll_at: wanted_reading(snapshot, policy, &order, now),
         episodes,
         order,
         gates,
         notices: Vec::new(),
-        poll_at,
         decide_at: None,
         stale,
+        doubt: doubt::change(snapshot, policy),
+        milestone: milestone.map(|m| (m.day, m.end)),
+        period_end: moved_period(snapshot),
         next: Next { at: None, what: "wait", why: String::new() },
     };
     decision.decide_at = wake_up(snapshot, policy, &decision, now);
     decision.next = speak::next(snapshot, &decision, now);
-    decision.notices = speak::notices(snapshot, policy, &decision, now);
+    decision.notices = speak::notices(snapshot, policy, &decision, milestone, now);
     decision
 }
 
-/// Among the paying rules that fire, the one that may order: highest priority, then the freer
-/// mode, then the id; so two rules never pay for one need.
-pub(super) fn paying_rule(snapshot: &Snapshot, now: Timestamp) -> Option<(&Rule, bool)> {
-    snapshot
-        .rules
-        .iter()
-        .filter(|rule| rule.mode.pays())
-        .filter_map(|rule| firing(snapshot, rule, now).map(|(c, _)| (rule, c.metric.is_deadline())))
-        .max_by(|(a, _), (b, _)| {
-            (a.priority, a.mode).cmp(&(b.priority, b.mode)).then_with(|| b.id.cmp(&a.id))
-        })
-}
-
-fn order_step(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, Vec<Gate>) {
-    match &snapshot.topup {
-        Some(topup) if topup.state.is_in_flight() => {
-            let rule = rule_of(snapshot, topup);
-            (OrderStep::Nothing, check(snapshot, policy, topup, rule, topup.amount, now))
-        }
-        Some(topup) => unsent(snapshot, policy, topup, now),
-        None => propose(snapshot, policy, now),
-    }
-}
-
-/// An order that nobody has sent yet: withdraw it, let it pass, or say what stands in its way.
-fn unsent(
-    snapshot: &Snapshot,
-    policy: &Policy,
-    topup: &Topup,
-    now: Timestamp,
-) -> (OrderStep, Vec<Gate>) {
-    let manual = snapshot.need.as_ref().is_some_and(|need| need.kind == NeedKind::Manual);
-    let rule = rule_of(snapshot, topup);
-    let cancel = |reason, need_gone| (OrderStep::Cancel { reason, need_gone }, Vec::new());
-    if topup.maybe_sent > 0 {
-        // It may have reached the payer once: it is settled by what the payer says, not by the need.
-        return (OrderStep::Nothing, check(snapshot, policy, topup, rule, topup.amount, now));
-    }
-    if !manual {
-        if snapshot.subscription.status != SubscriptionStatus::Active {
-            return cancel("subscription_inactive", true);
-        }
-        if rule.is_none_or(|rule| !rule.mode.pays()) {
-            return cancel("rule_gone", true);
-        }
-        if paying_rule(snapshot, now).is_none() {
-            return cancel("need_gone", true);
-        }
-    }
-    let frozen = topup.approved.is_some()
-        || matches!(topup.state, State::AwaitingApproval | State::Reserved);
-    let amount = match rule {
-        Some(rule) if !frozen => match amount_needed(snapshot, rule, now) {
-            Ok(amount) => amount,
-            Err(AmountError::Nothing) => return cancel("need_gone", true),
-            Err(AmountError::Unknown(_)) => topup.amount,
-        },
-        _ => topup.amount,
-    };
-    let gates = check(snapshot, policy, topup, rule, amount, now);
-    let shut = gates.iter().find(|gate| !gate.passed).map(|gate| gate.name);
-    let step = match (topup.state, shut) {
-        (State::AwaitingApproval, _) if topup.approved.is_none() => {
-            if topup.next_action_at.is_some_and(|expires| expires <= now) {
-                OrderStep::Cancel { reason: "approval_expired", need_gone: false }
-            } else {
-                OrderStep::Wait { reason: "approval_needed" }
-            }
-        }
-        (State::Proposed | State::AwaitingApproval, None) => OrderStep::Reserve { amount },
-        (State::Proposed, Some("approval_needed")) => {
-            let why = rule.and_then(|rule| {
-                approval_reason(snapshot, candidate(snapshot, topup, Some(rule), amount))
-            });
-            OrderStep::Ask { amount, why: why.unwrap_or_default() }
-        }
-        (_, Some(reason)) => OrderStep::Wait { reason },
-        (_, None) => OrderStep::Nothing,
-    };
-    (step, gates)
-}
-
-fn propose(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, Vec<Gate>) {
-    let nothing = (OrderStep::Nothing, Vec::new());
-    if snapshot.subscription.status != SubscriptionStatus::Active {
-        return nothing;
-    }
-    let Some((rule, is_deadline)) = paying_rule(snapshot, now) else { return nothing };
-    let Ok(amount) = amount_needed(snapshot, rule, now) else { return nothing };
-    let Some(payer) = usable_payer(snapshot) else { return nothing };
-    let first_read_at = first_read(snapshot, rule);
-    let candidate = Candidate { rule: Some(rule), amount, payer, first_read_at };
-    let gates = gates(snapshot, policy, candidate, now);
-    if cooldown_until(snapshot, Some(rule)).is_some_and(|until| until > now) {
-        return (OrderStep::Wait { reason: "cooldown" }, gates);
-    }
-    let why = firing(snapshot, rule, now).map(|(_, words)| words).unwrap_or_default();
-    let kind = if is_deadline { NeedKind::Period } else { NeedKind::Episode };
-    let (rule, payer) = (rule.id.clone(), payer.clone());
-    (OrderStep::Propose { rule, kind, amount, payer, why }, gates)
-}
-
-/// The first payer whose outcomes are known; the first of all where none is.
-fn usable_payer(snapshot: &Snapshot) -> Option<&String> {
-    let payers = &snapshot.subscription.payers;
-    let out = |name: &&String| snapshot.money.payers_out.iter().any(|(payer, _)| payer == *name);
-    payers.iter().find(|name| !out(name)).or_else(|| payers.first())
-}
-
-fn rule_of<'a>(snapshot: &'a Snapshot, topup: &Topup) -> Option<&'a Rule> {
-    let id = topup.rule.as_ref()?;
-    snapshot.rules.iter().find(|rule| rule.id == *id)
-}
-
-fn first_read(snapshot: &Snapshot, rule: &Rule) -> Option<Timestamp> {
-    let open = snapshot.episodes.iter().find(|(episode, _)| episode.rule == rule.id);
-    open.map(|(_, read_at)| *read_at).or_else(|| snapshot.reading.as_ref().map(|r| r.at))
-}
-
-fn candidate<'a>(
-    snapshot: &Snapshot,
-    topup: &'a Topup,
-    rule: Option<&'a Rule>,
-    amount: Money,
-) -> Candidate<'a> {
-    let first_read_at = rule.and_then(|rule| first_read(snapshot, rule));
-    Candidate { rule, amount, payer: &topup.payer, first_read_at }
-}
-
-fn check(
-    snapshot: &Snapshot,
-    policy: &Policy,
-    topup: &Topup,
-    rule: Option<&Rule>,
-    amount: Money,
-    now: Timestamp,
-) -> Vec<Gate> {
-    gates(snapshot, policy, candidate(snapshot, topup, rule, amount), now)
+/// The service end as read now, where it differs from the open need's but means the same period: a
+/// date that jitters must not make a second need.
+fn moved_period(snapshot: &Snapshot) -> Option<Timestamp> {
+    let need = snapshot.need.as_ref().filter(|need| need.kind != NeedKind::Manual)?;
+    let (old, new) = need.period_end_at.zip(snapshot.service_end_at())?;
+    (old != new && snapshot.same_period(old, new)).then_some(new)
 }
 
 fn staleness(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<bool> {
@@ -186,6 +62,13 @@ fn staleness(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Option<boo
         }
         None => policy.stale_age(),
     };
+    let reader = &snapshot.subscription.reader;
+    let many = snapshot.money.readers_out.iter().any(|(name, _)| name == reader);
+    let urgent = snapshot.nearest_deadline(newest).is_some_and(|at| at.since(now) <= Span::days(7));
+    if many && !urgent && snapshot.stale_since.is_none() {
+        // The provider's own trouble is told once, not once for each of its lines.
+        return None;
+    }
     let old = age >= patience && (snapshot.trouble.is_some() || age >= policy.stale_age());
     match (old, snapshot.stale_since) {
         (true, None) => Some(true),
@@ -201,9 +84,12 @@ fn wanted_reading(
     order: &OrderStep,
     now: Timestamp,
 ) -> Option<Timestamp> {
+    let doubted = doubt::since(snapshot, policy).map(|since| since.plus(policy.implausible_after));
     let waits = match order {
         OrderStep::Propose { .. } => true,
-        OrderStep::Wait { reason } => *reason == "preflight_fresh_read",
+        OrderStep::Wait { reason } => {
+            matches!(*reason, "preflight_fresh_read" | "implausible_reading")
+        }
         OrderStep::Nothing
         | OrderStep::Ask { .. }
         | OrderStep::Reserve { .. }
@@ -217,7 +103,7 @@ fn wanted_reading(
     let second = rule
         .and_then(|rule| first_read(snapshot, rule))
         .map(|first| first.plus(policy.confirm_after));
-    Some(second.unwrap_or(now).max(now))
+    Some(second.max(doubted).unwrap_or(now).max(now))
 }
 
 /// When time alone may change the decision.
@@ -229,6 +115,19 @@ fn wake_up(
 ) -> Option<Timestamp> {
     let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
     let goes_stale = snapshot.stale_since.is_none().then(|| newest.plus(policy.stale_age()));
+    let by_time = [goes_stale, milestone::next(snapshot, now), next_firing(snapshot, now)];
+    let quiet = decision.order == OrderStep::Nothing && snapshot.topup.is_none();
+    let by_order = if quiet { [None; 5] } else { order_wakes(snapshot, policy, decision, now) };
+    by_time.into_iter().chain(by_order).flatten().filter(|at| *at > now).min()
+}
+
+/// When an order that waits may go on.
+fn order_wakes(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    decision: &Decision,
+    now: Timestamp,
+) -> [Option<Timestamp>; 5] {
     let waits_for = match &decision.order {
         OrderStep::Wait { reason } => Some(*reason),
         OrderStep::Nothing
@@ -241,18 +140,63 @@ fn wake_up(
         Some(topup) => rule_of(snapshot, topup),
         None => paying_rule(snapshot, now).map(|(rule, _)| rule),
     };
-    let cooled = waits_for.and_then(|_| cooldown_until(snapshot, rule));
+    let payer = snapshot.topup.as_ref().map(|topup| &topup.payer);
+    let payer = payer.or_else(|| snapshot.subscription.payers.first());
+    let in_time = payer
+        .filter(|_| rule.is_some_and(|rule| for_period(snapshot, rule, now)))
+        .and_then(|payer| renewal::earliest(snapshot, policy, payer, now));
     let expires = snapshot
         .topup
         .as_ref()
         .filter(|topup| topup.state == State::AwaitingApproval)
         .and_then(|topup| topup.next_action_at);
     // Switches and caps open without a reading; look again at a modest pace.
-    let modest = Cadence::of(policy, snapshot, now).every.min(super::Span::minutes(5));
-    let retry = waits_for.filter(|why| *why != "approval_needed").map(|_| now.plus(modest));
-    [goes_stale, cooled, expires, retry, next_deadline_firing(snapshot, now)]
-        .into_iter()
-        .flatten()
-        .filter(|at| *at > now)
-        .min()
+    let modest = Cadence::of(policy, snapshot, now).every.min(Span::minutes(5));
+    let by_itself = ["approval_needed", "renewal_timing", "cooldown", "charge_window"];
+    let retry = waits_for.filter(|why| !by_itself.contains(why)).map(|_| now.plus(modest));
+    [
+        waits_for.and_then(|_| cooldown_until(snapshot, rule)),
+        waits_for.and(in_time),
+        waits_for.and_then(|_| renewal::window_ends_at(snapshot, now)),
+        expires,
+        retry,
+    ]
+}
+
+/// True when there is nothing to write down but when to look again.
+pub fn is_calm(snapshot: &Snapshot, decision: &Decision) -> bool {
+    decision.episodes.is_empty()
+        && decision.notices.is_empty()
+        && decision.stale.is_none()
+        && decision.doubt.is_none()
+        && decision.milestone.is_none()
+        && decision.poll_at.is_none()
+        && decision.order == OrderStep::Nothing
+        && snapshot.need.is_none()
+        && snapshot.topup.is_none()
+}
+
+/// What `rule` would buy, in words; for explanations.
+pub(super) fn wanted_words(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    rule: &super::Rule,
+    payer: &str,
+) -> Result<String, String> {
+    match amount_needed(snapshot, policy, rule, payer) {
+        Ok(size) => Ok(format!("{} is needed", size.amount)),
+        Err(AmountError::Nothing) => Err("nothing is missing".into()),
+        Err(AmountError::Unknown(why)) => Err(why),
+        Err(AmountError::AboveMax { needed, most }) => {
+            Err(format!("{needed} is needed and {most} may be ordered at once"))
+        }
+    }
+}
+
+/// True when `decision` opens an episode of `rule`.
+pub(super) fn opens(decision: &Decision, rule: &super::RuleId) -> bool {
+    decision
+        .episodes
+        .iter()
+        .any(|change| matches!(change, EpisodeChange::Open { rule: opened, .. } if opened == rule))
 }

@@ -215,7 +215,7 @@ fn amounts() {
     let needed = |amount, balance: &str| {
         let mut s = snapshot(reading(balance, 0));
         s.rules[0].amount = Some(amount);
-        amount_needed(&s, &s.rules[0], at(0)).map(|m| m.to_string())
+        amount_needed(&s, &policy(), &s.rules[0], "carrier").map(|s| s.amount.to_string())
     };
     let fixed = |text| Amount::Fixed(money(text));
     assert_eq!(needed(fixed("10.00 USD"), "3.00 USD"), Ok("10.00 USD".into()));

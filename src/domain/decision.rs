@@ -19,6 +19,12 @@ pub struct Decision {
     pub decide_at: Option<Timestamp>,
     /// `Some(true)`: staleness begins; `Some(false)`: it ends.
     pub stale: Option<bool>,
+    /// `Some(true)`: the newest reading is doubted from here on; `Some(false)`: no longer.
+    pub doubt: Option<bool>,
+    /// The milestone told: days from the service end, and that end.
+    pub milestone: Option<(i64, Timestamp)>,
+    /// The open need's period ends then, by the newest reading; the need stays the same.
+    pub period_end: Option<Timestamp>,
     /// The same for people.
     pub next: Next,
 }
@@ -95,6 +101,8 @@ pub enum OrderStep {
         rule: RuleId,
         /// Period or episode.
         kind: NeedKind,
+        /// The service end it is about, or about as well.
+        period_end: Option<Timestamp>,
         /// How much, as things stand.
         amount: Money,
         /// Who would pay.

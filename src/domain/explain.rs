@@ -2,10 +2,11 @@
 
 use super::{
     Amount, Gate, Money, Policy, Rule, Snapshot, Timestamp,
-    amount::{AmountError, amount_needed},
-    decide::paying_rule,
-    episodes::firing,
+    amount::{OrderSize, amount_needed},
+    decide::wanted_words,
+    episodes::breach,
     gates::{Candidate, gates},
+    paying::{for_period, paying_rule},
 };
 
 /// All gates of `decided`, or, where no order is in question, those an order would meet now. The
@@ -16,7 +17,7 @@ pub fn explain_gates(
     decided: Vec<Gate>,
     now: Timestamp,
 ) -> Vec<Gate> {
-    let mut all = vec![need(snapshot, now)];
+    let mut all = vec![need(snapshot, policy, now)];
     if decided.is_empty() {
         all.extend(hypothetical(snapshot, policy, now));
     } else {
@@ -25,28 +26,33 @@ pub fn explain_gates(
     all
 }
 
-fn need(snapshot: &Snapshot, now: Timestamp) -> Gate {
+fn need(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Gate {
     let gate = |passed, why: String| Gate { name: "need", passed, why };
     if let Some(topup) = &snapshot.topup {
         let rule = topup.rule.as_ref().map_or("a person".to_owned(), |rule| format!("rule {rule}"));
         return gate(true, format!("{rule} asked for {}", topup.amount));
     }
-    if let Some((rule, _)) = paying_rule(snapshot, now) {
-        let trigger = firing(snapshot, rule, now).map(|(_, words)| words).unwrap_or_default();
-        return match amount_needed(snapshot, rule, now) {
-            Ok(amount) => gate(true, format!("{trigger}: {amount} is needed")),
-            Err(AmountError::Nothing) => gate(false, format!("{trigger}, but nothing is missing")),
-            Err(AmountError::Unknown(why)) => gate(false, format!("{trigger}, but {why}")),
+    let payer = snapshot.subscription.payers.first().map_or("", String::as_str);
+    if let Some((rule, fired)) = paying_rule(snapshot, now) {
+        let trigger = fired.words();
+        return match wanted_words(snapshot, policy, rule, payer) {
+            Ok(what) => gate(true, format!("{trigger}: {what}")),
+            Err(why) => gate(false, format!("{trigger}, but {why}")),
         };
     }
-    if let Some(rule) = snapshot.rules.iter().find(|rule| firing(snapshot, rule, now).is_some()) {
-        let mode = rule.mode.as_str();
-        return gate(false, format!("rule {} is in breach, but its mode is {mode}", rule.id));
+    let in_breach =
+        snapshot.rules.iter().find(|rule| breach(snapshot, rule, now, |_| true).is_some());
+    match in_breach {
+        Some(rule) if rule.mode.pays() => {
+            gate(false, format!("rule {} is in breach, and paid for already", rule.id))
+        }
+        Some(rule) => {
+            let mode = rule.mode.as_str();
+            gate(false, format!("rule {} is in breach, but its mode is {mode}", rule.id))
+        }
+        None if snapshot.rules.is_empty() => gate(false, "no rule covers this line".into()),
+        None => gate(false, "no rule is in breach".into()),
     }
-    if snapshot.rules.is_empty() {
-        return gate(false, "no rule covers this line".into());
-    }
-    gate(false, "no rule is in breach".into())
 }
 
 /// The gates for an order by the line's first paying rule, as if it were needed.
@@ -54,11 +60,12 @@ fn hypothetical(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Vec<Gat
     let paying = snapshot.rules.iter().filter(|rule| rule.mode.pays()).max_by_key(|r| r.priority);
     let Some(rule) = paying else { return Vec::new() };
     let Some(payer) = snapshot.subscription.payers.first() else { return Vec::new() };
-    let Some(amount) = amount_needed(snapshot, rule, now).ok().or_else(|| usual(snapshot, rule))
-    else {
+    let size = amount_needed(snapshot, policy, rule, payer).ok();
+    let Some(size) = size.or_else(|| usual(snapshot, rule).map(OrderSize::exactly)) else {
         return Vec::new();
     };
-    let candidate = Candidate { rule: Some(rule), amount, payer, first_read_at: None };
+    let for_period = for_period(snapshot, rule, now);
+    let candidate = Candidate { rule: Some(rule), size, payer, first_read_at: None, for_period };
     gates(snapshot, policy, candidate, now)
 }
 
@@ -66,7 +73,7 @@ fn hypothetical(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Vec<Gat
 fn usual(snapshot: &Snapshot, rule: &Rule) -> Option<Money> {
     match rule.amount? {
         Amount::Fixed(money) | Amount::ToTarget(money) => Some(money),
-        Amount::CoverNextRenewal { .. } => snapshot.subscription.plan.as_ref()?.price,
-        Amount::CoverDays(_) => None,
+        Amount::CoverNextRenewal { .. } => snapshot.renewal_price(),
+        Amount::CoverDays(_) => rule.order_min.or(snapshot.history.usual),
     }
 }

@@ -31,6 +31,12 @@ mod amount;
 mod gates;
 mod decision;
 mod decide;
+mod doubt;
+mod renewal;
+mod milestone;
+mod paying;
+mod approval;
+mod order;
 #[cfg(test)]
 mod decide_tests;
 mod speak;
@@ -41,10 +47,10 @@ mod notice;
 #[cfg(test)]
 pub(crate) mod fixtures;
 
-pub use amount::{AmountError, amount_needed};
+pub use amount::{AmountError, OrderSize, amount_needed};
 pub use cadence::{Cadence, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
-pub use decide::decide;
+pub use decide::{decide, is_calm};
 pub use decision::{Decision, Next, OrderStep, Recorded};
 pub use episodes::EpisodeChange;
 pub use explain::explain_gates;

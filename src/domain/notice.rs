@@ -57,6 +57,8 @@ words! {
         Stale = "stale",
         /// A breach or staleness is over.
         Recovered = "recovered",
+        /// A rule opens and closes over and over.
+        Flapping = "flapping",
         /// All paying was stopped by a safety.
         PayingStopped = "paying_stopped",
         /// A test, asked for by a person.
@@ -84,7 +86,7 @@ impl NoticeKind {
         match self {
             Self::Test => Span::hours(1),
             Self::TopupStarted | Self::TopupPaid | Self::Recovered => Span::days(1),
-            Self::LowBalance | Self::Stale | Self::ApprovalWanted => Span::days(3),
+            Self::LowBalance | Self::Stale | Self::ApprovalWanted | Self::Flapping => Span::days(3),
             Self::ExpiryNear
             | Self::TopupVerified
             | Self::TopupFailed
@@ -100,7 +102,7 @@ impl NoticeKind {
     /// The thread it belongs to: one constant subject per line and topic keeps mail threads whole.
     pub const fn topic(self) -> &'static str {
         match self {
-            Self::LowBalance | Self::ExpiryNear | Self::Recovered => "balance",
+            Self::LowBalance | Self::ExpiryNear | Self::Recovered | Self::Flapping => "balance",
             Self::TopupStarted
             | Self::TopupPaid
             | Self::TopupVerified

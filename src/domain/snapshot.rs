@@ -2,7 +2,7 @@
 
 use super::{
     CapLimits, CapUsage, Episode, FailureClass, Forecast, Metric, Money, Need, Offer, Quality,
-    Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup,
+    Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup, Values,
 };
 use std::collections::BTreeMap;
 
@@ -143,19 +143,34 @@ impl Snapshot {
     /// The value of `metric` now; `effective` adds money in flight. `None` where nobody said.
     pub fn measure(&self, metric: Metric, effective: bool, now: Timestamp) -> Option<Quantity> {
         let reading = self.reading.as_ref();
+        let observed = reading.and_then(|r| r.values.balance);
+        let balance = if effective { self.effective_balance() } else { observed };
+        self.measure_in(reading, balance, metric, now)
+    }
+
+    /// The value of `metric` as an earlier `reading` showed it, at its own time.
+    pub fn measured(&self, metric: Metric, reading: &Reading) -> Option<Quantity> {
+        self.measure_in(Some(reading), reading.values.balance, metric, reading.at)
+    }
+
+    fn measure_in(
+        &self,
+        reading: Option<&Reading>,
+        balance: Option<Money>,
+        metric: Metric,
+        now: Timestamp,
+    ) -> Option<Quantity> {
         let values = reading.map(|r| &r.values);
-        let balance =
-            if effective { self.effective_balance() } else { values.and_then(|v| v.balance) };
         match metric {
             Metric::Balance => balance.map(Quantity::Money),
             Metric::DataLeft => values?.data_left.map(Quantity::Bytes),
             Metric::MinutesLeft => values?.minutes_left.map(Quantity::Count),
             Metric::SmsLeft => values?.sms_left.map(Quantity::Count),
             Metric::DaysToServiceEnd => {
-                self.service_end_at().map(|at| Quantity::Days(at.since(now)))
+                values?.service_end_at.map(|at| Quantity::Days(at.since(now)))
             }
             Metric::DaysToNumberLoss => {
-                self.number_loss_at().map(|at| Quantity::Days(at.since(now)))
+                self.number_loss_in(values?).map(|at| Quantity::Days(at.since(now)))
             }
             Metric::RenewalsAffordable => {
                 let price = self.subscription.plan.as_ref()?.price?;
@@ -177,11 +192,39 @@ impl Snapshot {
 
     /// When the number is lost: as read, or so many days after service end.
     pub fn number_loss_at(&self) -> Option<Timestamp> {
-        let values = &self.reading.as_ref()?.values;
+        self.number_loss_in(&self.reading.as_ref()?.values)
+    }
+
+    fn number_loss_in(&self, values: &Values) -> Option<Timestamp> {
         values.number_loss_at.or_else(|| {
             let days = self.subscription.plan.as_ref()?.number_loss_days?;
             Some(values.service_end_at?.plus(Span::days(days)))
         })
+    }
+
+    /// Half a cycle of the plan, fifteen days where it is not known: two dates closer together than
+    /// this are about one period.
+    pub fn half_cycle(&self) -> Span {
+        let cycle = self.subscription.plan.as_ref().and_then(super::Plan::cycle);
+        cycle.unwrap_or(Span::days(30)).divided_by(2)
+    }
+
+    /// True when both dates are the end of one and the same period, read with some jitter.
+    pub fn same_period(&self, one: Timestamp, other: Timestamp) -> bool {
+        let apart = if one > other { one.since(other) } else { other.since(one) };
+        apart < self.half_cycle()
+    }
+
+    /// True between the two deadlines: the service has ended, the number is not lost yet.
+    pub fn in_rescue(&self, now: Timestamp) -> bool {
+        self.service_end_at().is_some_and(|end| end <= now)
+            && self.number_loss_at().is_none_or(|loss| loss > now)
+    }
+
+    /// What the next renewal costs: as the operator says, or the plan's price.
+    pub fn renewal_price(&self) -> Option<Money> {
+        let said = self.reading.as_ref().and_then(|r| r.values.next_charge);
+        said.or_else(|| self.subscription.plan.as_ref()?.price)
     }
 
     /// The nearer of the two deadlines that is still ahead.

@@ -1,8 +1,13 @@
 //! What a decision says: the sentence about what happens next, and the notices.
 
 use super::{
-    Cadence, Decision, EpisodeChange, Facts, Mode, Need, Next, NoticeDraft, NoticeKind, OrderStep,
-    Policy, Rule, Severity, Snapshot, Span, State, Timestamp, quantity::bytes_text,
+    Cadence, Decision, EpisodeChange, Facts, Mode, Next, NoticeDraft, NoticeKind, OrderStep,
+    Policy, Rule, RuleId, Severity, Snapshot, Span, State, Timestamp,
+    decide::opens,
+    doubt,
+    episodes::flaps,
+    milestone::{Milestone, severity, tells_dates},
+    quantity::bytes_text,
 };
 
 /// What happens next, in words.
@@ -120,28 +125,29 @@ pub(super) fn notices(
     snapshot: &Snapshot,
     policy: &Policy,
     decision: &Decision,
+    milestone: Option<Milestone>,
     now: Timestamp,
 ) -> Vec<NoticeDraft> {
     let mut notices = Vec::new();
     for change in &decision.episodes {
         match change {
             EpisodeChange::Open { rule, trigger, is_deadline, read_at } => {
-                if let Some(rule) =
-                    snapshot.rules.iter().find(|r| r.id == *rule).filter(|r| tells(r))
-                {
-                    notices.push(breach(
-                        snapshot,
-                        decision,
-                        rule,
-                        trigger,
-                        *is_deadline,
-                        *read_at,
-                        now,
-                    ));
+                let rule = snapshot.rules.iter().find(|r| r.id == *rule).filter(|r| tells(r));
+                let Some(rule) = rule else { continue };
+                if flaps(snapshot, &rule.id, true) {
+                    notices.push(flapping(snapshot, &rule.id, now));
+                    continue;
                 }
+                let unconfirmed = doubt::since(snapshot, policy).is_some();
+                let mut notice =
+                    breach(snapshot, decision, rule, trigger, *is_deadline, *read_at, now);
+                notice.facts.detail = unconfirmed
+                    .then(|| "not confirmed: it fell too far too fast and is read again".into());
+                notices.push(notice);
             }
             EpisodeChange::Close { id, rule } => {
-                if snapshot.rules.iter().any(|r| r.id == *rule && tells(r)) {
+                let told = snapshot.rules.iter().any(|r| r.id == *rule && tells(r));
+                if told && !flaps(snapshot, rule, false) {
                     let facts = Facts {
                         next: next_words(decision),
                         next_at: next_at(decision),
@@ -158,6 +164,9 @@ pub(super) fn notices(
                 }
             }
         }
+    }
+    if let Some(notice) = milestone.and_then(|m| reminder(snapshot, decision, m, now)) {
+        notices.push(notice);
     }
     if let Some(notice) = staleness(snapshot, policy, decision, now) {
         notices.push(notice);
@@ -205,12 +214,7 @@ fn breach(
     read_at: Timestamp,
     now: Timestamp,
 ) -> NoticeDraft {
-    let left = snapshot.nearest_deadline(now).map(|at| at.since(now));
-    let severity = match left {
-        Some(left) if left <= Span::days(1) => Severity::Critical,
-        Some(left) if left <= Span::days(2) => Severity::High,
-        _ => Severity::Warning,
-    };
+    let severity = severity(snapshot, now);
     let kind = if is_deadline { NoticeKind::ExpiryNear } else { NoticeKind::LowBalance };
     let facts = Facts {
         trigger: Some(trigger.to_owned()),
@@ -221,6 +225,39 @@ fn breach(
     // The reading that opened the episode names it until the row has an id.
     let dedupe = format!("{}|{}|{}", kind.as_str(), rule.id, read_at.ms());
     draft(snapshot, kind, severity, dedupe, facts, now)
+}
+
+/// A reminder that a deadline is nearer. A breach of a rule about dates says the same.
+fn reminder(
+    snapshot: &Snapshot,
+    decision: &Decision,
+    milestone: Milestone,
+    now: Timestamp,
+) -> Option<NoticeDraft> {
+    if snapshot.rules.iter().any(|rule| tells_dates(rule) && opens(decision, &rule.id)) {
+        return None;
+    }
+    let facts = Facts {
+        detail: Some(milestone.words(snapshot, now)),
+        next: next_words(decision),
+        next_at: next_at(decision),
+        ..line_facts(snapshot)
+    };
+    let (day, end) = (milestone.day, milestone.end.ms());
+    let key = format!("milestone|{}|{day}|{end}", snapshot.subscription.id);
+    Some(draft(snapshot, NoticeKind::ExpiryNear, severity(snapshot, now), key, facts, now))
+}
+
+/// A rule that opens and closes over and over is told once a day, not each time.
+fn flapping(snapshot: &Snapshot, rule: &RuleId, now: Timestamp) -> NoticeDraft {
+    let day = now.ms().div_euclid(Span::days(1).ms());
+    let detail = format!(
+        "rule {rule} was breached and over again three times within a week; a wider distance \
+         between its threshold and clear_at would help"
+    );
+    let facts = Facts { detail: Some(detail), ..line_facts(snapshot) };
+    let key = format!("flapping|{}|{rule}|{day}", snapshot.subscription.id);
+    draft(snapshot, NoticeKind::Flapping, Severity::Warning, key, facts, now)
 }
 
 fn staleness(
@@ -280,24 +317,35 @@ fn refusal(snapshot: &Snapshot, decision: &Decision, now: Timestamp) -> Option<N
     let OrderStep::Wait { reason } = &decision.order else { return None };
     let loud = reason.starts_with("cap_")
         || reason.starts_with("count_")
-        || *reason == "payment_suspended";
-    let topup = snapshot.topup.as_ref().filter(|_| loud)?;
+        || matches!(*reason, "payment_suspended" | "order_max" | "number_lost");
+    if !loud {
+        return None;
+    }
+    let topup = snapshot.topup.as_ref();
     let why = decision.gates.iter().find(|gate| gate.name == *reason).map(|gate| gate.why.clone());
     let facts = Facts {
-        amount: Some(topup.amount.to_string()),
-        payer: Some(topup.payer.clone()),
-        topup: Some(topup.id.to_string()),
+        amount: topup.map(|topup| topup.amount.to_string()),
+        payer: topup.map(|topup| topup.payer.clone()),
+        topup: topup.map(|topup| topup.id.to_string()),
         reason: Some((*reason).to_owned()),
         detail: why,
         ..line_facts(snapshot)
     };
-    let key = format!("topup_refused|{}|{reason}", need_key(snapshot.need.as_ref()));
+    let key = format!("topup_refused|{}|{reason}", need_key(snapshot));
     Some(draft(snapshot, NoticeKind::TopupRefused, Severity::High, key, facts, now))
 }
 
 /// The need that `topup` or the next proposal serves, for words and keys.
-fn need_key(need: Option<&Need>) -> String {
-    need.map_or_else(|| "new".to_owned(), |need| need.id.to_string())
+fn need_key(snapshot: &Snapshot) -> String {
+    let line = &snapshot.subscription.id;
+    match (&snapshot.need, snapshot.episodes.first()) {
+        (Some(need), _) => need.id.to_string(),
+        // Refused before a need was written down: the breach names it.
+        (None, Some((_, read_at))) => format!("{line}|{}", read_at.ms()),
+        (None, None) => {
+            format!("{line}|{}", snapshot.reading.as_ref().map_or(0, |reading| reading.at.ms()))
+        }
+    }
 }
 
 /// True for modes that tell.

@@ -4,7 +4,7 @@
 use super::{Engine, EngineError, Stage, StageReport, tell::about_topup};
 use crate::domain::{
     CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Snapshot,
-    SubscriptionId, Timestamp, Topup, decide, explain_gates,
+    SubscriptionId, Timestamp, Topup, decide, explain_gates, is_calm,
 };
 use crate::providers::Order;
 use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
@@ -34,7 +34,7 @@ impl Engine {
                 row.snapshot.money = switch.clone();
                 let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
                 report.seen += 1;
-                if is_calm(&row, &decision) {
+                if is_calm(&row.snapshot, &decision) {
                     calm.push((row.snapshot.subscription.id.clone(), decision));
                     continue;
                 }
@@ -266,15 +266,4 @@ pub(super) fn order_of(snapshot: &Snapshot, topup: &Topup) -> Order {
         product: topup.product.clone(),
         transaction_id: topup.transaction_id.clone(),
     }
-}
-
-/// True when there is nothing to write but when to look again.
-fn is_calm(row: &SnapshotRow, decision: &Decision) -> bool {
-    decision.episodes.is_empty()
-        && decision.notices.is_empty()
-        && decision.stale.is_none()
-        && decision.poll_at.is_none()
-        && decision.order == OrderStep::Nothing
-        && row.snapshot.need.is_none()
-        && row.snapshot.topup.is_none()
 }

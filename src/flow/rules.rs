@@ -55,10 +55,12 @@ impl Engine {
             return Ok(book);
         }
         let mut rules = Vec::new();
+        let enabled = self.store().enabled_rules().await?;
         for (id, document) in self.store().rule_documents().await? {
             let bad = |why: String| EngineError::Rule { rule: id.clone(), why };
             let json = serde_json::from_str(&document).map_err(|error| bad(error.to_string()))?;
-            rules.push(rule_from_document(&json).map_err(bad)?);
+            let rule = rule_from_document(&json).map_err(bad)?;
+            rules.push(Rule { enabled_at: enabled.get(&id).copied(), ..rule });
         }
         let book = Arc::new(RuleBook::new(rules));
         *self.0.rules.0.lock().unwrap_or_else(PoisonError::into_inner) =

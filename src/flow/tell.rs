@@ -66,7 +66,10 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::TopupFailed
         | NoticeKind::TopupReversed
         | NoticeKind::TopupRefused => Severity::High,
-        NoticeKind::LowBalance | NoticeKind::ExpiryNear | NoticeKind::Stale => Severity::Warning,
+        NoticeKind::LowBalance
+        | NoticeKind::ExpiryNear
+        | NoticeKind::Stale
+        | NoticeKind::Flapping => Severity::Warning,
         NoticeKind::TopupStarted
         | NoticeKind::TopupPaid
         | NoticeKind::TopupVerified

@@ -31,9 +31,16 @@ pub(super) async fn finish(
         Some(false) => None,
         None => row.snapshot.stale_since.map(Timestamp::ms),
     };
+    let doubt_since = match decision.doubt {
+        Some(true) => row.snapshot.reading.as_ref().map(|reading| reading.at),
+        Some(false) => None,
+        None => row.snapshot.doubt_since,
+    };
+    let milestone = decision.milestone.or(row.snapshot.milestone);
     sqlx::query(
         "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $1 THEN $2 ELSE next_decide_at END, \
-         stale_since = $3, next_at = $4, next_what = $5, next_why = $6 WHERE subscription_id = $7",
+         stale_since = $3, next_at = $4, next_what = $5, next_why = $6, doubt_since = $7, milestone = $8, \
+         milestone_end_at = $9 WHERE subscription_id = $10",
     )
     .bind(claimed.ms())
     .bind(decide_at.map(Timestamp::ms))
@@ -41,6 +48,9 @@ pub(super) async fn finish(
     .bind(decision.next.at.map(Timestamp::ms))
     .bind(decision.next.what)
     .bind(&decision.next.why)
+    .bind(doubt_since.map(Timestamp::ms))
+    .bind(milestone.map(|(day, _)| day))
+    .bind(milestone.map(|(_, end)| end.ms()))
     .bind(id)
     .execute(&mut **tx)
     .await?;

@@ -2,7 +2,8 @@
 
 use super::{Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{
-    RuleId, Subscriber, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus, Timestamp,
+    Rule, RuleId, Subscriber, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus,
+    Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ pub struct FleetChanges {
     /// New or changed, each with its canonical document.
     pub subscriptions: Vec<(Subscription, String)>,
     /// New or changed documents.
-    pub rules: Vec<(RuleId, String)>,
+    pub rules: Vec<(Rule, String)>,
     /// To be closed; history stays.
     pub close_subscriptions: Vec<SubscriptionId>,
     /// To be closed; history stays.
@@ -75,14 +76,19 @@ impl Store {
         for (subscription, document) in &changes.subscriptions {
             upsert_subscription(&mut tx, subscription, document, now).await?;
         }
-        for (id, document) in &changes.rules {
+        for (rule, document) in &changes.rules {
+            // A rule that pays goes on as it was; one that begins to is marked, so that a line in
+            // breach already does not surprise its owner with a charge.
             sqlx::query(
-                "INSERT INTO rules (id, document, created_at, updated_at) VALUES ($1, $2, $3, $3) \
-                 ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at",
+                "INSERT INTO rules (id, document, created_at, updated_at, enabled_at) VALUES ($1, $2, $3, $3, $4) \
+                 ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at, \
+                 enabled_at = CASE WHEN excluded.enabled_at IS NULL THEN NULL \
+                 ELSE COALESCE(rules.enabled_at, excluded.enabled_at) END",
             )
-            .bind(id.as_str())
+            .bind(rule.id.as_str())
             .bind(document)
             .bind(now.ms())
+            .bind(rule.mode.pays().then(|| now.ms()))
             .execute(&mut *tx)
             .await?;
         }
@@ -119,6 +125,19 @@ impl Store {
     /// All rule documents.
     pub async fn rule_documents(&self) -> Result<Vec<(String, String)>, StoreError> {
         Ok(self.documents().await?.rules.into_iter().collect())
+    }
+
+    /// When each paying rule became one.
+    pub async fn enabled_rules(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let rows = sqlx::query("SELECT id, enabled_at FROM rules WHERE enabled_at IS NOT NULL")
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "rules", row };
+                Ok((c.text("id")?, c.at("enabled_at")?))
+            })
+            .collect()
     }
 
     /// One subscriber.

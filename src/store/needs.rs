@@ -56,12 +56,26 @@ pub(super) async fn close_episode(
     Ok(())
 }
 
+/// What a need is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NeedOf<'a> {
+    pub(super) rule: Option<&'a RuleId>,
+    pub(super) kind: NeedKind,
+    pub(super) period_end: Option<Timestamp>,
+}
+
+impl NeedOf<'_> {
+    /// A person asked.
+    pub(super) const fn by_hand() -> Self {
+        Self { rule: None, kind: NeedKind::Manual, period_end: None }
+    }
+}
+
 /// The open need of the line, made if there is none.
 pub(super) async fn open_need(
     tx: &mut Tx,
     snapshot: &Snapshot,
-    rule: Option<&RuleId>,
-    kind: NeedKind,
+    about: NeedOf<'_>,
     now: Timestamp,
 ) -> Result<Need, StoreError> {
     if let Some(need) = &snapshot.need {
@@ -78,11 +92,11 @@ pub(super) async fn open_need(
     let need = Need {
         id: NeedId::trusted(derived_id("n", &format!("{subscription}|{seq}"))),
         subscription: subscription.clone(),
-        rule: rule.cloned(),
-        kind,
+        rule: about.rule.cloned(),
+        kind: about.kind,
         seq,
         opened_at: now,
-        period_end_at: snapshot.service_end_at().filter(|_| kind == NeedKind::Period),
+        period_end_at: about.period_end,
     };
     sqlx::query(
         "INSERT INTO needs (id, subscription_id, seq, rule_id, kind, period_end_at, opened_at, closed_at, outcome) \
@@ -91,13 +105,27 @@ pub(super) async fn open_need(
     .bind(need.id.as_str())
     .bind(subscription.as_str())
     .bind(seq)
-    .bind(rule.map(|rule| rule.as_str().to_owned()))
-    .bind(kind.as_str())
+    .bind(about.rule.map(|rule| rule.as_str().to_owned()))
+    .bind(about.kind.as_str())
     .bind(need.period_end_at.map(Timestamp::ms))
     .bind(now.ms())
     .execute(&mut **tx)
     .await?;
     Ok(need)
+}
+
+/// The date moved a little: the need stays the same one.
+pub(super) async fn move_period(
+    tx: &mut Tx,
+    id: &NeedId,
+    end: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE needs SET period_end_at = $1 WHERE id = $2 AND closed_at IS NULL")
+        .bind(end.ms())
+        .bind(id.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn close_need(

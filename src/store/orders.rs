@@ -3,13 +3,16 @@
 
 use super::{
     Change, SnapshotRow, Store, StoreError, Tx, decisions,
-    needs::{close_episode, close_need, derived_id, open_episode, open_need, sha256_hex},
+    needs::{
+        NeedOf, close_episode, close_need, derived_id, move_period, open_episode, open_need,
+        sha256_hex,
+    },
     notices, topups,
     transition::move_in,
 };
 use crate::domain::{
-    Before, CapLimits, Decision, EpisodeChange, Money, Need, NeedKind, NeedOutcome, NoticeDraft,
-    OrderStep, Snapshot, State, Subscription, Timestamp, Topup, TopupId, check_caps, reference,
+    Before, CapLimits, Decision, EpisodeChange, Money, Need, NeedOutcome, NoticeDraft, OrderStep,
+    Snapshot, State, Subscription, Timestamp, Topup, TopupId, check_caps, reference,
 };
 
 /// What the caller prepared for the step.
@@ -78,6 +81,9 @@ impl Store {
                 EpisodeChange::Close { id, .. } => close_episode(&mut tx, id, now).await?,
             }
         }
+        if let Some((end, need)) = decision.period_end.zip(snapshot.need.as_ref()) {
+            move_period(&mut tx, &need.id, end).await?;
+        }
         self.order(&mut tx, snapshot, &decision.order, prepared, now).await?;
         for draft in decision.notices.iter().chain(&prepared.notices) {
             notices::insert(&mut tx, draft).await?;
@@ -110,8 +116,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         match (step, &snapshot.topup) {
             (OrderStep::Nothing | OrderStep::Wait { .. }, _) => Ok(()),
-            (OrderStep::Propose { rule, kind, amount, payer, why }, _) => {
-                let need = open_need(tx, snapshot, Some(rule), *kind, now).await?;
+            (OrderStep::Propose { rule, kind, period_end, amount, payer, why }, _) => {
+                let about = NeedOf { rule: Some(rule), kind: *kind, period_end: *period_end };
+                let need = open_need(tx, snapshot, about, now).await?;
                 let draft = Proposal {
                     rule: Some(rule.as_str()),
                     payer,
@@ -197,6 +204,7 @@ impl Store {
                 topup.need.as_str(),
             ),
             request: prepared.request.clone(),
+            price: snapshot.renewal_price(),
             before: Before {
                 balance: reading.and_then(|r| r.values.balance),
                 data_left: reading.and_then(|r| r.values.data_left),
@@ -221,7 +229,7 @@ impl Store {
     ) -> Result<Topup, StoreError> {
         let HandOrder { payer, amount, product, actor } = *order;
         let mut tx = self.begin().await?;
-        let need = open_need(&mut tx, snapshot, None, NeedKind::Manual, now).await?;
+        let need = open_need(&mut tx, snapshot, NeedOf::by_hand(), now).await?;
         let mut line = snapshot.subscription.clone();
         if let Some(product) = product {
             line.products.insert(payer.to_owned(), product.to_owned());

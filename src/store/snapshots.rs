@@ -2,7 +2,7 @@
 
 use super::{Store, StoreError, rows, rows::Columns};
 use crate::domain::{
-    CapUsage, MoneySwitch, Quality, Snapshot, SpendHistory, SubscriptionId, Timestamp,
+    CapUsage, MoneySwitch, Quality, Snapshot, Span, SpendHistory, SubscriptionId, Timestamp,
 };
 use serde_json::json;
 use std::collections::HashMap;
@@ -128,12 +128,24 @@ impl Store {
         snapshots: &mut HashMap<String, SnapshotRow>,
     ) -> Result<(), StoreError> {
         let sql = self.sql(
-            "SELECT * FROM episodes WHERE closed_at IS NULL AND subscription_id IN {ids $1} ORDER BY opened_at, id",
+            "SELECT e.* FROM episodes e JOIN watches w ON w.subscription_id = e.subscription_id \
+             WHERE (e.closed_at IS NULL OR e.opened_at > w.newest_at - 604800000) AND e.subscription_id IN {ids $1} \
+             ORDER BY e.opened_at, e.id",
         );
         for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
             let (episode, first_read_at) = rows::episode(&row)?;
-            if let Some(entry) = snapshots.get_mut(episode.subscription.as_str()) {
-                entry.snapshot.episodes.push((episode, first_read_at));
+            let Some(entry) = snapshots.get_mut(episode.subscription.as_str()) else { continue };
+            let (snapshot, rule) = (&mut entry.snapshot, &episode.rule);
+            let newest = snapshot.reading.as_ref().map(|r| r.at);
+            let newest = newest.max(snapshot.trouble.as_ref().map(|r| r.at));
+            if newest.is_some_and(|at| at.since(episode.opened_at) < Span::days(7)) {
+                match snapshot.recent_episodes.iter_mut().find(|(id, _)| id == rule) {
+                    Some((_, n)) => *n = n.saturating_add(1),
+                    None => snapshot.recent_episodes.push((rule.clone(), 1)),
+                }
+            }
+            if episode.closed_at.is_none() {
+                snapshot.episodes.push((episode, first_read_at));
             }
         }
         let sql =

@@ -83,7 +83,7 @@ async fn fleet(store: &Store) {
     let changes = FleetChanges {
         subscribers: vec![(subscriber("li"), "{\"id\":\"li\"}".into())],
         subscriptions: vec![(line("a", 1), "{}".into()), (line("b", 2), "{}".into())],
-        rules: vec![(rule().id, "{\"id\":\"keep-alive\"}".into())],
+        rules: vec![(rule(), "{\"id\":\"keep-alive\"}".into())],
         ..FleetChanges::default()
     };
     store.save_fleet(&changes, at(0)).await.unwrap();

@@ -30,6 +30,7 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
             topups(&["show T"])
         }
         NoticeKind::TopupRefused => line(&["subscription explain"]),
+        NoticeKind::Flapping => line(&["subscription explain"]),
         NoticeKind::Stale => line(&["subscription explain", "poll"]),
         NoticeKind::PayingStopped => {
             vec!["topupd money status".to_owned(), "topupd money on".to_owned()]

@@ -57,7 +57,7 @@ async fn bad_queries_are_named_all_at_once() {
 async fn rules_are_the_documents_as_applied() {
     let world = World::new().await;
     let fleet = crate::store::FleetChanges {
-        rules: vec![(fixtures::keep_alive().id, "{\"mode\":\"auto\"}".into())],
+        rules: vec![(fixtures::keep_alive(), "{\"mode\":\"auto\"}".into())],
         ..Default::default()
     };
     world.engine().store().save_fleet(&fleet, world.engine().now()).await.unwrap();

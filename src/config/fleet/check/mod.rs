@@ -2,6 +2,7 @@
 
 mod identity;
 mod rules;
+mod ties;
 
 use super::{
     FleetContext,
@@ -32,6 +33,7 @@ pub(super) fn all(drafts: &Drafts<'_>, context: &FleetContext) {
     for draft in &drafts.subscriptions {
         rules::under_rules(draft, &standing);
     }
+    ties::ties(drafts, &standing, &lines);
 }
 
 fn known<'d, T>(

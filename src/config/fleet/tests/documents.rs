@@ -135,7 +135,9 @@ fn rules() -> impl Strategy<Value = Rule> {
             let (any, all) = if is_any { (list, Vec::new()) } else { (Vec::new(), list) };
             let order = match amount {
                 Amount::Fixed(money) => times.and_then(|n| money.checked_mul(n)),
-                Amount::ToTarget(_) | Amount::CoverNextRenewal { .. } | Amount::CoverDays(_) => None,
+                Amount::ToTarget(_) | Amount::CoverNextRenewal { .. } | Amount::CoverDays(_) => {
+                    None
+                }
             };
             Rule {
                 id: RuleId::parse("r-1").unwrap(),
