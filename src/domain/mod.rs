@@ -39,6 +39,8 @@ mod approval;
 mod order;
 #[cfg(test)]
 mod decide_tests;
+#[cfg(test)]
+mod rule_tests;
 mod speak;
 mod explain;
 mod cadence;

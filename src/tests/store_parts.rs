@@ -128,6 +128,9 @@ async fn calm(store: &Store) {
         poll_at: None,
         decide_at: Some(at(300_000)),
         stale: None,
+        doubt: None,
+        milestone: None,
+        period_end: None,
         next,
     };
     store.decide_all(at(200_000)).await.unwrap();

@@ -170,6 +170,17 @@ fn lists_of_lines_are_cut() {
 }
 
 #[test]
+fn two_rules_that_would_pay_for_one_need_are_refused() {
+    let tie = "rules[1] \"pay\".priority: missing; allowed is another priority than that of rule \"keep-alive\": both would pay for subscription \"li-tmobile\"";
+    let found = |rule: &str| read_in(&[("f.toml", rule)], &after_sample());
+    for scope in ["all = true", "subscriber = \"li\"", "tag = \"us\"", "provider = \"carrier\""] {
+        assert_eq!(found(&paying(scope)).unwrap_err(), [format!("f.toml:1: {tie}")], "{scope}");
+    }
+    let told = paying("all = true").replace("auto", "notify");
+    assert_eq!(found(&told).map(|f| f.rules.len()), Ok(1));
+}
+
+#[test]
 fn what_was_applied_before_counts() {
     let context = after_sample();
     let new = line("second", "reader = \"meter\"");
@@ -190,8 +201,6 @@ fn what_was_applied_before_counts() {
         ]
     );
     // A new rule meets the stored line, which has all it needs.
-    assert_eq!(
-        read_in(&[("f.toml", &paying("all = true"))], &context).map(|f| f.rules.len()),
-        Ok(1)
-    );
+    let higher = paying("all = true") + "priority = 1\n";
+    assert_eq!(read_in(&[("f.toml", &higher)], &context).map(|f| f.rules.len()), Ok(1));
 }
