@@ -37,6 +37,7 @@ mod milestone;
 mod paying;
 mod approval;
 mod order;
+pub mod reasons;
 #[cfg(test)]
 mod decide_tests;
 #[cfg(test)]

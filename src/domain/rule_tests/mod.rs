@@ -2,6 +2,7 @@
 
 mod dates;
 mod money;
+mod reasons;
 
 use super::fixtures::{
     at, episode_of, keep_alive, money, need_of, order, policy, reading, snapshot,
