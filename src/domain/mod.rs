@@ -65,7 +65,7 @@ pub use ids::{
 };
 pub use money::{Currency, Money, MoneyError, Rounding};
 pub use need::{Episode, Need, NeedKind, NeedOutcome, reference};
-pub use notice::{Facts, NoticeDraft, NoticeKind, Severity};
+pub use notice::{Facts, Item, NoticeDraft, NoticeKind, Severity};
 pub use offer::Offer;
 pub use quantity::{Metric, Quantity, Unit};
 pub use reading::{Bucket, ErrorKind, Quality, Reading, Values};

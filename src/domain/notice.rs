@@ -57,6 +57,8 @@ words! {
         Stale = "stale",
         /// A breach or staleness is over.
         Recovered = "recovered",
+        /// Several of those below, about several lines of one subscriber, in one.
+        Digest = "digest",
         /// A rule opens and closes over and over.
         Flapping = "flapping",
         /// All paying was stopped by a safety.
@@ -86,7 +88,11 @@ impl NoticeKind {
         match self {
             Self::Test => Span::hours(1),
             Self::TopupStarted | Self::TopupPaid | Self::Recovered => Span::days(1),
-            Self::LowBalance | Self::Stale | Self::ApprovalWanted | Self::Flapping => Span::days(3),
+            Self::LowBalance
+            | Self::Stale
+            | Self::ApprovalWanted
+            | Self::Flapping
+            | Self::Digest => Span::days(3),
             Self::ExpiryNear
             | Self::TopupVerified
             | Self::TopupFailed
@@ -115,6 +121,7 @@ impl NoticeKind {
             | Self::ApprovalWanted => "topup",
             Self::Stale => "readings",
             Self::PayingStopped => "paying",
+            Self::Digest => "digest",
             Self::Test => "test",
         }
     }
@@ -162,6 +169,30 @@ pub struct Facts {
     pub next: Option<String>,
     /// When (Unix milliseconds).
     pub next_at: Option<i64>,
+    /// In a digest: what each line's own notice would have said.
+    pub items: Vec<Item>,
+}
+
+/// One line of a digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Item {
+    /// The kind of the notice it stands for.
+    pub kind: String,
+    /// What the owner calls the line.
+    pub label: String,
+    /// The last four digits of its number.
+    pub last4: String,
+    /// The newest balance.
+    pub balance: Option<String>,
+    /// When the service ends (Unix milliseconds).
+    pub service_end_at: Option<i64>,
+}
+
+impl NoticeKind {
+    /// Kinds of which one owner of many lines may get many at once; they are told in one.
+    pub const GATHERED: [Self; 5] =
+        [Self::LowBalance, Self::ExpiryNear, Self::Stale, Self::Recovered, Self::Flapping];
 }
 
 /// A notice about to be written into the outbox, in the transaction of its cause.

@@ -265,6 +265,11 @@ impl Rule {
         if self.any.is_empty() { &self.all } else { &self.any }
     }
 
+    /// How many `ok` readings before the newest one it looks at.
+    pub fn looks_back(&self) -> i64 {
+        self.fire_after.max(self.clear_after).saturating_sub(1)
+    }
+
     /// Checks what can be known without a subscription: levels, caps, amounts that can be reached.
     pub fn validate(&self) -> Vec<RuleFault> {
         let mut faults = Vec::new();

@@ -3,8 +3,8 @@
 
 use super::{Engine, EngineError, Stage, StageReport, tell::about_topup};
 use crate::domain::{
-    CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Snapshot,
-    SubscriptionId, Timestamp, Topup, decide, explain_gates, is_calm,
+    CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Rule,
+    Snapshot, SubscriptionId, Timestamp, Topup, decide, explain_gates, is_calm,
 };
 use crate::providers::Order;
 use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
@@ -32,6 +32,7 @@ impl Engine {
             for mut row in self.store().snapshots(&ids).await? {
                 row.snapshot.rules = rules.of(&row.snapshot.subscription);
                 row.snapshot.money = switch.clone();
+                self.look_back(&mut row.snapshot).await?;
                 let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
                 report.seen += 1;
                 if is_calm(&row.snapshot, &decision) {
@@ -57,6 +58,16 @@ impl Engine {
         }
         report.next_at = self.store().next_decision_due().await?;
         Ok(report)
+    }
+
+    /// Adds earlier readings where a rule counts more of them than come with every snapshot.
+    async fn look_back(&self, snapshot: &mut Snapshot) -> Result<(), EngineError> {
+        let wanted = snapshot.rules.iter().map(Rule::looks_back).max().unwrap_or(0);
+        if let Some(newest) = snapshot.reading.as_ref().filter(|_| wanted > 1) {
+            let (id, at) = (&snapshot.subscription.id, newest.at);
+            snapshot.earlier = self.store().ok_before(id, at, wanted).await?;
+        }
+        Ok(())
     }
 
     /// Decides; figures about spending are fetched only where money is in question.
@@ -236,6 +247,7 @@ impl Engine {
         let mut row = self.store().snapshot(id).await?;
         row.snapshot.rules = self.rules().await?.of(&row.snapshot.subscription);
         row.snapshot.money = self.money_switch(now).await?;
+        self.look_back(&mut row.snapshot).await?;
         let policy = self.policy();
         let mut decision = self.weigh(&mut row.snapshot, &policy, now).await?;
         decision.gates = explain_gates(&row.snapshot, &policy, decision.gates, now);

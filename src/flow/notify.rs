@@ -22,6 +22,7 @@ impl Engine {
         let mut report = StageReport::default();
         while !self.is_stopping() {
             self.beats().beat(Stage::Notify.as_str(), self.now(), None);
+            self.store().gather_digests(self.now()).await?;
             let due = self.store().claim_notices(BATCH, LEASE, self.now()).await?;
             if due.is_empty() {
                 break;

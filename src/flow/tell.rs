@@ -69,7 +69,8 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         NoticeKind::LowBalance
         | NoticeKind::ExpiryNear
         | NoticeKind::Stale
-        | NoticeKind::Flapping => Severity::Warning,
+        | NoticeKind::Flapping
+        | NoticeKind::Digest => Severity::Warning,
         NoticeKind::TopupStarted
         | NoticeKind::TopupPaid
         | NoticeKind::TopupVerified

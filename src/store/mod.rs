@@ -16,6 +16,7 @@ mod readings;
 mod snapshots;
 mod needs;
 mod decisions;
+mod digest;
 mod topups;
 mod transition;
 mod orders;

@@ -32,6 +32,24 @@ impl Store {
         row.as_ref().map(rows::reading).transpose()
     }
 
+    /// The newest `limit` `ok` readings of a line before `before`, newest first.
+    pub async fn ok_before(
+        &self,
+        id: &SubscriptionId,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Reading>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM readings WHERE subscription_id = $1 AND at < $2 AND quality = 'ok' ORDER BY at DESC LIMIT $3",
+        )
+        .bind(id.as_str())
+        .bind(before.ms())
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(rows::reading).collect()
+    }
+
     /// How many readings there are from `since` on.
     pub async fn count_readings(&self, since: Timestamp) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("SELECT COUNT(*) FROM readings WHERE at >= $1")

@@ -43,5 +43,6 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         | NoticeKind::TopupTask
         | NoticeKind::Recovered
         | NoticeKind::Test => Vec::new(),
+        NoticeKind::Digest => vec!["topupd subscription list".to_owned()],
     }
 }

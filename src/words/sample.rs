@@ -1,7 +1,7 @@
 //! The notices that every start tries: one that knows everything, one that knows nothing.
 
 use super::NoticeText;
-use crate::domain::{Facts, NoticeKind, Severity, Timestamp};
+use crate::domain::{Facts, Item, NoticeKind, Severity, Timestamp};
 
 /// 2026-11-20T10:04:00Z.
 const AT: i64 = 1_795_169_040_000;
@@ -30,6 +30,16 @@ pub(super) fn full() -> Facts {
         detail: some("10.00 USD is needed, the order cap is 5.00 USD"),
         next: some("topupd asks again"),
         next_at: Some(AT + 600_000),
+        items: vec![
+            Item {
+                kind: NoticeKind::ExpiryNear.as_str().to_owned(),
+                label: "Mother's phone".to_owned(),
+                last4: "0103".to_owned(),
+                balance: some("1.10 USD"),
+                service_end_at: Some(AT + 3 * DAY),
+            },
+            Item { kind: NoticeKind::Stale.as_str().to_owned(), ..Item::default() },
+        ],
     }
 }
 

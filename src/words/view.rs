@@ -1,7 +1,7 @@
 //! The facts of a notice as the sentences see them: clean text, times in the reader's zone.
 
 use super::NoticeText;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Item, Span, Timestamp};
 use serde::Serialize;
 
 /// Longer texts are cut: a notice is not a log.
@@ -55,7 +55,24 @@ pub(super) struct View {
     pub(super) next: Option<String>,
     /// When.
     pub(super) next_at: Option<String>,
+    /// The lines of a digest.
+    pub(super) items: Vec<Entry>,
+    /// How many lines of a digest are not shown.
+    pub(super) more: usize,
 }
+
+/// One line of a digest.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Entry {
+    kind: String,
+    label: Option<String>,
+    last4: Option<String>,
+    balance: Option<String>,
+    service_end: Option<Deadline>,
+}
+
+/// Lines of a digest that are shown; the rest is counted.
+const ENTRIES_MAX: usize = 100;
 
 /// `balance 3.20 USD is at most 5.00 USD`, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -97,13 +114,22 @@ impl View {
         };
         let trigger = clause(&facts.trigger);
         // Only the end of a number may be shown, whatever we were given.
-        let last4 = clean(&facts.last4, TEXT_MAX)
-            .map(|digits| digits.chars().skip(digits.chars().count().saturating_sub(4)).collect());
+        let last4 = |digits: &str| -> Option<String> {
+            let digits = clean(digits, TEXT_MAX)?;
+            Some(digits.chars().skip(digits.chars().count().saturating_sub(4)).collect())
+        };
+        let entry = |item: &Item| Entry {
+            kind: item.kind.clone(),
+            label: clean(&item.label, LABEL_MAX),
+            last4: last4(&item.last4),
+            balance: text(&item.balance),
+            service_end: deadline(item.service_end_at),
+        };
         Self {
             kind: notice.kind.as_str(),
             severity: notice.severity.as_str(),
             label: clean(&facts.label, LABEL_MAX),
-            last4,
+            last4: last4(&facts.last4),
             breach: trigger.as_deref().and_then(Breach::parse),
             trigger,
             balance: text(&facts.balance),
@@ -122,6 +148,8 @@ impl View {
             detail: clause(&facts.detail),
             next: clause(&facts.next),
             next_at: time(facts.next_at),
+            items: facts.items.iter().take(ENTRIES_MAX).map(entry).collect(),
+            more: facts.items.len().saturating_sub(ENTRIES_MAX),
         }
     }
 

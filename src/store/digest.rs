@@ -1,0 +1,116 @@
+//! Many notices about many lines of one owner become one, before any of them is sent.
+
+use super::{Store, StoreError, notices, rows::Columns};
+use crate::domain::{
+    Facts, Item, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, Timestamp,
+};
+use serde_json::json;
+
+/// More lines than this at once are told in one notice.
+const LINES: i64 = 3;
+
+/// How long notices are gathered, from the first one on.
+const GATHER: Span = Span::seconds(60);
+
+impl Store {
+    /// Gathers queued notices where there are many for one subscriber: they wait for a minute,
+    /// then one digest takes their place. Critical ones never wait. Returns how many were replaced.
+    pub async fn gather_digests(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let kinds = json!(NoticeKind::GATHERED.map(NoticeKind::as_str)).to_string();
+        let sql = self.sql(
+            "SELECT subscriber_id, MIN(created_at) AS since FROM notices WHERE next_try_at <= $1 AND state = 'queued' \
+             AND attempts = 0 AND severity <> 'critical' AND kind IN {ids $2} \
+             GROUP BY subscriber_id HAVING COUNT(DISTINCT subscription_id) > $3 ORDER BY subscriber_id",
+        );
+        let crowded = sqlx::query(sql)
+            .bind(now.ms())
+            .bind(&kinds)
+            .bind(LINES)
+            .fetch_all(self.reader())
+            .await?;
+        let mut replaced = 0_usize;
+        for row in crowded {
+            let c = Columns { table: "notices", row: &row };
+            let (subscriber, since) = (c.text("subscriber_id")?, c.at("since")?);
+            let opens = since.plus(GATHER);
+            if opens > now {
+                self.postpone(&subscriber, &kinds, opens, now).await?;
+            } else {
+                replaced += self.gather(&subscriber, &kinds, now).await?;
+            }
+        }
+        Ok(replaced)
+    }
+
+    async fn postpone(
+        &self,
+        subscriber: &str,
+        kinds: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "UPDATE notices SET next_try_at = $1 WHERE subscriber_id = $2 AND next_try_at <= $3 AND state = 'queued' \
+             AND attempts = 0 AND severity <> 'critical' AND kind IN {ids $4}",
+        );
+        sqlx::query(sql)
+            .bind(until.ms())
+            .bind(subscriber)
+            .bind(now.ms())
+            .bind(kinds)
+            .execute(&self.writer())
+            .await?;
+        Ok(())
+    }
+
+    async fn gather(
+        &self,
+        subscriber: &str,
+        kinds: &str,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = self.sql(
+            "SELECT * FROM notices WHERE subscriber_id = $1 AND next_try_at <= $2 AND state = 'queued' AND attempts = 0 \
+             AND severity <> 'critical' AND kind IN {ids $3} ORDER BY created_at, id",
+        );
+        let rows = sqlx::query(sql)
+            .bind(subscriber)
+            .bind(now.ms())
+            .bind(kinds)
+            .fetch_all(&mut *tx)
+            .await?;
+        let gathered: Result<Vec<_>, _> = rows.iter().map(notices::stored).collect();
+        let gathered = gathered?;
+        let Some(first) = gathered.first() else { return Ok(0) };
+        let items = gathered.iter().map(|notice| Item {
+            kind: notice.kind.as_str().to_owned(),
+            label: notice.facts.label.clone(),
+            last4: notice.facts.last4.clone(),
+            balance: notice.facts.balance.clone(),
+            service_end_at: notice.facts.service_end_at,
+        });
+        let digest = NoticeDraft {
+            subscriber: SubscriberId::trusted(subscriber),
+            subscription: None,
+            topup: None,
+            kind: NoticeKind::Digest,
+            severity: gathered.iter().map(|n| n.severity).max().unwrap_or(Severity::Warning),
+            dedupe: format!("digest|{}|{}", first.id, gathered.len()),
+            at: now,
+            facts: Facts { items: items.collect(), ..Facts::default() },
+        };
+        notices::insert(&mut tx, &digest).await?;
+        let ids: Vec<&str> = gathered.iter().map(|notice| notice.id.as_str()).collect();
+        let sql = self.sql(
+            "UPDATE notices SET state = 'dropped', next_try_at = NULL, last_error = $1 WHERE id IN {ids $2}",
+        );
+        sqlx::query(sql)
+            .bind(format!("told in the digest {}", notices::notice_id(&digest)))
+            .bind(json!(ids).to_string())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(gathered.len())
+    }
+}
