@@ -152,7 +152,15 @@ fn order_wakes(
         .and_then(|topup| topup.next_action_at);
     // Switches and caps open without a reading; look again at a modest pace.
     let modest = Cadence::of(policy, snapshot, now).every.min(Span::minutes(5));
-    let by_itself = ["approval_needed", "renewal_timing", "cooldown", "charge_window"];
+    let by_itself = [
+        "approval_needed",
+        "renewal_timing",
+        "cooldown",
+        "charge_window",
+        "payment_suspended",
+        "number_lost",
+        "order_max",
+    ];
     let retry = waits_for.filter(|why| !by_itself.contains(why)).map(|_| now.plus(modest));
     [
         waits_for.and_then(|_| cooldown_until(snapshot, rule)),

@@ -40,13 +40,16 @@ pub(super) fn window_ends_at(snapshot: &Snapshot, now: Timestamp) -> Option<Time
 }
 
 /// True when a top-up already verified pays for the period that ends next: the date alone does
-/// not ask for a second. Not so once the service has ended all the same, and not where the money
-/// that waits in the account is too little for the renewal.
+/// not ask for a second. Not so where the money that waits in the account is too little for the
+/// renewal, and not once the service has ended all the same: then one more top-up may rescue it.
 pub(super) fn is_served(snapshot: &Snapshot, now: Timestamp) -> bool {
-    let served = snapshot.served.as_ref().and_then(|need| need.period_end_at);
-    let Some((paid_for, end)) = served.zip(snapshot.service_end_at()) else { return false };
-    if end <= now || !snapshot.same_period(paid_for, end) {
+    let served = snapshot.served.as_ref().and_then(|need| Some((need, need.period_end_at?)));
+    let Some(((need, paid_for), end)) = served.zip(snapshot.service_end_at()) else { return false };
+    if !snapshot.same_period(paid_for, end) {
         return false;
+    }
+    if end <= now {
+        return need.opened_at >= end;
     }
     let short = || {
         let balance = snapshot.reading.as_ref()?.values.balance?;

@@ -142,6 +142,9 @@ impl Engine {
         };
         self.store().apply_decision(row, decision, &prepared, claimed, now).await?;
         let id = &row.snapshot.subscription.id;
+        if decision.doubt == Some(true) {
+            self.compare_with_siblings(&row.snapshot.subscription.reader, now).await?;
+        }
         match &decision.order {
             OrderStep::Propose { amount, why, .. } => {
                 tracing::info!(subscription.id = %id, %amount, "top-up proposed: {why}");

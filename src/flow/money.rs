@@ -81,12 +81,45 @@ impl Engine {
         if needs <= limit {
             return Ok(false);
         }
-        let why = format!(
-            "{needs} lines needed money within an hour, more than {limit}; paying stopped until a person runs `topupd money on`"
-        );
+        self.stop_paying(
+            format!("{needs} lines needed money within an hour, more than {limit}"),
+            now,
+        )
+        .await
+    }
+
+    /// A line's values fell too far too fast. Others of the same reader are read at once, so that a
+    /// broken page shows itself before the first of them is believed; where most of them fell as
+    /// well, all paying stops.
+    pub(super) async fn compare_with_siblings(
+        &self,
+        reader: &str,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let limit = self.settings().safety.storm_min;
+        let cleared = self.store().breaker_cleared_at(STORM).await?;
+        let hour_ago = now.minus(Span::hours(1));
+        let since = cleared.map_or(hour_ago, |at| at.max(hour_ago));
+        let (doubted, read) = self.store().doubt_figures(reader, since).await?;
+        if doubted > limit && doubted.saturating_mul(2) > read {
+            let why = format!(
+                "the values of {doubted} of the {read} lines read through {reader} within an hour fell at once"
+            );
+            self.stop_paying(why, now).await?;
+        }
+        let others = limit.saturating_mul(2).saturating_add(2);
+        if self.store().poll_siblings(reader, others, now).await? > 0 {
+            self.wake(Stage::Poll);
+        }
+        Ok(())
+    }
+
+    /// Trips the storm breaker and tells everybody. True when it is new.
+    async fn stop_paying(&self, why: String, now: Timestamp) -> Result<bool, EngineError> {
+        let why = format!("{why}; paying stopped until a person runs `topupd money on`");
         let is_new = self.store().trip(STORM, &why, now).await?;
         if is_new {
-            tracing::error!(needs, limit, "storm of simultaneous needs: all paying stopped");
+            tracing::error!("all paying stopped: {why}");
             self.tell_paying_stopped(&why, now).await?;
             self.wake(Stage::Notify);
         }

@@ -173,6 +173,46 @@ impl Store {
         Ok(())
     }
 
+    /// Of the lines of `reader` that were read since `since`: how many are doubted, how many are
+    /// there.
+    pub async fn doubt_figures(
+        &self,
+        reader: &str,
+        since: Timestamp,
+    ) -> Result<(i64, i64), StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(doubt_since) AS doubted, COUNT(*) AS seen FROM watches WHERE reader = $1 AND ok_at > $2 \
+             AND (doubt_since IS NULL OR doubt_since > $2)",
+        )
+        .bind(reader)
+        .bind(since.ms())
+        .fetch_one(self.reader())
+        .await?;
+        let c = Columns { table: "watches", row: &row };
+        Ok((c.int("doubted")?, c.int("seen")?))
+    }
+
+    /// Makes up to `limit` lines of `reader` due now, those first that were read longest ago; none
+    /// that was read within ten minutes. Returns how many.
+    pub async fn poll_siblings(
+        &self,
+        reader: &str,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE watches SET next_poll_at = $1 WHERE subscription_id IN (SELECT subscription_id FROM watches \
+             WHERE reader = $2 AND next_poll_at > $1 AND ok_at < $3 ORDER BY ok_at, subscription_id LIMIT $4)",
+        )
+        .bind(now.ms())
+        .bind(reader)
+        .bind(now.minus(Span::minutes(10)).ms())
+        .bind(limit)
+        .execute(&self.writer())
+        .await?;
+        Ok(done.rows_affected())
+    }
+
     /// Makes the named lines (all active ones where none is named) due now.
     pub async fn poll_now(
         &self,

@@ -14,4 +14,5 @@ mod store;
 mod store_parts;
 mod money;
 mod safety;
+mod rules;
 mod commands;

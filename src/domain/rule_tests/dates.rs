@@ -186,6 +186,9 @@ fn a_served_period_asks_again_only_when_the_money_is_short_or_the_service_ended(
     assert_eq!(step(&s, at(0)), "nothing");
     // Rescue: the service ended all the same, the number is not lost yet.
     assert_eq!(step(&s, at(0).plus(Span::hours(73))), "propose");
+    s.served.as_mut().unwrap().opened_at = at(0).plus(Span::hours(73));
+    assert_eq!(step(&s, at(0).plus(Span::hours(90))), "nothing", "rescued once");
+    s.served = None;
     assert_eq!(step(&s, at(0).plus(Span::days(64))), "number_lost");
 }
 

@@ -53,6 +53,7 @@ struct Books {
     charges: Vec<Charge>,
     bodies: Vec<String>,
     answer_reads_with: Option<String>,
+    ends_at: String,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +72,7 @@ impl Fake {
             charges: vec![],
             bodies: vec![],
             answer_reads_with: None,
+            ends_at: "2031-01-01T00:00:00Z".into(),
         };
         let books = Arc::new(Mutex::new(books));
         let router = Router::new()
@@ -87,6 +89,11 @@ impl Fake {
 
     pub(crate) fn set_manner(&self, manner: Manner) {
         self.books.lock().unwrap().manner = manner;
+    }
+
+    /// When the service of every line ends, from now on.
+    pub(crate) fn set_end(&self, at: &str) {
+        self.books.lock().unwrap().ends_at = at.to_owned();
     }
 
     /// Every read is answered with this text from now on.
@@ -121,7 +128,7 @@ async fn read(State(books): Shared, Path(msisdn): Path<String>, headers: HeaderM
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
     Json(json!({
         "msisdn": msisdn, "balance": { "amount": amount, "currency": "USD" },
-        "expires_at": "2031-01-01T00:00:00Z", "data": { "left_mb": 1500 },
+        "expires_at": books.ends_at, "data": { "left_mb": 1500 },
     }))
     .into_response()
 }

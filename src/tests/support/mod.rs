@@ -3,6 +3,7 @@
 pub(crate) mod daemon;
 pub(crate) mod fake;
 pub(crate) mod postgres;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use topupd::domain::{
