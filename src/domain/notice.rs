@@ -59,6 +59,8 @@ words! {
         Recovered = "recovered",
         /// Several of those below, about several lines of one subscriber, in one.
         Digest = "digest",
+        /// A channel does not take notices; said through another.
+        ChannelTrouble = "channel_trouble",
         /// A rule opens and closes over and over.
         Flapping = "flapping",
         /// All paying was stopped by a safety.
@@ -92,7 +94,8 @@ impl NoticeKind {
             | Self::Stale
             | Self::ApprovalWanted
             | Self::Flapping
-            | Self::Digest => Span::days(3),
+            | Self::Digest
+            | Self::ChannelTrouble => Span::days(3),
             Self::ExpiryNear
             | Self::TopupVerified
             | Self::TopupFailed
@@ -122,6 +125,7 @@ impl NoticeKind {
             Self::Stale => "readings",
             Self::PayingStopped => "paying",
             Self::Digest => "digest",
+            Self::ChannelTrouble => "channel",
             Self::Test => "test",
         }
     }

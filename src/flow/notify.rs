@@ -3,7 +3,7 @@
 
 use super::{Engine, EngineError, Stage, StageReport};
 use crate::channels::{Channel, Outcome, Recipient};
-use crate::domain::{NoticeKind, Severity, Span, State, Timestamp};
+use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, State, Timestamp};
 use crate::store::{DueNotice, Tried};
 use crate::words::NoticeText;
 use futures_util::StreamExt;
@@ -93,7 +93,35 @@ impl Engine {
             );
         }
         self.store().tried(&due, word, detail.as_deref(), &then, now).await?;
+        self.tell_of_channel(&due, &then, detail, now).await?;
         Ok(then == Tried::Sent)
+    }
+
+    /// A channel that was given up for another is reported through that one, once a day.
+    async fn tell_of_channel(
+        &self,
+        due: &DueNotice,
+        then: &Tried,
+        detail: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let failing = due.notice.channel.clone().unwrap_or_default();
+        let Tried::Again { channel, .. } = then else { return Ok(()) };
+        if *channel == failing || due.notice.kind == NoticeKind::ChannelTrouble {
+            return Ok(());
+        }
+        let day = now.ms().div_euclid(Span::days(1).ms());
+        let draft = NoticeDraft {
+            subscriber: due.subscriber.id.clone(),
+            subscription: None,
+            topup: None,
+            kind: NoticeKind::ChannelTrouble,
+            severity: Severity::High,
+            dedupe: format!("channel_trouble|{failing}|{day}"),
+            at: now,
+            facts: Facts { label: failing, detail, ..Facts::default() },
+        };
+        Ok(self.store().say_by(&draft, channel).await?)
     }
 
     fn channel_of(&self, due: &DueNotice, recipient: &Recipient) -> Option<&Arc<dyn Channel>> {
@@ -141,10 +169,15 @@ impl Engine {
             Outcome::Retry { after, .. } => {
                 let pace = self.retry_pace(notice.attempts);
                 let at = now.plus(pace.max(after.unwrap_or(Span::ZERO)));
-                if at < notice.expires_at {
-                    Tried::Again { at, channel, ambiguous: false }
-                } else {
-                    self.by_another(due, now)
+                let patient = i64::try_from(self.settings().flow.notify_after.len())
+                    .is_ok_and(|tries| notice.attempts < tries);
+                // Once the list of paces is through, another channel is tried where there is one.
+                match self.by_another(due, now) {
+                    Tried::Dead if at < notice.expires_at => {
+                        Tried::Again { at, channel, ambiguous: false }
+                    }
+                    other if !patient || at >= notice.expires_at => other,
+                    _ => Tried::Again { at, channel, ambiguous: false },
                 }
             }
             Outcome::Ambiguous { .. } => {

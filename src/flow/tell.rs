@@ -64,6 +64,7 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::ApprovalWanted
         | NoticeKind::TopupTask
         | NoticeKind::TopupFailed
+        | NoticeKind::ChannelTrouble
         | NoticeKind::TopupReversed
         | NoticeKind::TopupRefused => Severity::High,
         NoticeKind::LowBalance

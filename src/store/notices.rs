@@ -120,6 +120,21 @@ impl Store {
         Ok(())
     }
 
+    /// Writes a notice that goes by `channel` rather than the subscriber's first.
+    pub async fn say_by(&self, draft: &NoticeDraft, channel: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        insert(&mut tx, draft).await?;
+        sqlx::query(
+            "UPDATE notices SET channel = $1 WHERE id = $2 AND state = 'queued' AND attempts = 0",
+        )
+        .bind(channel)
+        .bind(notice_id(draft))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// The newest notices, of one subscriber where given.
     pub async fn notices(
         &self,

@@ -6,7 +6,7 @@ use super::support::{
     fake::{Fake, Manner},
     world::World,
 };
-use topupd::domain::Span;
+use topupd::{domain::Span, sim::mailbox::Mailbox};
 
 const US_LINES: [&str; 2] = ["{ subscription = \"li-tmobile\" }", "{ tag = \"us\" }"];
 
@@ -129,6 +129,35 @@ async fn a18_a_restart_repeats_nothing_and_what_began_meanwhile_is_told() {
     world.pass(Span::hours(1)).await;
     let told = world.told("sent").await;
     assert_eq!(told.iter().filter(|kind| **kind == "expiry_near").count(), 1, "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a19_a_mail_server_down_for_six_hours_is_told_by_the_other_channel_once() {
+    let backup = Mailbox::start().await.unwrap();
+    let world = World::new(|fake, install| {
+        fake.set_balance(LINE, 320);
+        install.edit("fleet.toml", "\"auto\"", "\"notify\"");
+        install.edit("fleet.toml", "[\"mail\"]", "[\"mail\", \"backup\"]");
+        let config = std::fs::read_to_string(install.path("topupd.toml")).unwrap();
+        // Nobody listens on the port of the first channel.
+        let (head, mail) = config.split_once("[channels.mail.email]").unwrap();
+        let from = mail.lines().find(|line| line.starts_with("from")).unwrap();
+        let down = "url = \"smtp://127.0.0.1:1\"";
+        let up = format!("url = \"{}\"", backup.url());
+        let channels = format!(
+            "{head}[channels.mail.email]\n{down}\n{from}\n[channels.backup.email]\n{up}\n{from}\n"
+        );
+        let paces = "[flow]\nnotify_after = [\"1m\", \"5m\", \"30m\", \"2h\"]";
+        std::fs::write(install.path("topupd.toml"), channels.replace("[flow]", paces)).unwrap();
+    })
+    .await;
+    world.pass(Span::hours(6)).await;
+    let mut told = world.told("sent").await;
+    told.sort_unstable();
+    assert_eq!(told, ["channel_trouble", "low_balance"]);
+    assert_eq!((world.mailbox.mails().len(), backup.mails().len()), (0, 2));
+    world.pass(Span::hours(24)).await;
+    assert_eq!(backup.mails().len(), 2, "each was told once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,7 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         | NoticeKind::TopupTask
         | NoticeKind::Recovered
         | NoticeKind::Test => Vec::new(),
+        NoticeKind::ChannelTrouble => vec!["topupd channel list".to_owned()],
         NoticeKind::Digest => vec!["topupd subscription list".to_owned()],
     }
 }
