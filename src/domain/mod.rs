@@ -24,6 +24,7 @@ mod need;
 mod failure;
 mod forecast;
 mod offer;
+mod history;
 mod topup;
 mod snapshot;
 mod episodes;
@@ -60,6 +61,7 @@ pub use explain::explain_gates;
 pub use failure::FailureClass;
 pub use forecast::{Forecast, Trust};
 pub use gates::Gate;
+pub use history::{PAST_TOPUPS, Past, served_need};
 pub use ids::{
     EpisodeId, Iccid, IdError, Msisdn, NeedId, RuleId, SubscriberId, SubscriptionId, TopupId,
 };

@@ -65,6 +65,11 @@ impl NeedOutcome {
             Self::Gone => "gone",
         }
     }
+
+    /// The outcome of a stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Served, Self::Gone].into_iter().find(|outcome| outcome.as_str() == word)
+    }
 }
 
 /// "This subscription must be paid for this period or episode." At most one is open per

@@ -3,8 +3,9 @@
 use super::StoreError;
 use crate::domain::{
     Before, Currency, Episode, EpisodeId, FailureClass, Iccid, Money, Msisdn, Need, NeedId,
-    NeedKind, Plan, QuietHours, Reading, Renewal, RuleId, State, Subscriber, SubscriberId,
-    Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
+    NeedKind, NeedOutcome, Past, Plan, QuietHours, Reading, Renewal, RuleId, State, Subscriber,
+    SubscriberId, Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId,
+    Values,
 };
 use serde_json::Value as Json;
 use sqlx::{Row, any::AnyRow};
@@ -265,6 +266,23 @@ pub(super) fn need(row: &AnyRow) -> Result<Need, StoreError> {
         opened_at: c.at("opened_at")?,
         period_end_at: c.maybe_at("period_end_at")?,
     })
+}
+
+/// A top-up with its need, and the instant before which failures of its line are forgiven.
+pub(super) fn past(row: &AnyRow) -> Result<(Past, Timestamp), StoreError> {
+    let c = Columns { table: "topups", row };
+    let past = Past {
+        state: c.parsed("state", State::parse)?,
+        reason: c.text("reason")?,
+        failure: c.maybe_text("failure")?.as_deref().and_then(FailureClass::parse),
+        amount: c.money("amount_minor", "currency")?.ok_or_else(|| c.bad("currency", ""))?,
+        price: c.money("price_minor", "price_currency")?,
+        paid_at: c.maybe_at("paid_at")?,
+        finalized_at: c.maybe_at("finalized_at")?,
+        need: need(row)?,
+        outcome: c.maybe_text("outcome")?.as_deref().and_then(NeedOutcome::parse),
+    };
+    Ok((past, c.at("failures_reset_at")?))
 }
 
 pub(super) fn topup(row: &AnyRow) -> Result<Topup, StoreError> {

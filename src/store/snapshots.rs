@@ -2,7 +2,8 @@
 
 use super::{Store, StoreError, rows, rows::Columns};
 use crate::domain::{
-    CapUsage, MoneySwitch, Quality, Snapshot, Span, SpendHistory, SubscriptionId, Timestamp,
+    CapUsage, MoneySwitch, PAST_TOPUPS, Past, Quality, Snapshot, Span, SpendHistory,
+    SubscriptionId, Timestamp, served_need,
 };
 use serde_json::json;
 use std::collections::HashMap;
@@ -174,33 +175,34 @@ impl Store {
                 entry.snapshot.topup = Some(topup);
             }
         }
+        self.add_history(list, snapshots).await
+    }
+
+    /// How earlier top-ups went; lines that never had one cost nothing here.
+    async fn add_history(
+        &self,
+        list: &str,
+        snapshots: &mut HashMap<String, SnapshotRow>,
+    ) -> Result<(), StoreError> {
         let sql = self.sql(
-            "SELECT t.subscription_id, MAX(t.paid_at) AS paid_at, \
-             MAX(CASE WHEN t.state = 'verified' THEN t.finalized_at END) AS success_at, \
-             MAX(CASE WHEN t.state = 'failed' AND t.finalized_at > w.failures_reset_at THEN t.finalized_at END) AS failure_at, \
-             MAX(CASE WHEN t.state = 'cancelled' AND t.reason = 'rejected' AND t.finalized_at > w.failures_reset_at \
-             THEN t.finalized_at END) AS rejection_at, \
-             MAX(CASE WHEN t.state = 'reversed' AND t.finalized_at > w.failures_reset_at THEN t.finalized_at END) AS reversed_at, \
-             COUNT(CASE WHEN t.state = 'failed' AND t.reason <> 'not_sent' AND t.finalized_at > w.failures_reset_at AND t.finalized_at > \
-             COALESCE((SELECT MAX(v.finalized_at) FROM topups v WHERE v.subscription_id = t.subscription_id \
-             AND v.state = 'verified'), 0) THEN 1 END) AS failures \
-             FROM topups t JOIN watches w ON w.subscription_id = t.subscription_id \
-             WHERE t.subscription_id IN {ids $1} GROUP BY t.subscription_id",
+            "SELECT p.state, p.reason, p.failure, p.amount_minor, p.currency, p.price_minor, p.price_currency, p.paid_at, \
+             p.finalized_at, w.failures_reset_at, n.* FROM (SELECT t.*, ROW_NUMBER() OVER (PARTITION BY t.subscription_id \
+             ORDER BY t.created_at DESC, t.id DESC) AS place FROM topups t WHERE t.subscription_id IN {ids $1}) p \
+             JOIN watches w ON w.subscription_id = p.subscription_id JOIN needs n ON n.id = p.need_id \
+             WHERE p.place <= $2 ORDER BY p.subscription_id, p.place",
         );
-        for row in sqlx::query(sql).bind(list).fetch_all(self.reader()).await? {
-            let c = Columns { table: "topups", row: &row };
-            if let Some(entry) = snapshots.get_mut(&c.text("subscription_id")?) {
-                entry.snapshot.history = SpendHistory {
-                    ever_paid: c.maybe_int("paid_at")?.is_some(),
-                    last_success_at: c.maybe_at("success_at")?,
-                    last_failure_at: c.maybe_at("failure_at")?,
-                    last_rejection_at: c.maybe_at("rejection_at")?,
-                    failures_in_a_row: c.int("failures")?,
-                    reversed_at: c.maybe_at("reversed_at")?,
-                    last_failure: None,
-                    usual: None,
-                    last_price: None,
-                };
+        let most = i64::try_from(PAST_TOPUPS).unwrap_or(i64::MAX);
+        let rows = sqlx::query(sql).bind(list).bind(most).fetch_all(self.reader()).await?;
+        let mut lines: HashMap<String, (Timestamp, Vec<Past>)> = HashMap::new();
+        for row in &rows {
+            let (past, reset_at) = rows::past(row)?;
+            let line = lines.entry(past.need.subscription.to_string());
+            line.or_insert((reset_at, Vec::new())).1.push(past);
+        }
+        for (id, (reset_at, past)) in lines {
+            if let Some(entry) = snapshots.get_mut(&id) {
+                entry.snapshot.history = SpendHistory::of(&past, reset_at);
+                entry.snapshot.served = served_need(&past);
             }
         }
         Ok(())
