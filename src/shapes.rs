@@ -2,7 +2,8 @@
 //! this is the boundary, and fields here are only ever added.
 
 use crate::domain::{
-    Decision, Gate, Money, MoneySwitch, Reading, Rule, Snapshot, Subscriber, Timestamp, Topup,
+    Decision, ExternalTopup, Forecast, Gate, LEAST_CHANGES, LEAST_DAYS, Money, MoneySwitch,
+    Reading, Rule, Runout, Snapshot, Subscriber, SubscriptionId, Timestamp, Topup,
 };
 use crate::store::{LedgerEntry, StoredNotice, SubscriptionView, TopupEvent};
 use serde_json::{Value as Json, json};
@@ -219,4 +220,70 @@ fn rule_state(snapshot: &Snapshot) -> impl Fn(&Rule) -> Json {
             "trigger": episode.map(|(_, _, trigger)| trigger),
         })
     }
+}
+
+/// A line with what its readings foretell.
+#[derive(Clone, Debug)]
+pub struct LineForecast {
+    /// The line.
+    pub id: SubscriptionId,
+    /// Its newest `ok` reading.
+    pub good: Option<Reading>,
+    /// How fast it uses what it has.
+    pub forecast: Forecast,
+    /// Rises that others paid for, within what was looked at.
+    pub external: Vec<ExternalTopup>,
+}
+
+impl LineForecast {
+    /// When the money runs out, and when the data does.
+    pub fn runouts(&self) -> (Option<Runout>, Option<Runout>) {
+        let Some(good) = &self.good else { return (None, None) };
+        let money = self.forecast.money_runout(good.values.balance, good.at);
+        (money, self.forecast.data_runout(&good.values, good.at))
+    }
+}
+
+/// What a forecast still lacks, in words; empty where it says something.
+pub fn missing(forecast: &Forecast) -> String {
+    let lack = |found: i64, least: i64, what: &str| {
+        (found < least).then(|| format!("{found} of {least} {what}"))
+    };
+    let days = lack(forecast.days, LEAST_DAYS, "days");
+    let changes = lack(forecast.changes, LEAST_CHANGES, "readings that show use");
+    let parts: Vec<String> = [days, changes].into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("collecting: {}", parts.join(", ")) }
+}
+
+/// What a line's readings foretell.
+pub fn forecast(line: &LineForecast) -> Json {
+    let f = &line.forecast;
+    let range = |runout: Option<Runout>| {
+        runout.map(
+            |r| json!({ "earliest_at": r.earliest_at.rfc3339(), "middle_at": at(r.middle_at) }),
+        )
+    };
+    let (money_runout, data_runout) = line.runouts();
+    let values = line.good.as_ref().map(|reading| &reading.values);
+    let external: Vec<Json> = line
+        .external
+        .iter()
+        .map(|e| json!({ "at": e.at.rfc3339(), "amount": money(Some(e.amount)) }))
+        .collect();
+    json!({
+        "subscription": line.id.as_str(),
+        "at": f.at.rfc3339(),
+        "trust": f.trust.as_str(),
+        "missing": missing(f),
+        "days": f.days,
+        "changes": f.changes,
+        "balance": money(values.and_then(|v| v.balance)),
+        "burn_per_day": { "median": money(f.burn_median), "p80": money(f.burn_p80) },
+        "runout": range(money_runout),
+        "data_left_bytes": values.and_then(|v| v.data_left),
+        "data_per_day_bytes": { "median": f.data_median, "p80": f.data_p80 },
+        "data_runout": range(data_runout),
+        "last_used_at": at(f.last_used_at),
+        "external_topups": external,
+    })
 }

@@ -103,6 +103,19 @@ pub(super) async fn explain(
     Ok(Json(shapes::explain(&snapshot, &decision, admin.engine().now())))
 }
 
+/// When it runs out, worked out now.
+pub(super) async fn forecast(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    params: Params,
+) -> Look {
+    params.read(|_| Some(()))?;
+    let (engine, id) = (admin.engine(), subscription_id(&id)?);
+    let good = engine.store().snapshot(&id).await?.snapshot.reading;
+    let (forecast, external) = engine.forecast(&id, None, engine.now()).await?;
+    Ok(Json(shapes::forecast(&shapes::LineForecast { id, good, forecast, external })))
+}
+
 /// Newest first.
 pub(super) async fn readings(
     State(admin): State<Admin>,

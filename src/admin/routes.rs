@@ -38,6 +38,7 @@ pub(super) fn all() -> Vec<Route> {
         look("/api/v1/subscriptions", get(look::subscriptions)),
         look("/api/v1/subscriptions/{id}", get(look::subscription)),
         look("/api/v1/subscriptions/{id}/explain", get(look::explain)),
+        look("/api/v1/subscriptions/{id}/forecast", get(look::forecast)),
         look("/api/v1/subscriptions/{id}/readings", get(look::readings)),
         look("/api/v1/rules", get(look::rules)),
         look("/api/v1/topups", get(look::topups)),

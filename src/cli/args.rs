@@ -67,6 +67,14 @@ pub enum Verb {
     Receipts(PeriodArgs),
     /// Every money movement, oldest first.
     Ledger(PeriodArgs),
+    /// When lines run out, as a range, from what was read of them.
+    #[command(
+        after_help = "Examples:\n  topupd forecast\n  topupd forecast li-tmobile --json\n\nTRUST: collecting until there are 7 days and 5 readings that show use; proven once it\npredicted each of the last four weeks within 25 %. Only a proven forecast moves money."
+    )]
+    Forecast {
+        /// Subscriptions; all where none is named.
+        ids: Vec<String>,
+    },
     /// Look at notices, send a test.
     #[command(subcommand)]
     Notices(NoticesVerb),

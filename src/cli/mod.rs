@@ -11,6 +11,7 @@ mod subscription;
 mod topup;
 mod topups;
 mod records;
+mod forecast;
 mod notices;
 mod remote;
 mod money;
@@ -80,6 +81,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Topups(verb) => topups::topups(&context, verb, out).await,
         Verb::Receipts(args) => records::receipts(&context, args, out).await,
         Verb::Ledger(args) => records::ledger(&context, args, out).await,
+        Verb::Forecast { ids } => forecast::forecast(&context, ids, out).await,
         Verb::Notices(verb) => notices::notices(&context, verb, out).await,
         Verb::Provider(verb) => remote::provider(&context, verb, out).await,
         Verb::Channel(verb) => remote::channel(&context, verb, out).await,

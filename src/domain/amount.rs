@@ -1,6 +1,6 @@
 //! How much to buy: what is missing, then what the payer sells.
 
-use super::{Amount, Condition, Metric, Money, Offer, Op, Policy, Quantity, Rule, Snapshot};
+use super::{Amount, Condition, Metric, Money, Offer, Op, Policy, Quantity, Rule, Snapshot, Trust};
 use std::cmp::Ordering;
 
 /// Why no amount can be named.
@@ -79,8 +79,15 @@ fn missing(snapshot: &Snapshot, rule: &Rule) -> Result<Money, AmountError> {
                 .ok_or_else(|| AmountError::Unknown("the plan's price is out of range".into()))?;
             missing_to(due)
         }
-        Some(Amount::CoverDays(_)) => {
-            Err(AmountError::Unknown("the use per day is not known yet".into()))
+        Some(Amount::CoverDays(days)) => {
+            let forecast = snapshot.forecast.as_ref().filter(|f| f.trust != Trust::Collecting);
+            let pace = forecast.and_then(|f| f.burn_p80).ok_or_else(|| {
+                AmountError::Unknown("the use per day is not known yet (collecting)".into())
+            })?;
+            let whole = pace
+                .checked_mul(days)
+                .ok_or_else(|| AmountError::Unknown("the amount is out of range".into()))?;
+            missing_to(whole)
         }
     }
 }

@@ -59,7 +59,9 @@ pub use decision::{Decision, Next, OrderStep, Recorded};
 pub use episodes::EpisodeChange;
 pub use explain::explain_gates;
 pub use failure::FailureClass;
-pub use forecast::{Forecast, Trust};
+pub use forecast::{
+    BurnLog, Credit, ExternalTopup, Forecast, LEAST_CHANGES, LEAST_DAYS, Runout, Trust,
+};
 pub use gates::Gate;
 pub use history::{PAST_TOPUPS, Past, served_need};
 pub use ids::{

@@ -59,6 +59,8 @@ words! {
         Recovered = "recovered",
         /// Several of those below, about several lines of one subscriber, in one.
         Digest = "digest",
+        /// The balance rose and no top-up of ours explains it.
+        ExternalTopup = "external_topup",
         /// A channel does not take notices; said through another.
         ChannelTrouble = "channel_trouble",
         /// A rule opens and closes over and over.
@@ -89,7 +91,9 @@ impl NoticeKind {
     pub const fn lifetime(self) -> Span {
         match self {
             Self::Test => Span::hours(1),
-            Self::TopupStarted | Self::TopupPaid | Self::Recovered => Span::days(1),
+            Self::TopupStarted | Self::TopupPaid | Self::Recovered | Self::ExternalTopup => {
+                Span::days(1)
+            }
             Self::LowBalance
             | Self::Stale
             | Self::ApprovalWanted
@@ -111,7 +115,11 @@ impl NoticeKind {
     /// The thread it belongs to: one constant subject per line and topic keeps mail threads whole.
     pub const fn topic(self) -> &'static str {
         match self {
-            Self::LowBalance | Self::ExpiryNear | Self::Recovered | Self::Flapping => "balance",
+            Self::LowBalance
+            | Self::ExpiryNear
+            | Self::Recovered
+            | Self::Flapping
+            | Self::ExternalTopup => "balance",
             Self::TopupStarted
             | Self::TopupPaid
             | Self::TopupVerified

@@ -1,7 +1,7 @@
 //! Which rule may order, and by which breach: so that two rules never pay for one need.
 
 use super::{
-    Condition, Money, OnEnable, Rule, Snapshot, Timestamp,
+    Condition, Money, OnEnable, Rule, Snapshot, Timestamp, Trust,
     episodes::{Fired, breach, first_read},
     renewal,
 };
@@ -27,7 +27,10 @@ pub(super) fn payable_breach<'a>(
     now: Timestamp,
 ) -> Option<Fired<'a>> {
     let served = renewal::is_served(snapshot, now);
-    let counts = |condition: &Condition| !(served && condition.metric.is_deadline());
+    let proven = snapshot.forecast.as_ref().is_some_and(|f| f.trust == Trust::Proven);
+    let counts = |condition: &Condition| {
+        !(served && condition.metric.is_deadline()) && (proven || !condition.metric.wants_proof())
+    };
     breach(snapshot, rule, now, counts)
 }
 

@@ -80,6 +80,17 @@ impl Metric {
         }
     }
 
+    /// True for metrics that need a forecast of the line's use.
+    pub const fn is_forecast(self) -> bool {
+        matches!(self, Self::DaysToRunout | Self::BurnPerDay | Self::IdleDays)
+    }
+
+    /// True for metrics that are guesses: they may tell at once, but move money only once the
+    /// forecast proved itself on the line.
+    pub const fn wants_proof(self) -> bool {
+        matches!(self, Self::DaysToRunout | Self::BurnPerDay)
+    }
+
     /// True for metrics that are about a date, so that time alone can make them fire.
     pub const fn is_deadline(self) -> bool {
         matches!(self, Self::DaysToServiceEnd | Self::DaysToNumberLoss)

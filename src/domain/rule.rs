@@ -265,6 +265,13 @@ impl Rule {
         if self.any.is_empty() { &self.all } else { &self.any }
     }
 
+    /// True where a forecast of the line's use is needed to judge it.
+    pub fn wants_forecast(&self) -> bool {
+        let conditions = self.conditions().iter().chain(&self.unless);
+        matches!(self.amount, Some(Amount::CoverDays(_)))
+            || conditions.map(|c| c.metric).any(Metric::is_forecast)
+    }
+
     /// How many `ok` readings before the newest one it looks at.
     pub fn looks_back(&self) -> i64 {
         self.fire_after.max(self.clear_after).saturating_sub(1)

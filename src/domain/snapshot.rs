@@ -2,7 +2,7 @@
 
 use super::{
     CapLimits, CapUsage, Episode, FailureClass, Forecast, Metric, Money, Need, Offer, Quality,
-    Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup, Values,
+    Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup, Trust, Values,
 };
 use std::collections::BTreeMap;
 
@@ -181,7 +181,22 @@ impl Snapshot {
                 let newest = reading.map_or(self.watched_since, |r| r.at);
                 Some(Quantity::Age(now.since(newest)))
             }
-            Metric::DaysToRunout | Metric::BurnPerDay | Metric::IdleDays => None,
+            Metric::BurnPerDay => {
+                let forecast = self.forecast.as_ref().filter(|f| f.trust != Trust::Collecting)?;
+                forecast.burn_p80.map(Quantity::Money)
+            }
+            Metric::DaysToRunout => {
+                let (forecast, read_at) = (self.forecast.as_ref()?, reading?.at);
+                let money = forecast.money_runout(balance, read_at);
+                let data = values.and_then(|v| forecast.data_runout(v, read_at));
+                let ends =
+                    [money, data].into_iter().flatten().map(|range| range.earliest_at).min()?;
+                Some(Quantity::Days(ends.since(now)))
+            }
+            Metric::IdleDays => {
+                let used_at = self.forecast.as_ref()?.last_used_at.unwrap_or(self.watched_since);
+                Some(Quantity::Days(now.since(used_at)))
+            }
         }
     }
 

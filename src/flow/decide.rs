@@ -33,6 +33,7 @@ impl Engine {
                 row.snapshot.rules = rules.of(&row.snapshot.subscription);
                 row.snapshot.money = switch.clone();
                 self.look_back(&mut row.snapshot).await?;
+                self.foresee(&mut row.snapshot, now).await?;
                 let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
                 report.seen += 1;
                 if is_calm(&row.snapshot, &decision) {

@@ -12,6 +12,7 @@ mod money;
 mod poll;
 mod assess;
 mod decide;
+mod foresee;
 mod act;
 mod answer;
 mod reconcile;

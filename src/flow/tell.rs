@@ -76,6 +76,7 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::TopupPaid
         | NoticeKind::TopupVerified
         | NoticeKind::Recovered
+        | NoticeKind::ExternalTopup
         | NoticeKind::Test => Severity::Info,
     }
 }

@@ -11,6 +11,7 @@ mod rows;
 mod bunch;
 mod installation;
 mod fleet;
+mod forecasts;
 mod watches;
 mod readings;
 mod snapshots;

@@ -91,6 +91,7 @@ impl Store {
             snapshots.insert(row.snapshot.subscription.id.to_string(), row);
         }
         self.add_readings(&list, &mut snapshots).await?;
+        self.add_forecasts(&list, &mut snapshots).await?;
         self.add_breaches(&list, &mut snapshots).await?;
         self.add_topups(&list, &mut snapshots).await?;
         // In the order asked for, so that decisions are reproducible.

@@ -42,6 +42,7 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         | NoticeKind::TopupVerified
         | NoticeKind::TopupTask
         | NoticeKind::Recovered
+        | NoticeKind::ExternalTopup
         | NoticeKind::Test => Vec::new(),
         NoticeKind::ChannelTrouble => vec!["topupd channel list".to_owned()],
         NoticeKind::Digest => vec!["topupd subscription list".to_owned()],

@@ -5,9 +5,6 @@ use crate::{
     input::{Section, parse_bytes},
 };
 
-/// Metrics that are named but cannot be computed yet: a rule on them would never fire.
-const NOT_YET: [Metric; 3] = [Metric::DaysToRunout, Metric::BurnPerDay, Metric::IdleDays];
-
 /// Reads the conditions in the list `key`. A level in the rule's own `clear_at` is for those that
 /// have none and can be measured in it; `shared_used` becomes true when there is one.
 pub(super) fn read(
@@ -69,15 +66,10 @@ fn read_one(
 }
 
 fn read_metric(s: &mut Section<'_>) -> Option<Metric> {
-    let metrics = Metric::WORDS.into_iter().filter(|(_, metric)| !NOT_YET.contains(metric));
-    let words: Vec<&str> = metrics.map(|(word, _)| word).collect();
+    let words = Metric::WORDS.map(|(word, _)| word);
     let allowed = format!("allowed: {}", words.join(", "));
     let word = s.required("metric", &allowed)?;
     match Metric::WORDS.into_iter().find(|(known, _)| *known == word) {
-        Some((_, metric)) if NOT_YET.contains(&metric) => {
-            s.fault("metric", format!("this metric is not available yet; {allowed}"));
-            None
-        }
         Some((_, metric)) => Some(metric),
         None => {
             s.fault("metric", allowed);

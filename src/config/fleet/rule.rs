@@ -13,7 +13,7 @@ use crate::{
 const SCOPE: &str = "allowed is exactly one of { subscription = \"ID\" }, { subscriber = \"ID\" }, \
                      { tag = \"WORD\" }, { provider = \"NAME\" }, { all = true }";
 const AMOUNT: &str = "allowed is exactly one of { fixed = \"10.00 USD\" }, \
-                      { to_target = \"25.00 USD\" }, { cover_next_renewal = true }";
+                      { to_target = \"25.00 USD\" }, { cover_next_renewal = true }, { cover_days = 30 }";
 /// Taxes and fees are on top of a plan's price.
 const MARGIN_PERCENT: i64 = 10;
 
@@ -161,16 +161,14 @@ fn read_amount(s: &mut Section<'_>) -> Option<Amount> {
             }
             None => None,
         },
-        ["cover_days"] => {
-            section.fault("cover_days", format!("this amount is not available yet; {AMOUNT}"));
-            None
-        }
+        ["cover_days"] => section.integer("cover_days", 1..=3660).map(Amount::CoverDays),
         _ => {
             s.fault("amount", AMOUNT);
             None
         }
     };
-    if section.has("margin") && matches!(written.as_slice(), ["fixed" | "to_target"]) {
+    if section.has("margin") && matches!(written.as_slice(), ["fixed" | "to_target" | "cover_days"])
+    {
         section.fault("margin", "allowed only with `cover_next_renewal`");
     }
     section.finish();

@@ -4,8 +4,8 @@
 use super::*;
 
 const SCOPE: &str = "allowed is exactly one of { subscription = \"ID\" }, { subscriber = \"ID\" }, { tag = \"WORD\" }, { provider = \"NAME\" }, { all = true }";
-const AMOUNT: &str = "allowed is exactly one of { fixed = \"10.00 USD\" }, { to_target = \"25.00 USD\" }, { cover_next_renewal = true }";
-const METRICS: &str = "allowed: balance, data_left, minutes_left, sms_left, days_to_service_end, days_to_number_loss, renewals_affordable, reading_age";
+const AMOUNT: &str = "allowed is exactly one of { fixed = \"10.00 USD\" }, { to_target = \"25.00 USD\" }, { cover_next_renewal = true }, { cover_days = 30 }";
+const METRICS: &str = "allowed: balance, data_left, minutes_left, sms_left, days_to_service_end, days_to_number_loss, days_to_runout, renewals_affordable, burn_per_day, idle_days, reading_age";
 
 /// Reads an entry of `head` and the lines `extra`, which has exactly the faults `expected`.
 fn check(head: &str, extra: &str, expected: &[String]) {
@@ -125,7 +125,6 @@ fn conditions() {
     let both = "allowed is exactly one of `at_most` and `at_least`";
     for (any, fault) in [
         ("{ metric = \"mood\", at_most = 1 }", format!("any[1].metric: found \"mood\"; {METRICS}")),
-        ("{ metric = \"idle_days\", at_least = 1 }", format!("any[1].metric: found \"idle_days\"; this metric is not available yet; {METRICS}")),
         ("{ at_most = 1 }", format!("any[1].metric: missing; {METRICS}")),
         ("{ metric = \"balance\" }", format!("any[1].at_most: missing; {both}")),
         ("{ metric = \"sms_left\", at_most = 1, at_least = 2 }", format!("any[1].at_least: found 2; {both}")),
@@ -209,7 +208,7 @@ fn amounts_and_limits() {
         ("amount = { fixed = \"0 USD\" }", "amount.fixed: found \"0 USD\"; allowed is an amount above zero".into()),
         ("amount = {}", format!("amount: found a table with nothing; {AMOUNT}")),
         ("amount = { fixed = \"1 USD\", to_target = \"9 USD\" }", format!("amount: found a table with fixed, to_target; {AMOUNT}")),
-        ("amount = { cover_days = 30 }", format!("amount.cover_days: found 30; this amount is not available yet; {AMOUNT}")),
+        ("amount = { cover_days = 0 }", "amount.cover_days: found 0; allowed is a whole number from 1 to 3660".to_owned()),
         ("amount = { cover_next_renewal = false }", "amount.cover_next_renewal: found false; allowed is true".into()),
         ("amount = { fixed = \"1 USD\", margin = \"5%\" }", "amount.margin: found \"5%\"; allowed only with `cover_next_renewal`".into()),
         ("amount = { cover_next_renewal = true, margin = 5 }", "amount.margin: found 5; allowed is a percentage such as \"10%\"".into()),
