@@ -172,12 +172,16 @@ impl Engine {
                 let patient = i64::try_from(self.settings().flow.notify_after.len())
                     .is_ok_and(|tries| notice.attempts < tries);
                 // Once the list of paces is through, another channel is tried where there is one.
+                let again = Tried::Again { at, channel, ambiguous: false };
+                if at >= notice.expires_at {
+                    return self.by_another(due, now);
+                }
+                if patient {
+                    return again;
+                }
                 match self.by_another(due, now) {
-                    Tried::Dead if at < notice.expires_at => {
-                        Tried::Again { at, channel, ambiguous: false }
-                    }
-                    other if !patient || at >= notice.expires_at => other,
-                    _ => Tried::Again { at, channel, ambiguous: false },
+                    Tried::Dead => again,
+                    other @ (Tried::Again { .. } | Tried::Sent | Tried::Dropped) => other,
                 }
             }
             Outcome::Ambiguous { .. } => {

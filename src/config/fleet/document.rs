@@ -75,16 +75,16 @@ impl Rule {
             "approve_if_price_up": format!("{}%", self.approve_if_price_up),
             "approve_if_unusual": self.approve_if_unusual,
             "max_declines": self.max_declines,
-            "on_enable": word(&OnEnable::WORDS, self.on_enable),
-            "on_stale": word(&OnStale::WORDS, self.on_stale),
+            "on_enable": word(&OnEnable::WORDS, &self.on_enable),
+            "on_stale": word(&OnStale::WORDS, &self.on_stale),
             "valid_from": self.valid_from.map(Timestamp::rfc3339),
             "valid_until": self.valid_until.map(Timestamp::rfc3339),
         }))
     }
 }
 
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
-    words.iter().find(|(_, v)| *v == value).map(|(word, _)| *word)
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Option<&'static str> {
+    words.iter().find(|(_, v)| v == value).map(|(word, _)| *word)
 }
 
 /// The rule of a stored document. The error says everything that is wrong with it.

@@ -20,10 +20,9 @@ pub(super) fn step(s: &Snapshot, now: Timestamp) -> &'static str {
 }
 
 pub(super) fn asked_why(s: &Snapshot, now: Timestamp) -> String {
-    match decide(s, &policy(), now).order {
-        OrderStep::Ask { why, .. } => why,
-        other => panic!("no question: {other:?}"),
-    }
+    let order = decide(s, &policy(), now).order;
+    let OrderStep::Ask { why, .. } = order else { panic!("no question: {order:?}") };
+    why
 }
 
 pub(super) fn kinds(s: &Snapshot, now: Timestamp) -> Vec<NoticeKind> {
