@@ -154,20 +154,24 @@ async fn a_daemon_that_dies_all_the_time_charges_each_need_once() {
     }
     fake.set_manner(Manner::Done);
     let daemon = install.start();
-    install.wait("every need served", || {
+    // A kill between the claim and the first byte leaves an order that never arrived: held, for a
+    // person to look, and never charged.
+    install.wait("every need served or held", || {
         let states = install.states();
-        states.len() == 12 && states.iter().all(|state| state == "verified")
+        states.len() == 12 && states.iter().all(|state| state == "verified" || state == "held")
     });
     assert_eq!(daemon.stop(), 0);
-    let charges = fake.charges();
+    let (verified, charges) =
+        (install.states().iter().filter(|s| *s == "verified").count(), fake.charges());
     let lines: std::collections::HashSet<&str> =
         charges.iter().map(|c| c.msisdn.as_str()).collect();
-    assert_eq!((charges.len(), lines.len()), (12, 12), "a line was charged twice");
+    assert!(verified >= 6, "{:?}", install.states());
+    assert_eq!((charges.len(), lines.len()), (verified, verified), "a line was charged twice");
     // The books agree: what the carrier charged is what the ledger settled.
     let ledger = install.json(&["ledger"]);
     let settled = ledger.as_array().unwrap().iter().filter(|e| e["kind"] == "settle").count();
-    assert_eq!(settled, 12);
+    assert_eq!(settled, verified);
     let told = install.json(&["notices", "list", "--limit", "1000"]);
-    let verified = told.as_array().unwrap().iter().filter(|n| n["kind"] == "topup_verified");
-    assert_eq!(verified.count(), 12, "told twice or not at all");
+    let told = told.as_array().unwrap().iter().filter(|n| n["kind"] == "topup_verified");
+    assert_eq!(told.count(), verified, "told twice or not at all");
 }
