@@ -1,6 +1,6 @@
 //! Spending limits. They count money in flight: whatever is reserved, unknown, held or settled.
 
-use super::{Money, Span};
+use super::{Currency, Decision, Money, OrderStep, Snapshot, Span, Topup};
 
 /// Limits on amounts and on counts; `None` means not limited here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,34 @@ pub struct CapUsage {
     pub orders_24h: i64,
     /// Orders on this subscription in 30 days.
     pub orders_30d: i64,
+}
+
+impl CapUsage {
+    /// Without what `topup` itself reserved: an order is not counted against itself.
+    #[must_use]
+    pub fn without(self, topup: &Topup) -> Self {
+        if !topup.state.counts_money() {
+            return self;
+        }
+        let less = |sum: i64| sum.saturating_sub(topup.amount.minor());
+        Self {
+            subscription_24h: less(self.subscription_24h),
+            subscription_30d: less(self.subscription_30d),
+            subscriber_30d: less(self.subscriber_30d),
+            global_24h: less(self.global_24h),
+            orders_24h: self.orders_24h.saturating_sub(1),
+            orders_30d: self.orders_30d.saturating_sub(1),
+        }
+    }
+}
+
+/// The currency in which spending matters for `decision`; `None` where no order is in question.
+pub fn cap_currency(snapshot: &Snapshot, decision: &Decision) -> Option<Currency> {
+    match (&decision.order, &snapshot.topup) {
+        (OrderStep::Propose { amount, .. }, _) => Some(amount.currency()),
+        (_, Some(topup)) if !topup.state.is_in_flight() => Some(topup.amount.currency()),
+        _ => None,
+    }
 }
 
 /// A limit that stands in the way.

@@ -62,6 +62,11 @@ impl Recorded {
         Self { step, reason: reason.to_owned(), amount, episodes }
     }
 
+    /// The step of a stored word.
+    pub fn step_of(word: &str) -> Option<&'static str> {
+        ["propose", "ask", "reserve", "cancel", "wait", "nothing"].into_iter().find(|s| *s == word)
+    }
+
     /// True when this is written after `last`.
     pub fn is_news_after(&self, last: Option<&Self>) -> bool {
         !self.episodes.is_empty()

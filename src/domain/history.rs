@@ -1,7 +1,7 @@
 //! How top-ups on a line went so far, worked out from the newest of them: the same for the
 //! daemon, which reads them from rows, and for a replay, which made them up itself.
 
-use super::{FailureClass, Money, Need, NeedOutcome, SpendHistory, State, Timestamp};
+use super::{FailureClass, Money, Need, NeedOutcome, SpendHistory, State, Timestamp, Topup};
 
 /// What is remembered of one top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,43 @@ fn usual(past: &[Past]) -> Option<Money> {
     amounts.sort_unstable();
     let middle = *amounts.get(amounts.len() / 2)?;
     (amounts.len() >= 3).then(|| Money::new(middle, currency))
+}
+
+/// A top-up as history has it.
+#[derive(Clone, Debug)]
+pub struct RecordedTopup {
+    /// As it stood last.
+    pub topup: Topup,
+    /// When its money was reserved.
+    pub reserved_at: Option<Timestamp>,
+    /// When its story ended.
+    pub finalized_at: Option<Timestamp>,
+    /// What it was for.
+    pub need: Need,
+    /// How that ended.
+    pub outcome: Option<NeedOutcome>,
+    /// Every move, oldest first.
+    pub moves: Vec<Move>,
+}
+
+/// One move of a recorded top-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// When.
+    pub at: Timestamp,
+    /// From where; `None` for the beginning.
+    pub from: Option<State>,
+    /// To where.
+    pub to: State,
+    /// True when a decision made it, false when a provider, a look or a person did.
+    pub decided: bool,
+}
+
+impl RecordedTopup {
+    /// Where it stood at `at`; `None` before it was there.
+    pub fn state_at(&self, at: Timestamp) -> Option<State> {
+        self.moves.iter().rev().find(|m| m.at < at).map(|m| m.to)
+    }
 }
 
 /// The newest need about a period whose top-up was verified, and not reversed since.

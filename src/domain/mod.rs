@@ -53,7 +53,7 @@ pub(crate) mod fixtures;
 
 pub use amount::{AmountError, OrderSize, amount_needed};
 pub use cadence::{Cadence, next_poll};
-pub use caps::{CapBreach, CapLimits, CapUsage, check_caps};
+pub use caps::{CapBreach, CapLimits, CapUsage, cap_currency, check_caps};
 pub use decide::{decide, is_calm};
 pub use decision::{Decision, Next, OrderStep, Recorded};
 pub use episodes::EpisodeChange;
@@ -63,7 +63,7 @@ pub use forecast::{
     BurnLog, Credit, ExternalTopup, Forecast, LEAST_CHANGES, LEAST_DAYS, Runout, Trust,
 };
 pub use gates::Gate;
-pub use history::{PAST_TOPUPS, Past, served_need};
+pub use history::{Move, PAST_TOPUPS, Past, RecordedTopup, served_need};
 pub use ids::{
     EpisodeId, Iccid, IdError, Msisdn, NeedId, RuleId, SubscriberId, SubscriptionId, TopupId,
 };

@@ -42,7 +42,7 @@ impl Policy {
 }
 
 /// What stops paying for reasons that have nothing to do with the line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MoneySwitch {
     /// `topupd money off`, with its reason.
     pub off: Option<String>,
@@ -55,6 +55,14 @@ pub struct MoneySwitch {
     /// Readers that fail for most of their lines at once, and why. Stops nothing: one notice for
     /// all lines stands for one each.
     pub readers_out: Vec<(String, String)>,
+}
+
+impl MoneySwitch {
+    /// True when both stop the same; how far a clock is off does not matter.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let clock = other.clock.is_some().then(|| self.clock.clone()).flatten();
+        *self == Self { clock: clock.or_else(|| other.clock.clone()), ..other.clone() }
+    }
 }
 
 /// How top-ups on this line went so far.

@@ -4,7 +4,7 @@
 use super::{Engine, EngineError, Stage, StageReport, tell::about_topup};
 use crate::domain::{
     CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Rule,
-    Snapshot, SubscriptionId, Timestamp, Topup, decide, explain_gates, is_calm,
+    Snapshot, SubscriptionId, Timestamp, Topup, cap_currency, decide, explain_gates, is_calm,
 };
 use crate::providers::Order;
 use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
@@ -26,6 +26,7 @@ impl Engine {
             let claimed = now.plus(Store::CLAIM);
             self.store().claim_decisions(&ids, claimed, now).await?;
             let switch = self.money_switch(now).await?;
+            self.note_switch(&switch, now).await?;
             let rules = self.rules().await?;
             let policy = self.policy();
             let mut calm = Vec::new();
@@ -79,28 +80,13 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Decision, EngineError> {
         let first = decide(snapshot, policy, now);
-        let currency = match (&first.order, &snapshot.topup) {
-            (OrderStep::Propose { amount, .. }, _) => amount.currency(),
-            (_, Some(topup)) if !topup.state.is_in_flight() => topup.amount.currency(),
-            _ => return Ok(first),
-        };
+        let Some(currency) = cap_currency(snapshot, &first) else { return Ok(first) };
         let line = &snapshot.subscription;
-        snapshot.usage = self.store().cap_usage(&line.id, &line.subscriber, currency, now).await?;
-        if let Some(topup) = snapshot.topup.as_ref().filter(|t| t.state.counts_money()) {
-            // What this order itself reserved is not counted against it.
-            let own = topup.amount.minor();
-            let usage = &mut snapshot.usage;
-            for sum in [
-                &mut usage.subscription_24h,
-                &mut usage.subscription_30d,
-                &mut usage.subscriber_30d,
-                &mut usage.global_24h,
-            ] {
-                *sum = sum.saturating_sub(own);
-            }
-            usage.orders_24h -= 1;
-            usage.orders_30d -= 1;
-        }
+        let usage = self.store().cap_usage(&line.id, &line.subscriber, currency, now).await?;
+        snapshot.usage = match &snapshot.topup {
+            Some(topup) => usage.without(topup),
+            None => usage,
+        };
         Ok(decide(snapshot, policy, now))
     }
 

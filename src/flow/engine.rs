@@ -8,7 +8,7 @@ use super::{
 use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::domain::{Policy, Timestamp};
+use crate::domain::{MoneySwitch, Policy, Timestamp};
 use crate::input::Fault;
 use crate::providers::Provider;
 use crate::store::{Store, StoreError};
@@ -19,7 +19,7 @@ use std::{
     num::NonZeroU32,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -70,6 +70,9 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// A replay of history broke off.
+    #[error("the simulation broke off: {0}")]
+    Simulation(String),
     /// The built-in texts are broken.
     #[error("texts of notices: {0}")]
     Words(String),
@@ -87,6 +90,8 @@ pub(super) struct Inner {
     beats: Beats,
     stopping: AtomicBool,
     pub(super) rules: RuleCache,
+    /// How the switches stood when they were last written down.
+    pub(super) switch: Mutex<Option<MoneySwitch>>,
     pub(super) limits: BTreeMap<String, DefaultDirectRateLimiter>,
 }
 
@@ -115,6 +120,7 @@ impl Engine {
             beats: Beats::default(),
             stopping: AtomicBool::new(false),
             rules: RuleCache::default(),
+            switch: Mutex::new(None),
             limits,
         };
         Ok(Self(Arc::new(inner)))

@@ -6,6 +6,7 @@ use crate::domain::{MoneySwitch, Span, State, Timestamp};
 use std::{
     io::{self, ErrorKind, Write},
     path::Path,
+    sync::PoisonError,
 };
 
 /// The storm breaker's name.
@@ -37,6 +38,21 @@ impl Engine {
             }
         }
         Ok(MoneySwitch { off: self.money_off(), storm, clock, payers_out, readers_out: Vec::new() })
+    }
+
+    /// Writes down how the switches stand where they turned, so that history can be replayed.
+    pub(super) async fn note_switch(
+        &self,
+        switch: &MoneySwitch,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let known = self.0.switch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known.is_some_and(|known| known.is_like(switch)) {
+            return Ok(());
+        }
+        self.store().keep_switch(switch, now).await?;
+        *self.0.switch.lock().unwrap_or_else(PoisonError::into_inner) = Some(switch.clone());
+        Ok(())
     }
 
     /// Why paying is off by hand; works without the database.

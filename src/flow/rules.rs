@@ -32,6 +32,12 @@ impl RuleBook {
         book
     }
 
+    /// Every rule, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Rule> {
+        let own = self.by_subscription.values().flatten();
+        own.chain(self.by_subscriber.values().flatten()).chain(&self.others)
+    }
+
     /// The rules that cover a line, in order of their ids.
     pub fn of(&self, subscription: &Subscription) -> Vec<Rule> {
         let own = self.by_subscription.get(subscription.id.as_str()).into_iter().flatten();

@@ -9,6 +9,7 @@
 //! `GET /v1/lines/{msisdn}`, `POST /v1/topups`, `GET /v1/topups?ref=…`, with a bearer token.
 
 pub mod mailbox;
+pub mod replay;
 
 mod api;
 mod book;

@@ -1,6 +1,6 @@
 //! When a line is decided about again, and what the last decision was.
 
-use super::{SnapshotRow, Store, StoreError, Tx, rows::Columns};
+use super::{SnapshotRow, Store, StoreError, Tx, acts, rows::Columns};
 use crate::domain::{Decision, Money, Recorded, Span, SubscriptionId, Timestamp};
 use serde_json::json;
 
@@ -156,10 +156,13 @@ impl Store {
 
     /// Makes every active line due for a decision now (a switch was turned).
     pub async fn decide_all(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE next_poll_at IS NOT NULL AND (next_decide_at IS NULL OR next_decide_at > $1)")
             .bind(now.ms())
-            .execute(&self.writer())
+            .execute(&mut *tx)
             .await?;
+        acts::write(&mut tx, None, acts::JUDGED, "a switch was turned", now).await?;
+        tx.commit().await?;
         Ok(())
     }
 

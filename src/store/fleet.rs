@@ -1,6 +1,6 @@
 //! What people declared: subscribers, subscriptions, rules. Applied in one transaction.
 
-use super::{Store, StoreError, Tx, rows, rows::Columns};
+use super::{Store, StoreError, Tx, acts, rows, rows::Columns};
 use crate::domain::{
     Rule, RuleId, Subscriber, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus,
     Timestamp,
@@ -114,6 +114,7 @@ impl Store {
                 .bind(now.ms())
                 .execute(&mut *tx)
                 .await?;
+            acts::write(&mut tx, None, acts::JUDGED, "rules were applied", now).await?;
         }
         sqlx::query("UPDATE installation SET fleet_version = fleet_version + 1 WHERE id = 1")
             .execute(&mut *tx)
@@ -207,6 +208,7 @@ async fn set_status(
     .bind(id.as_str())
     .execute(&mut **tx)
     .await?;
+    acts::write(tx, Some(id), acts::STATUS, status.as_str(), now).await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -88,6 +88,33 @@ impl Store {
         usage(&query.fetch_one(&mut **tx).await?)
     }
 
+    /// Money that other lines than the named ones reserved from `from` on and before `to`, and that
+    /// still counts: when, whose, how much.
+    pub async fn counted_elsewhere(
+        &self,
+        ids: &[String],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<(Timestamp, SubscriberId, Money)>, StoreError> {
+        let sql = self.sql(
+            "SELECT reserved_at, subscriber_id, counted_minor, currency FROM topups WHERE counted_minor > 0 \
+             AND reserved_at > $2 AND reserved_at < $3 AND subscription_id NOT IN {ids $1} ORDER BY reserved_at",
+        );
+        let query = sqlx::query(sql).bind(serde_json::json!(ids).to_string());
+        let rows = query.bind(from.ms()).bind(to.ms()).fetch_all(self.reader()).await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "topups", row };
+                let amount = c.money("counted_minor", "currency")?;
+                Ok((
+                    c.at("reserved_at")?,
+                    SubscriberId::trusted(c.text("subscriber_id")?),
+                    amount.ok_or_else(|| c.bad("currency", ""))?,
+                ))
+            })
+            .collect()
+    }
+
     /// Movements from `from` up to `to`, oldest first.
     pub async fn ledger(
         &self,

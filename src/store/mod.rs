@@ -27,11 +27,15 @@ mod outbox;
 mod tokens;
 mod views;
 mod figures;
+mod acts;
+mod history;
 
+pub use acts::StoredAct;
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use figures::Figures;
 pub use fleet::{Documents, FleetChanges};
+pub use history::PastNeed;
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
 pub use orders::{HandOrder, Prepared, order_hash};

@@ -27,7 +27,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar(
-            "SELECT subscription_id FROM watches WHERE next_decide_at <= $1 ORDER BY next_decide_at LIMIT $2",
+            "SELECT subscription_id FROM watches WHERE next_decide_at <= $1 ORDER BY next_decide_at, subscription_id LIMIT $2",
         )
         .bind(now.ms())
         .bind(limit)

@@ -1,0 +1,95 @@
+//! What people and switches did that decisions depend on, so that history can be replayed.
+
+use super::{Store, StoreError, Tx, rows::Columns};
+use crate::domain::{MoneySwitch, SubscriptionId, Timestamp};
+
+/// One act, as it was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAct {
+    /// When.
+    pub at: Timestamp,
+    /// The line, where it is about one.
+    pub subscription: Option<SubscriptionId>,
+    /// `status`, `money` or `judged`.
+    pub what: String,
+    /// For `status` the word, for `money` the switches as JSON, for `judged` the occasion.
+    pub why: String,
+}
+
+/// A line got another status; the word.
+pub(super) const STATUS: &str = "status";
+/// The switches that stop paying stand differently; the switches as JSON.
+const MONEY: &str = "money";
+/// Every line is judged again; the occasion.
+pub(super) const JUDGED: &str = "judged";
+
+pub(super) async fn write(
+    tx: &mut Tx,
+    subscription: Option<&SubscriptionId>,
+    what: &str,
+    why: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO acts (seq, at, subscription_id, what, why) \
+         SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4 FROM acts",
+    )
+    .bind(now.ms())
+    .bind(subscription.map(|id| id.as_str().to_owned()))
+    .bind(what)
+    .bind(why)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Writes down how the switches stand, unless they stood like that already.
+    pub async fn keep_switch(
+        &self,
+        switch: &MoneySwitch,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.switch_before(Timestamp::from_ms(i64::MAX)).await?.is_like(switch) {
+            return Ok(());
+        }
+        let document = serde_json::to_string(switch).unwrap_or_default();
+        let mut tx = self.begin().await?;
+        write(&mut tx, None, MONEY, &document, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How the switches stood before `at`.
+    pub async fn switch_before(&self, at: Timestamp) -> Result<MoneySwitch, StoreError> {
+        let document: Option<String> = sqlx::query_scalar(
+            "SELECT why FROM acts WHERE what = $1 AND at < $2 ORDER BY seq DESC LIMIT 1",
+        )
+        .bind(MONEY)
+        .bind(at.ms())
+        .fetch_optional(self.reader())
+        .await?;
+        let switch = document.and_then(|document| serde_json::from_str(&document).ok());
+        Ok(switch.unwrap_or_default())
+    }
+
+    /// What was done from `from` on and before `to`, in order.
+    pub async fn acts(&self, from: Timestamp, to: Timestamp) -> Result<Vec<StoredAct>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM acts WHERE at >= $1 AND at < $2 ORDER BY seq")
+            .bind(from.ms())
+            .bind(to.ms())
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "acts", row };
+                Ok(StoredAct {
+                    at: c.at("at")?,
+                    subscription: c.maybe_text("subscription_id")?.map(SubscriptionId::trusted),
+                    what: c.text("what")?,
+                    why: c.text("why")?,
+                })
+            })
+            .collect()
+    }
+}
