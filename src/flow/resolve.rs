@@ -94,6 +94,12 @@ impl Engine {
                 topup.state.as_str()
             ));
         }
+        if let Some((at, who)) = &topup.approved {
+            return refused(format!(
+                "top-up {} was approved at {at} by {who}; nothing more is needed",
+                topup.id
+            ));
+        }
         if hash.is_some_and(|hash| hash != topup.order_hash) {
             return refused(format!("the order changed since: its hash is {}", topup.order_hash));
         }

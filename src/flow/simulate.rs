@@ -113,9 +113,7 @@ impl Engine {
         for act in &stored {
             let line = act.subscription.as_ref().and_then(|id| places.get(id.as_str()).copied());
             let doing = match act.what.as_str() {
-                "status" => SubscriptionStatus::parse(&act.why)
-                    .filter(|_| line.is_some())
-                    .map(Doing::Status),
+                "status" => status_of(&act.why).filter(|_| line.is_some()),
                 "money" => serde_json::from_str(&act.why).ok().map(Doing::Money),
                 _ => Some(Doing::Judged),
             };
@@ -134,17 +132,10 @@ impl Engine {
             let (watched_since, reset_at) =
                 watched.get(id).copied().unwrap_or((*from, Timestamp::from_ms(0)));
             let first = acts.iter().find_map(|act| match act.doing {
-                Doing::Status(status) if act.line == Some(n) => Some(status),
-                Doing::Status(_) | Doing::Money(_) | Doing::Judged => None,
+                Doing::Status(was, _) if act.line == Some(n) => Some(was),
+                Doing::Status(..) | Doing::Money(_) | Doing::Judged => None,
             });
-            // Whoever was resumed had been paused, and the other way round.
-            let status = match first {
-                Some(SubscriptionStatus::Active) => SubscriptionStatus::Paused,
-                Some(SubscriptionStatus::Paused | SubscriptionStatus::Closed) => {
-                    SubscriptionStatus::Active
-                }
-                None => line.status,
-            };
+            let status = first.unwrap_or(line.status);
             let rules = book.of(line);
             let episodes = episodes.remove(id).unwrap_or_default();
             let covers = |episode: &Episode| rules.iter().any(|rule| rule.id == episode.rule);
@@ -268,6 +259,11 @@ fn enabled(draft: &[Rule], active: &[Rule], from: Timestamp) -> Vec<Rule> {
     let known = |rule: &Rule| active.iter().find(|a| a.id == rule.id).and_then(|a| a.enabled_at);
     let begin = |rule: &Rule| rule.mode.pays().then(|| known(rule).unwrap_or(from));
     draft.iter().map(|rule| Rule { enabled_at: begin(rule), ..rule.clone() }).collect()
+}
+
+fn status_of(text: &str) -> Option<Doing> {
+    let (was, is) = text.split_once('>')?;
+    Some(Doing::Status(SubscriptionStatus::parse(was)?, SubscriptionStatus::parse(is)?))
 }
 
 fn open_need(needs: Vec<PastNeed>, from: Timestamp) -> (Option<crate::domain::Need>, i64) {

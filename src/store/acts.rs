@@ -12,11 +12,11 @@ pub struct StoredAct {
     pub subscription: Option<SubscriptionId>,
     /// `status`, `money` or `judged`.
     pub what: String,
-    /// For `status` the word, for `money` the switches as JSON, for `judged` the occasion.
+    /// For `status` the old and the new word (`active>paused`), for `money` the switches as JSON, for `judged` the occasion.
     pub why: String,
 }
 
-/// A line got another status; the word.
+/// A line got another status, or the same again; the old word, `>`, the new one.
 pub(super) const STATUS: &str = "status";
 /// The switches that stop paying stand differently; the switches as JSON.
 const MONEY: &str = "money";

@@ -192,7 +192,12 @@ async fn set_status(
     status: SubscriptionStatus,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE subscriptions SET status = $1, updated_at = $2 WHERE id = $3")
+    let was: Option<String> = sqlx::query_scalar("SELECT status FROM subscriptions WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(was) = was else { return Ok(false) };
+    sqlx::query("UPDATE subscriptions SET status = $1, updated_at = $2 WHERE id = $3")
         .bind(status.as_str())
         .bind(now.ms())
         .bind(id.as_str())
@@ -208,8 +213,9 @@ async fn set_status(
     .bind(id.as_str())
     .execute(&mut **tx)
     .await?;
-    acts::write(tx, Some(id), acts::STATUS, status.as_str(), now).await?;
-    Ok(done.rows_affected() == 1)
+    let what = format!("{was}>{}", status.as_str());
+    acts::write(tx, Some(id), acts::STATUS, &what, now).await?;
+    Ok(true)
 }
 
 fn json<T: serde::Serialize>(value: &T) -> String {

@@ -15,4 +15,5 @@ mod store_parts;
 mod money;
 mod safety;
 mod rules;
+mod simulate;
 mod commands;

@@ -133,8 +133,17 @@ impl Replay {
             next_action_at: if approved.is_some() { None } else { open.next_action_at },
             approved,
             maybe_sent: match moved.to {
-                State::Reserved | State::Submitting => open.maybe_sent,
-                _ => last.maybe_sent.min(1),
+                State::Pending | State::Unknown | State::Paid | State::Held => {
+                    last.maybe_sent.min(1)
+                }
+                State::Proposed
+                | State::AwaitingApproval
+                | State::Reserved
+                | State::Submitting
+                | State::Verified
+                | State::Failed
+                | State::Cancelled
+                | State::Reversed => open.maybe_sent,
             },
             ..open.clone()
         };

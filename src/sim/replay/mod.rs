@@ -90,7 +90,7 @@ impl Replay {
         for (n, act) in replay.acts.iter().enumerate() {
             match act.doing {
                 Doing::Money(_) => replay.queue.at(act.at, Kind::Switch, 0, What::Act(n)),
-                Doing::Status(_) | Doing::Judged => {
+                Doing::Status(..) | Doing::Judged => {
                     replay.queue.by_a_person(act.at, act.line.unwrap_or(0), What::Act(n));
                 }
             }
@@ -225,7 +225,7 @@ impl Replay {
                     self.judge_soon(n, now);
                 }
             }
-            Doing::Status(status) => {
+            Doing::Status(_, status) => {
                 let Some(n) = line else { return };
                 if let Some(line) = self.lines.get_mut(n) {
                     line.set_status(status, now);

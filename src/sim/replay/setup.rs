@@ -72,8 +72,8 @@ pub struct Act {
 /// What was done.
 #[derive(Clone, Debug)]
 pub enum Doing {
-    /// A line was paused, resumed or closed.
-    Status(SubscriptionStatus),
+    /// A line was paused, resumed or closed: its status before and after.
+    Status(SubscriptionStatus, SubscriptionStatus),
     /// The switches that stop paying stood like this from then on.
     Money(MoneySwitch),
     /// Every line was judged again.

@@ -2,6 +2,7 @@
 
 pub(crate) mod daemon;
 pub(crate) mod fake;
+pub(crate) mod oracle;
 pub(crate) mod postgres;
 pub(crate) mod world;
 
