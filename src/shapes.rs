@@ -1,6 +1,10 @@
 //! The JSON that the command line and the API share. Domain types are not serialisable by design;
 //! this is the boundary, and fields here are only ever added.
 
+mod simulation;
+
+pub use simulation::{amounts, figures, figures_less};
+
 use crate::domain::{
     Decision, ExternalTopup, Forecast, Gate, LEAST_CHANGES, LEAST_DAYS, Money, MoneySwitch,
     Reading, Rule, Runout, Snapshot, Subscriber, SubscriptionId, Timestamp, Topup,

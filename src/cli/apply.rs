@@ -2,6 +2,7 @@
 
 use super::args::ApplyArgs;
 use super::context::{CliError, Context};
+use super::foretell::{Foretold, foretell};
 use super::out::Out;
 use crate::app::App;
 use crate::config::{
@@ -18,13 +19,18 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs, out: &Out) -> Res
     let engine = app.engine();
     let (fleet, stored) = read(engine, &args.files, args.prune).await?;
     let plan = fleet.plan(&stored, args.prune);
+    let foretold = foretell(engine, &fleet, &plan, args.prune, out).await?;
     if !args.plan {
         write(engine, &fleet, &plan).await?;
     }
-    let document = serde_json::to_value(&plan).map_err(anyhow::Error::from)?;
+    let mut document = serde_json::to_value(&plan).map_err(anyhow::Error::from)?;
+    if let serde_json::Value::Object(fields) = &mut document {
+        fields.insert("simulated".into(), foretold.iter().map(Foretold::document).collect());
+    }
     out.result(&document, || {
         let verdict = if args.plan { "planned; nothing was changed" } else { "applied" };
-        format!("{plan}\n{verdict}")
+        let foretold: String = foretold.iter().map(|told| told.words() + "\n").collect();
+        format!("{foretold}{plan}\n{verdict}")
     });
     Ok(())
 }
@@ -65,7 +71,7 @@ pub(super) async fn check_configured(settings: &Settings) -> Result<(), CliError
     Ok(())
 }
 
-async fn read(
+pub(super) async fn read(
     engine: &Engine,
     files: &[PathBuf],
     prune: bool,

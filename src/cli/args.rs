@@ -75,6 +75,11 @@ pub enum Verb {
         /// Subscriptions; all where none is named.
         ids: Vec<String>,
     },
+    /// Replay stored readings under draft rules: orders, spend, notices, days dark.
+    #[command(
+        after_help = "Examples:\n  topupd simulate --rules draft.toml --from 2026-08-01 --to 2026-11-01\n  topupd simulate --from 2026-11-01 --lines li-tmobile --story\n  topupd simulate --rules draft.toml --from 2026-08-01 --json\n\nRules of the files replace active ones of the same id; the others stay, as with apply.\nWithout --rules the active rules are replayed. Nothing is written, ordered or sent."
+    )]
+    Simulate(SimulateArgs),
     /// Look at notices, send a test.
     #[command(subcommand)]
     Notices(NoticesVerb),
@@ -132,6 +137,29 @@ pub struct ApplyArgs {
     /// Also close and remove what the files no longer name.
     #[arg(long)]
     pub prune: bool,
+}
+
+/// `simulate`
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Files with draft rules; whole fleet files do, only their rules count.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// From this date or instant on.
+    #[arg(long)]
+    pub from: String,
+    /// Up to this date or instant; now where nothing is said.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// Only these subscriptions.
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub lines: Vec<String>,
+    /// Only the rules of the files, none of the active ones.
+    #[arg(long, requires = "rules")]
+    pub prune: bool,
+    /// Tell what happens as it happens.
+    #[arg(long)]
+    pub story: bool,
 }
 
 /// `subscription`

@@ -12,6 +12,8 @@ mod topup;
 mod topups;
 mod records;
 mod forecast;
+mod simulate;
+mod foretell;
 mod notices;
 mod remote;
 mod money;
@@ -82,6 +84,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Receipts(args) => records::receipts(&context, args, out).await,
         Verb::Ledger(args) => records::ledger(&context, args, out).await,
         Verb::Forecast { ids } => forecast::forecast(&context, ids, out).await,
+        Verb::Simulate(args) => simulate::simulate(&context, args, out).await,
         Verb::Notices(verb) => notices::notices(&context, verb, out).await,
         Verb::Provider(verb) => remote::provider(&context, verb, out).await,
         Verb::Channel(verb) => remote::channel(&context, verb, out).await,

@@ -1,7 +1,7 @@
 //! The one place that prints.
 
 use serde_json::Value as Json;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// Standard output as text or as one JSON document; standard error for errors.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,14 @@ impl Out {
     pub(super) fn note(self, text: &str) {
         if !self.json {
             writeln!(std::io::stderr(), "{text}").ok();
+        }
+    }
+
+    /// How far something is, in one line that is written over; only on a terminal. Nothing ends it.
+    pub(super) fn progress(self, text: &str) {
+        let mut stderr = std::io::stderr();
+        if !self.json && stderr.is_terminal() {
+            write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush()).ok();
         }
     }
 

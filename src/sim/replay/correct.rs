@@ -54,9 +54,15 @@ impl Correction {
             // The money waits in the account; the operator takes it on the date.
             _ => None,
         };
+        let paid = topup.amount.minor();
+        let price = plan.and_then(|plan| plan.price).map_or(paid, Money::minor);
         match new_end.zip(end) {
-            Some((new_end, end)) => self.end = self.end.plus(new_end.since(end)),
-            None => self.balance = self.balance.saturating_add(topup.amount.minor()),
+            // What is more than the price stays in the account; less than it buys no period.
+            Some((new_end, end)) if paid >= price => {
+                self.end = self.end.plus(new_end.since(end));
+                self.balance = self.balance.saturating_add(paid.saturating_sub(price));
+            }
+            _ => self.balance = self.balance.saturating_add(paid),
         }
     }
 

@@ -213,13 +213,15 @@ impl Replay {
                 now,
             ));
         }
-        line.snapshot.topup = (!state.is_final()).then(|| after.clone());
         if state.is_final() {
             line.course = Course::None;
         }
         self.purse.count(&after);
         if before != Some(state) {
             self.say_moved(n, &after, now);
+        }
+        if let Some(line) = self.lines.get_mut(n) {
+            line.snapshot.topup = (!state.is_final()).then_some(after);
         }
     }
 

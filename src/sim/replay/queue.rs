@@ -66,10 +66,10 @@ impl Queue {
     /// At `at`, or now where that is past.
     pub(super) fn at(&mut self, at: Timestamp, kind: Kind, line: usize, what: What) {
         let (now, round, running) = self.now;
-        let (at, round) = match at.cmp(&now) {
-            std::cmp::Ordering::Greater => (at, 0),
-            _ if kind > running => (now, round),
-            _ => (now, round.saturating_add(1)),
+        let (at, round) = if at > now {
+            (at, 0)
+        } else {
+            (now, if kind > running { round } else { round.saturating_add(1) })
         };
         self.heap.push(Reverse(Due { at, round, kind, line, what }));
     }

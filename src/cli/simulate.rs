@@ -1,0 +1,177 @@
+//! `simulate`: stored readings under rules: what they would have ordered, told and lost.
+
+use super::apply::read;
+use super::args::SimulateArgs;
+use super::context::{CliError, Context, instant, subscription_id};
+use super::out::{Out, table};
+use crate::domain::{Rule, Span, Subscription, SubscriptionStatus};
+use crate::flow::{Engine, Simulated, Simulation};
+use crate::shapes;
+use crate::sim::replay::{Figures, Report, Told};
+use serde_json::{Value as Json, json};
+
+pub(super) async fn simulate(
+    context: &Context,
+    args: &SimulateArgs,
+    out: &Out,
+) -> Result<(), CliError> {
+    let app = context.app().await?;
+    let engine = app.engine();
+    let now = engine.now();
+    let from = instant("from", Some(&args.from), now)?;
+    let to = instant("to", args.to.as_deref(), now)?.min(now);
+    if from >= to {
+        return Err(CliError::Usage(format!(
+            "--from: found {}; allowed is an instant before --to, {to}",
+            args.from
+        )));
+    }
+    let draft = if args.rules.is_empty() {
+        None
+    } else {
+        let (fleet, _) = read(engine, &args.rules, false).await?;
+        Some(overlay(engine, fleet.rules, args.prune).await?)
+    };
+    let lines = lines(engine, &args.lines).await?;
+    let what = Simulation { from, to, lines, draft, story: args.story };
+    let simulated =
+        engine.simulate(&what, |until| out.progress(&format!("replayed up to {until}"))).await?;
+    out.progress("");
+    out.result(&document(&simulated), || words(&simulated));
+    Ok(())
+}
+
+/// The rules as they would be once `rules` were applied; with `prune`, only those.
+pub(super) async fn overlay(
+    engine: &Engine,
+    rules: Vec<Rule>,
+    prune: bool,
+) -> Result<Vec<Rule>, CliError> {
+    if prune {
+        return Ok(rules);
+    }
+    let active = engine.rules().await?;
+    let kept = active.all().filter(|a| rules.iter().all(|rule| rule.id != a.id)).cloned();
+    let kept: Vec<Rule> = kept.collect();
+    Ok(rules.into_iter().chain(kept).collect())
+}
+
+/// The named lines; every line that is not closed where none is named.
+pub(super) async fn lines(engine: &Engine, ids: &[String]) -> Result<Vec<Subscription>, CliError> {
+    let mut lines = Vec::new();
+    for id in ids {
+        lines.push(engine.store().subscription(&subscription_id(id)?).await?);
+    }
+    if ids.is_empty() {
+        let mut after = String::new();
+        loop {
+            let page = engine.store().views(None, &after, 1000).await?;
+            let Some(last) = page.last() else { break };
+            after = last.subscription.id.to_string();
+            lines.extend(page.into_iter().map(|view| view.subscription));
+        }
+        lines.retain(|line| line.status != SubscriptionStatus::Closed);
+    }
+    Ok(lines)
+}
+
+fn document(simulated: &Simulated) -> Json {
+    let report = &simulated.report;
+    let lines: Vec<Json> = report
+        .lines
+        .iter()
+        .map(|line| {
+            let mut one = shapes::figures(&line.figures);
+            if let Json::Object(fields) = &mut one {
+                fields.insert("id".into(), json!(line.id.as_str()));
+            }
+            one
+        })
+        .collect();
+    let story = report.story.iter().map(|told| {
+        json!({ "at": told.at.rfc3339(), "id": told.line.as_str(), "what": told.what, "why": told.why })
+    });
+    let active = simulated.active.as_ref().map(Report::total);
+    json!({
+        "from": report.from.rfc3339(),
+        "to": report.to.rfc3339(),
+        "lines": lines,
+        "total": shapes::figures(&report.total()),
+        "active": active.as_ref().map(shapes::figures),
+        "difference": active.as_ref().map(|active| shapes::figures_less(&report.total(), active)),
+        "rules_applied": simulated.rules_applied,
+        "story": story.collect::<Vec<_>>(),
+    })
+}
+
+fn words(simulated: &Simulated) -> String {
+    let report = &simulated.report;
+    let mut text: Vec<String> = report.story.iter().map(told).collect();
+    let heads = [
+        "SUBSCRIPTION",
+        "READINGS",
+        "BREACHES",
+        "ORDERS",
+        "SPEND",
+        "ASKED",
+        "STOPPED",
+        "NOTICES",
+        "DARK",
+        "LOST",
+    ];
+    let mut rows: Vec<Vec<String>> =
+        report.lines.iter().map(|line| row(line.id.as_str(), &line.figures)).collect();
+    let name = if simulated.active.is_some() { "draft, all lines" } else { "all lines" };
+    rows.push(row(name, &report.total()));
+    if let Some(active) = &simulated.active {
+        rows.push(row("active rules", &active.total()));
+    }
+    text.push(table(&heads, &rows));
+    let kinds = report.total().notices;
+    if !kinds.is_empty() {
+        let kinds: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        text.push(format!("notices: {}", kinds.join(", ")));
+    }
+    text.push(format!(
+        "{} to {}. ASKED: approvals, taken as given after ten minutes. STOPPED: by a cap or a count. DARK: time \
+         without service. LOST: paid time lost to early renewal.",
+        report.from, report.to
+    ));
+    if simulated.rules_applied > 0 {
+        text.push(format!(
+            "Rules were applied {} time(s) in this period: what really happened before the last time was under others.",
+            simulated.rules_applied
+        ));
+    }
+    text.join("\n")
+}
+
+fn told(told: &Told) -> String {
+    format!("{}  {}  {}  {}", told.at, told.line, told.what, told.why)
+}
+
+fn row(name: &str, f: &Figures) -> Vec<String> {
+    let notices: i64 = f.notices.values().sum();
+    vec![
+        name.to_owned(),
+        f.readings.to_string(),
+        f.episodes.to_string(),
+        f.orders.to_string(),
+        spend(f),
+        f.approvals.to_string(),
+        f.cap_hits.to_string(),
+        notices.to_string(),
+        span(f.dark),
+        span(f.lost),
+    ]
+}
+
+/// Amounts by currency, or a dash.
+pub(super) fn spend(figures: &Figures) -> String {
+    let amounts = shapes::amounts(&figures.spend);
+    if amounts.is_empty() { "-".to_owned() } else { amounts.join(" + ") }
+}
+
+fn span(span: Span) -> String {
+    if span == Span::ZERO { "-".to_owned() } else { span.to_string() }
+}

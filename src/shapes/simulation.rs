@@ -1,0 +1,78 @@
+//! The figures of a simulation as JSON.
+
+use crate::domain::{Currency, Money, Span};
+use crate::sim::replay::Figures;
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+/// The figures of a line or of all. Days are decimal numbers with two places.
+pub fn figures(f: &Figures) -> Json {
+    json!({
+        "readings": f.readings,
+        "episodes": f.episodes,
+        "orders": f.orders,
+        "approvals": f.approvals,
+        "cap_hits": f.cap_hits,
+        "spend": spend(&f.spend),
+        "notices": f.notices,
+        "days_dark": days(f.dark),
+        "days_lost": days(f.lost),
+    })
+}
+
+/// What `f` has more than `other`, or less where negative.
+pub fn figures_less(f: &Figures, other: &Figures) -> Json {
+    let less = |a: &BTreeMap<&'static str, i64>, b: &BTreeMap<&'static str, i64>| {
+        let mut rest = a.clone();
+        for (word, n) in b {
+            let sum = rest.entry(word).or_default();
+            *sum = sum.saturating_sub(*n);
+        }
+        rest
+    };
+    let span = |a: Span, b: Span| Span::from_ms(a.ms().saturating_sub(b.ms()));
+    figures(&Figures {
+        readings: f.readings.saturating_sub(other.readings),
+        episodes: f.episodes.saturating_sub(other.episodes),
+        orders: f.orders.saturating_sub(other.orders),
+        approvals: f.approvals.saturating_sub(other.approvals),
+        cap_hits: f.cap_hits.saturating_sub(other.cap_hits),
+        spend: less(&f.spend, &other.spend),
+        notices: less(&f.notices, &other.notices),
+        dark: span(f.dark, other.dark),
+        lost: span(f.lost, other.lost),
+    })
+}
+
+/// Amounts by currency, in words.
+pub fn amounts(sums: &BTreeMap<&'static str, i64>) -> Vec<String> {
+    let amount = |(code, minor): (&&'static str, &i64)| {
+        Currency::parse(code).map(|currency| Money::new(*minor, currency).to_string()).ok()
+    };
+    sums.iter().filter_map(amount).collect()
+}
+
+fn spend(sums: &BTreeMap<&'static str, i64>) -> Json {
+    let entry =
+        |(code, minor): (&&'static str, &i64)| json!({ "amount_minor": minor, "currency": code });
+    Json::Array(sums.iter().map(entry).collect())
+}
+
+fn days(span: Span) -> Json {
+    let hundredths = span.ms() / (Span::days(1).ms() / 100);
+    let (sign, rest) = (if hundredths < 0 { "-" } else { "" }, hundredths.abs());
+    let text = format!("{sign}{}.{:02}", rest / 100, rest % 100);
+    serde_json::from_str(&text).unwrap_or_else(|_| Json::Object(Map::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_decimal_numbers() {
+        assert_eq!(days(Span::hours(36)).to_string(), "1.5");
+        assert_eq!(days(Span::from_ms(-Span::hours(6).ms())).to_string(), "-0.25");
+        assert_eq!(days(Span::ZERO).to_string(), "0.0");
+    }
+}
