@@ -1,8 +1,8 @@
 //! What an answer makes of a top-up. Pure: the answer, the top-up and `now` decide.
 
 use super::{Engine, EngineError};
-use crate::domain::{Span, State, Timestamp, Topup};
-use crate::providers::{Answer, Declares, Evidence};
+use crate::domain::{FailureClass, Span, State, Timestamp, Topup};
+use crate::providers::{Answer, Declares, Evidence, Refusal};
 use crate::store::{Change, StoreError};
 
 /// The paces of one payer: how soon to look, and how soon to believe "not found".
@@ -99,9 +99,10 @@ pub(super) fn words(answer: &Answer) -> (String, String) {
         Answer::Pending(e) => {
             (format!("the provider accepted it, not final{}", id(e)), e.raw.clone())
         }
-        Answer::Refused(r) => {
-            (format!("the provider refused it, not charged ({})", r.code), r.raw.clone())
-        }
+        Answer::Refused(r) => (
+            format!("the provider refused it, not charged ({}, {})", r.code, r.class.as_str()),
+            r.raw.clone(),
+        ),
         Answer::Reversed(e) => {
             (format!("the provider says the money came back{}", id(e)), e.raw.clone())
         }
@@ -148,10 +149,11 @@ pub(super) fn paid(pace: &Pace, topup: &Topup, evidence: &Evidence, now: Timesta
     }
 }
 
-fn failed(topup: &Topup, code: &str) -> Topup {
+fn failed(topup: &Topup, refusal: &Refusal) -> Topup {
     Topup {
         state: State::Failed,
-        reason: format!("refused:{code}"),
+        reason: format!("refused:{}", refusal.code),
+        failure: Some(refusal.class),
         next_action_at: None,
         ..topup.clone()
     }
@@ -181,7 +183,7 @@ pub(super) fn after_send(pace: &Pace, topup: &Topup, answer: &Answer, now: Times
         Answer::Pending(evidence) => {
             looked_for(&with_evidence(&sent, evidence), State::Pending, "pending", pace, now)
         }
-        Answer::Refused(refusal) if topup.maybe_sent == 0 => failed(&sent, &refusal.code),
+        Answer::Refused(refusal) if topup.maybe_sent == 0 => failed(&sent, refusal),
         Answer::Mismatch { evidence, .. } => {
             held(&with_evidence(&sent, evidence), "answer_mismatch")
         }
@@ -204,7 +206,8 @@ fn not_sent(pace: &Pace, topup: &Topup, now: Timestamp) -> Topup {
     } else {
         (State::Failed, None)
     };
-    Topup { state, reason: NOT_SENT.into(), next_action_at, ..topup.clone() }
+    let failure = (!again).then_some(FailureClass::ProviderDown);
+    Topup { state, reason: NOT_SENT.into(), failure, next_action_at, ..topup.clone() }
 }
 
 /// Claims that may end with "nothing was sent" before this order is given up as not charged. An
@@ -221,7 +224,7 @@ pub(super) fn after_look(pace: &Pace, topup: &Topup, answer: &Answer, now: Times
         Topup { looks, next_action_at: Some(now.plus(pace.look_after(looks))), ..topup.clone() };
     match answer {
         Answer::Paid(evidence) => paid(pace, topup, evidence, now),
-        Answer::Refused(refusal) => failed(topup, &refusal.code),
+        Answer::Refused(refusal) => failed(topup, refusal),
         Answer::Mismatch { evidence, .. } => {
             held(&with_evidence(topup, evidence), "answer_mismatch")
         }

@@ -27,6 +27,7 @@ impl Engine {
             self.store().claim_decisions(&ids, claimed, now).await?;
             let switch = self.money_switch(now).await?;
             self.note_switch(&switch, now).await?;
+            self.time_payers(now).await?;
             let rules = self.rules().await?;
             let policy = self.policy();
             let mut calm = Vec::new();

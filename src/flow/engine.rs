@@ -3,12 +3,13 @@
 use super::{
     Stage, StageReport,
     rules::RuleCache,
+    settle::SettleTimes,
     wake::{Beats, Bells},
 };
 use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::domain::{MoneySwitch, Policy, Timestamp};
+use crate::domain::{MoneySwitch, Offer, Policy, Timestamp};
 use crate::input::Fault;
 use crate::providers::Provider;
 use crate::store::{Store, StoreError};
@@ -90,6 +91,7 @@ pub(super) struct Inner {
     beats: Beats,
     stopping: AtomicBool,
     pub(super) rules: RuleCache,
+    pub(super) settle: SettleTimes,
     /// How the switches stood when they were last written down.
     pub(super) switch: Mutex<Option<MoneySwitch>>,
     pub(super) limits: BTreeMap<String, DefaultDirectRateLimiter>,
@@ -120,6 +122,7 @@ impl Engine {
             beats: Beats::default(),
             stopping: AtomicBool::new(false),
             rules: RuleCache::default(),
+            settle: SettleTimes::default(),
             switch: Mutex::new(None),
             limits,
         };
@@ -177,10 +180,18 @@ impl Engine {
             stale_after: settings.flow.stale_after,
             approval_expires: settings.flow.approval_expires,
             implausible_after: settings.flow.confirm_after.times(5),
-            offers: BTreeMap::new(),
-            settle_p99: BTreeMap::new(),
+            offers: self.offers(),
+            settle_p99: self.0.settle.known(),
             caps: settings.caps.clone(),
         }
+    }
+
+    fn offers(&self) -> BTreeMap<String, Offer> {
+        let sells = |(name, provider): (&String, &Arc<dyn Provider>)| {
+            let offer = &provider.declares().offer;
+            (*offer != Offer::default()).then(|| (name.clone(), offer.clone()))
+        };
+        self.providers().iter().filter_map(sells).collect()
     }
 
     /// When each loop last made progress.

@@ -8,6 +8,7 @@ mod engine;
 mod wake;
 mod schedule;
 mod rules;
+mod settle;
 mod money;
 mod poll;
 mod assess;

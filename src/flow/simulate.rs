@@ -2,11 +2,11 @@
 
 use super::{Engine, EngineError, RuleBook};
 use crate::domain::{
-    BurnLog, Episode, Reading, RecordedTopup, Rule, Span, State, Subscription, SubscriptionStatus,
-    Timestamp,
+    BurnLog, Episode, Policy, Reading, RecordedTopup, Rule, Span, State, Subscription,
+    SubscriptionStatus, Timestamp,
 };
 use crate::sim::replay::{Act, Counted, Doing, LineHistory, Pace, Replay, Report, Setup};
-use crate::store::PastNeed;
+use crate::store::{PastNeed, settle_times};
 use std::collections::{BTreeMap, HashMap};
 
 /// Readings per window, more or less: what is held in memory at once.
@@ -115,6 +115,7 @@ impl Engine {
             let doing = match act.what.as_str() {
                 "status" => status_of(&act.why).filter(|_| line.is_some()),
                 "money" => serde_json::from_str(&act.why).ok().map(Doing::Money),
+                "settle" => Some(Doing::Settle(settle_times(&act.why))),
                 _ => Some(Doing::Judged),
             };
             acts.extend(doing.map(|doing| Act { at: act.at, line, doing }));
@@ -133,7 +134,7 @@ impl Engine {
                 watched.get(id).copied().unwrap_or((*from, Timestamp::from_ms(0)));
             let first = acts.iter().find_map(|act| match act.doing {
                 Doing::Status(was, _) if act.line == Some(n) => Some(was),
-                Doing::Status(..) | Doing::Money(_) | Doing::Judged => None,
+                Doing::Status(..) | Doing::Money(_) | Doing::Settle(_) | Doing::Judged => None,
             });
             let status = first.unwrap_or(line.status);
             let rules = book.of(line);
@@ -160,7 +161,7 @@ impl Engine {
             });
         }
         Ok(Setup {
-            policy: self.policy(),
+            policy: Policy { settle_p99: store.settle_times_before(*from).await?, ..self.policy() },
             from: *from,
             to: *to,
             lines: histories,

@@ -1,6 +1,6 @@
 //! What a provider says of itself. Unknown always means the weaker class.
 
-use crate::domain::Span;
+use crate::domain::{Offer, Span};
 
 /// How the fate of a top-up can be learnt afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Declares {
     pub concurrency: usize,
     /// Polls per time, if limited.
     pub rate: Option<crate::input::Rate>,
+    /// Which amounts it sells, as far as that is known.
+    pub offer: Offer,
 }
 
 impl Default for Declares {
@@ -91,6 +93,7 @@ impl Default for Declares {
             timeout: Span::seconds(30),
             concurrency: 32,
             rate: None,
+            offer: Offer::default(),
         }
     }
 }

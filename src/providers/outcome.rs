@@ -1,7 +1,7 @@
 //! What can come of a call. Three things can follow a send (safe again, final, ask), so the
 //! answers are sorted by what may follow, not by what went wrong.
 
-use crate::domain::{ErrorKind, Money, Quality, Span, Subscription, Values};
+use crate::domain::{ErrorKind, FailureClass, Money, Quality, Span, Subscription, Values};
 
 /// A usable answer to a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +76,8 @@ pub struct Evidence {
 pub struct Refusal {
     /// The provider's code or word.
     pub code: String,
+    /// What kind of refusal it is; what nobody sorted counts as [`FailureClass::DeclinedSoft`].
+    pub class: FailureClass,
     /// The answer, cut to 4 KiB, without secrets.
     pub raw: String,
 }

@@ -1,7 +1,8 @@
 //! What people and switches did that decisions depend on, so that history can be replayed.
 
 use super::{Store, StoreError, Tx, rows::Columns};
-use crate::domain::{MoneySwitch, SubscriptionId, Timestamp};
+use crate::domain::{MoneySwitch, Span, SubscriptionId, Timestamp};
+use std::collections::BTreeMap;
 
 /// One act, as it was written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,9 +11,10 @@ pub struct StoredAct {
     pub at: Timestamp,
     /// The line, where it is about one.
     pub subscription: Option<SubscriptionId>,
-    /// `status`, `money` or `judged`.
+    /// `status`, `money`, `settle` or `judged`.
     pub what: String,
-    /// For `status` the old and the new word (`active>paused`), for `money` the switches as JSON, for `judged` the occasion.
+    /// For `status` the old and the new word (`active>paused`), for `money` the switches and for
+    /// `settle` the times by payer as JSON, for `judged` the occasion.
     pub why: String,
 }
 
@@ -20,6 +22,8 @@ pub struct StoredAct {
 pub(super) const STATUS: &str = "status";
 /// The switches that stop paying stand differently; the switches as JSON.
 const MONEY: &str = "money";
+/// How long top-ups take at each payer, in milliseconds; JSON.
+const SETTLE: &str = "settle";
 /// Every line is judged again; the occasion.
 pub(super) const JUDGED: &str = "judged";
 
@@ -62,15 +66,43 @@ impl Store {
 
     /// How the switches stood before `at`.
     pub async fn switch_before(&self, at: Timestamp) -> Result<MoneySwitch, StoreError> {
-        let document: Option<String> = sqlx::query_scalar(
-            "SELECT why FROM acts WHERE what = $1 AND at < $2 ORDER BY seq DESC LIMIT 1",
-        )
-        .bind(MONEY)
-        .bind(at.ms())
-        .fetch_optional(self.reader())
-        .await?;
+        let document = self.last_act(MONEY, at).await?;
         let switch = document.and_then(|document| serde_json::from_str(&document).ok());
         Ok(switch.unwrap_or_default())
+    }
+
+    /// Writes down how long top-ups take, unless that was known already.
+    pub async fn keep_settle_times(
+        &self,
+        times: &BTreeMap<String, Span>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.settle_times_before(Timestamp::from_ms(i64::MAX)).await? == *times {
+            return Ok(());
+        }
+        let ms: BTreeMap<&str, i64> = times.iter().map(|(k, v)| (k.as_str(), v.ms())).collect();
+        let document = serde_json::to_string(&ms).unwrap_or_default();
+        let mut tx = self.begin().await?;
+        write(&mut tx, None, SETTLE, &document, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How long top-ups took, as known before `at`.
+    pub async fn settle_times_before(
+        &self,
+        at: Timestamp,
+    ) -> Result<BTreeMap<String, Span>, StoreError> {
+        let document = self.last_act(SETTLE, at).await?;
+        Ok(document.as_deref().map(settle_times).unwrap_or_default())
+    }
+
+    async fn last_act(&self, what: &str, before: Timestamp) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query_scalar(
+            "SELECT why FROM acts WHERE what = $1 AND at < $2 ORDER BY seq DESC LIMIT 1",
+        );
+        let query = query.bind(what.to_owned()).bind(before.ms());
+        Ok(query.fetch_optional(self.reader()).await?)
     }
 
     /// What was done from `from` on and before `to`, in order.
@@ -92,4 +124,10 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The times of a `settle` act.
+pub fn settle_times(document: &str) -> BTreeMap<String, Span> {
+    let ms: BTreeMap<String, i64> = serde_json::from_str(document).unwrap_or_default();
+    ms.into_iter().map(|(payer, ms)| (payer, Span::from_ms(ms))).collect()
 }

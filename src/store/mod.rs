@@ -30,7 +30,7 @@ mod figures;
 mod acts;
 mod history;
 
-pub use acts::StoredAct;
+pub use acts::{StoredAct, settle_times};
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use figures::Figures;

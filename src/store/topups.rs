@@ -1,7 +1,7 @@
 //! Top-ups and their history: reading them, and the rows that are due.
 
 use super::{Change, Store, StoreError, Tx, rows, rows::Columns};
-use crate::domain::{State, Timestamp, Topup, TopupId};
+use crate::domain::{Span, State, Timestamp, Topup, TopupId};
 
 /// One line of a top-up's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +145,21 @@ impl Store {
             .await?;
         let c = Columns { table: "topups", row: &row };
         Ok((c.int("n")?, c.maybe_at("first_at")?))
+    }
+
+    /// How long the newest `limit` verified top-ups at `payer` took, from reserved to verified; but
+    /// for those that waited for a person.
+    pub async fn settle_times(&self, payer: &str, limit: i64) -> Result<Vec<Span>, StoreError> {
+        let times: Vec<i64> = sqlx::query_scalar(
+            "SELECT finalized_at - reserved_at FROM topups WHERE payer = $1 AND state = 'verified' \
+             AND NOT EXISTS (SELECT 1 FROM topup_events e WHERE e.topup_id = topups.id AND e.to_state = 'held') \
+             ORDER BY created_at DESC LIMIT $2",
+        )
+        .bind(payer)
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        Ok(times.into_iter().map(Span::from_ms).collect())
     }
 
     /// The states of the last `limit` sent top-ups at `payer`, newest first (for its breaker).

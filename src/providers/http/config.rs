@@ -10,7 +10,7 @@ use super::{
     template::{Template, Variables, allowed},
     topup::Topup,
 };
-use crate::domain::Span;
+use crate::domain::{Money, Offer, Span};
 use crate::input::{Fault, Section};
 use crate::providers::{Declares, Lookup, Provider, RefUnique, client::Reach};
 use reqwest::header::HeaderName;
@@ -261,8 +261,42 @@ fn declares(mut s: Section<'_>, finds: bool) -> Declares {
         max_processing: s.span("max_processing").unwrap_or(weakest.max_processing),
         balance_lag: s.span("balance_lag").unwrap_or(weakest.balance_lag),
         lookup_horizon: s.span("lookup_horizon").unwrap_or(weakest.lookup_horizon),
+        offer: offer(&mut s),
         ..weakest
     };
     s.finish();
     declares
+}
+
+/// What the payer sells: a list of denominations, or bounds.
+fn offer(s: &mut Section<'_>) -> Offer {
+    let texts = s.texts("denominations").unwrap_or_default();
+    let denominations: Vec<Money> = texts.iter().filter_map(|t| Money::parse(t).ok()).collect();
+    let rises = |pair: &[Money]| match pair {
+        [a, b] => a.currency() == b.currency() && a.minor() < b.minor(),
+        _ => true,
+    };
+    if denominations.len() != texts.len()
+        || !denominations.windows(2).all(rises)
+        || denominations.iter().any(|m| !m.is_positive())
+    {
+        s.fault(
+            "denominations",
+            "allowed are rising amounts such as \"10.00 USD\", in one currency",
+        );
+    }
+    let (order_min, order_max) = (s.positive_money("order_min"), s.positive_money("order_max"));
+    if let Some((min, max)) = order_min.zip(order_max)
+        && (min.currency() != max.currency() || min.minor() > max.minor())
+    {
+        s.fault("order_max", format!("allowed is an amount of at least order_min, {min}"));
+    }
+    if !denominations.is_empty() {
+        for key in ["order_min", "order_max"] {
+            if s.has(key) {
+                s.fault(key, "allowed only without denominations: they say it already");
+            }
+        }
+    }
+    Offer { denominations, order_min, order_max }
 }

@@ -6,7 +6,7 @@ use super::{
     place::{Document, Place, plain},
     secrets::Secrets,
 };
-use crate::domain::{Money, Rounding};
+use crate::domain::{FailureClass, Money, Rounding};
 use crate::input::Section;
 use crate::providers::{Answer, Evidence, Order, Refusal};
 use regex::Regex;
@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use std::{collections::BTreeMap, str::FromStr as _};
 
 /// The keys that hold places.
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 10] = [
     "transaction_id",
     "status",
     "msisdn",
@@ -24,6 +24,7 @@ const PLACES: [&str; 9] = [
     "reference",
     "charged",
     "delivered",
+    "refusal_code",
 ];
 
 /// What a status word means.
@@ -49,6 +50,8 @@ pub(super) struct Record {
     pub(super) pattern: Option<Regex>,
     places: BTreeMap<&'static str, Place>,
     words: BTreeMap<String, Verdict>,
+    /// Refusal codes, status words or HTTP statuses, in lower case, by what may follow.
+    classes: BTreeMap<String, FailureClass>,
 }
 
 impl Record {
@@ -78,6 +81,16 @@ impl Record {
                 }
             }
         }
+        let mut classes = section.section_or_empty("classes");
+        for (key, class) in FailureClass::WORDS {
+            for word in classes.texts(key).unwrap_or_default() {
+                let word = word.trim().to_ascii_lowercase();
+                if record.classes.insert(word, class).is_some_and(|known| known != class) {
+                    classes.fault(key, "allowed are words that stand in no other list");
+                }
+            }
+        }
+        classes.finish();
         if !record.places.contains_key("status") && !section.has("status") {
             section.fault("status", "allowed is the place of the status word");
         }
@@ -123,7 +136,9 @@ impl Record {
         match (verdict, differs) {
             // A refusal of something else proves nothing about this order.
             (Verdict::Refused, Some(why)) => Answer::Unclear { why, raw },
-            (Verdict::Refused, None) => Answer::Refused(Refusal { code: word, raw }),
+            (Verdict::Refused, None) => {
+                Answer::Refused(self.refusal(Some(document), &word, secrets, raw))
+            }
             (Verdict::Paid | Verdict::Pending | Verdict::Reversed, Some(why)) => {
                 Answer::Mismatch { evidence: evidence(raw), why }
             }
@@ -131,6 +146,30 @@ impl Record {
             (Verdict::Pending, None) => Answer::Pending(evidence(raw)),
             (Verdict::Reversed, None) => Answer::Reversed(evidence(raw)),
         }
+    }
+
+    /// A refusal, sorted by the code in the answer where one is configured, else by `word`.
+    pub(super) fn refusal(
+        &self,
+        document: Option<&Document>,
+        word: &str,
+        secrets: &Secrets,
+        raw: String,
+    ) -> Refusal {
+        let place = self.place("refusal_code");
+        let code = document.zip(place).and_then(|(document, place)| document.text(place));
+        let class = code.iter().map(String::as_str).chain([word]);
+        let class = class
+            .filter_map(|word| self.classes.get(&word.trim().to_ascii_lowercase()))
+            .next()
+            .copied();
+        let usual = match word {
+            // Busy or closed is not a decline.
+            "429" | "503" => FailureClass::ProviderDown,
+            _ => FailureClass::DeclinedSoft,
+        };
+        let code = secrets.redact(code.as_deref().unwrap_or(word)).chars().take(60).collect();
+        Refusal { code, class: class.unwrap_or(usual), raw }
     }
 
     /// Which echoed field differs from the order, in words; a field that is not echoed agrees.

@@ -3,7 +3,7 @@
 use super::{place::Document, record::Record, request::Request, secrets::Secrets};
 use crate::input::Section;
 use crate::providers::{
-    Answer, Order, Refusal,
+    Answer, Order,
     client::{CallError, Reply},
 };
 
@@ -51,8 +51,11 @@ impl Topup {
             }
         };
         let raw = secrets.redact(&reply.body);
-        let said = Document::parse(&reply.body, self.record.pattern.as_ref())
-            .map(|document| self.record.judge(&document, order, secrets, &raw));
+        let document = Document::parse(&reply.body, self.record.pattern.as_ref());
+        let said = match &document {
+            Ok(document) => Ok(self.record.judge(document, order, secrets, &raw)),
+            Err(why) => Err(why.clone()),
+        };
         let status = reply.status;
         let unclear = |why: String| Answer::Unclear { why, raw: raw.clone() };
         if self.refused_http.contains(&i64::from(status)) {
@@ -66,7 +69,10 @@ impl Topup {
                     "HTTP status {status} refuses, but the answer's status word does not"
                 )),
                 Ok(Answer::Refused(_) | Answer::Unclear { .. } | Answer::NotSent { .. })
-                | Err(_) => Answer::Refused(Refusal { code: status.to_string(), raw }),
+                | Err(_) => {
+                    let (document, word) = (document.as_ref().ok(), status.to_string());
+                    Answer::Refused(self.record.refusal(document, &word, secrets, raw))
+                }
             };
         }
         match (status, said) {

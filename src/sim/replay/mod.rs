@@ -89,7 +89,9 @@ impl Replay {
         }
         for (n, act) in replay.acts.iter().enumerate() {
             match act.doing {
-                Doing::Money(_) => replay.queue.at(act.at, Kind::Switch, 0, What::Act(n)),
+                Doing::Money(_) | Doing::Settle(_) => {
+                    replay.queue.at(act.at, Kind::Switch, 0, What::Act(n))
+                }
                 Doing::Status(..) | Doing::Judged => {
                     replay.queue.by_a_person(act.at, act.line.unwrap_or(0), What::Act(n));
                 }
@@ -220,6 +222,7 @@ impl Replay {
         let Some(Act { line, doing, .. }) = self.acts.get(act).cloned() else { return };
         match doing {
             Doing::Money(switch) => self.switch(&switch),
+            Doing::Settle(times) => self.policy.settle_p99 = times,
             Doing::Judged => {
                 for n in 0..self.lines.len() {
                     self.judge_soon(n, now);

@@ -76,6 +76,8 @@ pub enum Doing {
     Status(SubscriptionStatus, SubscriptionStatus),
     /// The switches that stop paying stood like this from then on.
     Money(MoneySwitch),
+    /// How long top-ups took at each payer was known anew.
+    Settle(BTreeMap<String, Span>),
     /// Every line was judged again.
     Judged,
 }

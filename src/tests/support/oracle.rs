@@ -8,7 +8,8 @@ use std::{
 };
 use topupd::clock::Clock;
 use topupd::domain::{
-    Currency, ErrorKind, Money, Quality, Renewal, Span, Subscription, Timestamp, Values,
+    Currency, ErrorKind, FailureClass, Money, Quality, Renewal, Span, Subscription, Timestamp,
+    Values,
 };
 use topupd::providers::{
     Answer, Declares, Evidence, Found, FreezeError, Lookup, Order, Provider, ReadError, ReadOk,
@@ -161,7 +162,11 @@ impl Provider for Oracle {
             ..Evidence::default()
         };
         match fate {
-            0 | 1 => return Answer::Refused(Refusal { code: "card".into(), raw: String::new() }),
+            0 | 1 => {
+                let class = [FailureClass::DeclinedSoft, FailureClass::OutOfStock]
+                    [usize::try_from(fate).unwrap()];
+                return Answer::Refused(Refusal { code: "card".into(), class, raw: String::new() });
+            }
             2 => return Answer::NotSent { why: "no route".into() },
             3 => {
                 self.books.lock().unwrap().lost.insert(order.reference.clone());

@@ -161,3 +161,26 @@ fn text_answers_are_understood_as_well() {
     assert_eq!(kind(&judge(&config, 200, "refused;1")), "refused");
     assert_eq!(kind(&judge(&config, 200, "ERR 17")), "unclear");
 }
+
+#[test]
+fn refusals_are_sorted_by_their_code_then_by_their_word() {
+    let config = with(
+        "refusal_code = \"/error/code\"\nclasses = { declined_hard = [\"card_expired\"], invalid_target = [\"unknown_number\", \"422\"] }",
+    );
+    let class = |status: u16, body: &str| {
+        let Answer::Refused(refusal) = judge(&config, status, body) else { panic!("{body}") };
+        (refusal.code, refusal.class.as_str())
+    };
+    let hard = r#"{"status":"refused","error":{"code":"Card_Expired"}}"#;
+    assert_eq!(class(200, hard), ("Card_Expired".into(), "declined_hard"));
+    assert_eq!(class(402, hard), ("Card_Expired".into(), "declined_hard"));
+    assert_eq!(class(422, "no JSON"), ("422".into(), "invalid_target"));
+    assert_eq!(class(402, "{}"), ("402".into(), "declined_soft"));
+    let unsorted = r#"{"status":"refused","error":{"code":"weather"}}"#;
+    assert_eq!(class(200, unsorted), ("weather".into(), "declined_soft"));
+    let twice = edited(|text| {
+        let classes = "classes = { declined_hard = [\"x\"], invalid_target = [\"X\"] }";
+        text.replace("transaction_id = \"/id\"", &format!("transaction_id = \"/id\"\n{classes}"))
+    });
+    assert!(twice.is_err());
+}
