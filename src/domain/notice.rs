@@ -61,6 +61,8 @@ words! {
         Digest = "digest",
         /// The balance rose and no top-up of ours explains it.
         ExternalTopup = "external_topup",
+        /// A provider does not answer for most of its lines; stands for one notice per line.
+        ProviderIncident = "provider_incident",
         /// A channel does not take notices; said through another.
         ChannelTrouble = "channel_trouble",
         /// A rule opens and closes over and over.
@@ -99,6 +101,7 @@ impl NoticeKind {
             | Self::ApprovalWanted
             | Self::Flapping
             | Self::Digest
+            | Self::ProviderIncident
             | Self::ChannelTrouble => Span::days(3),
             Self::ExpiryNear
             | Self::TopupVerified
@@ -130,7 +133,7 @@ impl NoticeKind {
             | Self::TopupRefused
             | Self::TopupTask
             | Self::ApprovalWanted => "topup",
-            Self::Stale => "readings",
+            Self::Stale | Self::ProviderIncident => "readings",
             Self::PayingStopped => "paying",
             Self::Digest => "digest",
             Self::ChannelTrouble => "channel",

@@ -25,6 +25,7 @@ impl Engine {
             }
             let claimed = now.plus(Store::CLAIM);
             self.store().claim_decisions(&ids, claimed, now).await?;
+            self.watch_readers(now).await?;
             let switch = self.money_switch(now).await?;
             self.note_switch(&switch, now).await?;
             self.time_payers(now).await?;

@@ -92,6 +92,8 @@ pub(super) struct Inner {
     stopping: AtomicBool,
     pub(super) rules: RuleCache,
     pub(super) settle: SettleTimes,
+    /// When readers were last looked at.
+    pub(super) readers_seen: Mutex<Option<Timestamp>>,
     /// How the switches stood when they were last written down.
     pub(super) switch: Mutex<Option<MoneySwitch>>,
     pub(super) limits: BTreeMap<String, DefaultDirectRateLimiter>,
@@ -123,6 +125,7 @@ impl Engine {
             stopping: AtomicBool::new(false),
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
+            readers_seen: Mutex::new(None),
             switch: Mutex::new(None),
             limits,
         };

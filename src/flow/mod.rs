@@ -10,6 +10,7 @@ mod schedule;
 mod rules;
 mod settle;
 mod money;
+mod incident;
 mod poll;
 mod assess;
 mod decide;

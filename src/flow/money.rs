@@ -1,7 +1,7 @@
 //! What stops all paying: the flag file, the storm breaker, a suspect clock, payers whose outcomes
 //! are unknown. Each stops paying only, never polling or telling.
 
-use super::{Engine, EngineError, Stage};
+use super::{Engine, EngineError, Stage, incident::reader_of};
 use crate::domain::{MoneySwitch, Span, State, Timestamp};
 use std::{
     io::{self, ErrorKind, Write},
@@ -16,6 +16,10 @@ impl Engine {
     /// The switches as they stand.
     pub async fn money_switch(&self, now: Timestamp) -> Result<MoneySwitch, EngineError> {
         let breakers = self.store().breakers().await?;
+        let readers_out = breakers
+            .iter()
+            .filter_map(|(name, _, why)| Some((reader_of(name)?.to_owned(), why.clone())))
+            .collect();
         let storm = breakers.into_iter().find(|(name, _, _)| name == STORM).map(|(_, _, why)| why);
         let last_wall = self.store().wall(now).await?;
         let back = last_wall.since(now);
@@ -37,7 +41,7 @@ impl Engine {
                 ));
             }
         }
-        Ok(MoneySwitch { off: self.money_off(), storm, clock, payers_out, readers_out: Vec::new() })
+        Ok(MoneySwitch { off: self.money_off(), storm, clock, payers_out, readers_out })
     }
 
     /// Writes down how the switches stand where they turned, so that history can be replayed.

@@ -65,6 +65,7 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::TopupTask
         | NoticeKind::TopupFailed
         | NoticeKind::ChannelTrouble
+        | NoticeKind::ProviderIncident
         | NoticeKind::TopupReversed
         | NoticeKind::TopupRefused => Severity::High,
         NoticeKind::LowBalance

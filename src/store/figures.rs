@@ -1,7 +1,7 @@
 //! Counts for metrics, and what the overview shows first.
 
 use super::{Store, StoreError, rows, rows::Columns};
-use crate::domain::{State, Timestamp, Topup};
+use crate::domain::{State, SubscriberId, Timestamp, Topup};
 
 /// How much there is of everything; each list has all its words, also those that count zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,37 @@ impl Store {
             notices: filled(&NOTICE_STATES, &notices),
             oldest_due_poll_at: oldest.map(Timestamp::from_ms),
         })
+    }
+
+    /// Of each reader: how many of its polled lines failed at least twice in a row, and how many
+    /// there are.
+    pub async fn reader_figures(&self) -> Result<Vec<(String, i64, i64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT reader, COUNT(CASE WHEN poll_failures > 1 THEN 1 END) AS failing, COUNT(*) AS lines \
+             FROM watches WHERE next_poll_at IS NOT NULL GROUP BY reader ORDER BY reader",
+        )
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "watches", row };
+                Ok((c.text("reader")?, c.int("failing")?, c.int("lines")?))
+            })
+            .collect()
+    }
+
+    /// Who has an active line at `reader`.
+    pub async fn subscribers_of_reader(
+        &self,
+        reader: &str,
+    ) -> Result<Vec<SubscriberId>, StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT subscriber_id FROM subscriptions WHERE reader = $1 AND status = 'active' ORDER BY subscriber_id",
+        )
+        .bind(reader)
+        .fetch_all(self.reader())
+        .await?;
+        Ok(ids.into_iter().map(SubscriberId::trusted).collect())
     }
 
     async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {

@@ -57,10 +57,10 @@ impl Store {
         Ok(done.rows_affected() > 0)
     }
 
-    /// A person clears every tripped safety. Returns their names.
+    /// A person clears every tripped safety that stops paying. Returns their names.
     pub async fn clear_breakers(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
-            "UPDATE breakers SET cleared_at = $1 WHERE cleared_at IS NULL RETURNING name",
+            "UPDATE breakers SET cleared_at = $1 WHERE cleared_at IS NULL AND name NOT LIKE 'reader:%' RETURNING name",
         )
         .bind(now.ms())
         .fetch_all(&self.writer())
@@ -68,7 +68,20 @@ impl Store {
         rows.iter().map(|row| Columns { table: "breakers", row }.text("name")).collect()
     }
 
-    /// Tripped safeties: name, since when, why.
+    /// One breaker that watches by itself is over.
+    pub async fn clear_breaker(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE breakers SET cleared_at = $1 WHERE cleared_at IS NULL AND name = $2",
+        )
+        .bind(now.ms())
+        .bind(name)
+        .execute(&self.writer())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Tripped safeties: name, since when, why. `reader:NAME` stops nothing: see
+    /// [`crate::domain::MoneySwitch::readers_out`].
     pub async fn breakers(&self) -> Result<Vec<(String, Timestamp, String)>, StoreError> {
         let rows = sqlx::query(
             "SELECT name, tripped_at, why FROM breakers WHERE cleared_at IS NULL ORDER BY name",

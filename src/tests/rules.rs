@@ -66,6 +66,33 @@ async fn a07_a_card_that_declines_for_thirty_days_is_tried_four_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a08_a_provider_outage_over_many_lines_suspends_nobody_and_is_one_incident() {
+    let world = World::new(|fake, install| {
+        fake.set_balance(LINE, 2000);
+        add_lines(fake, install, 79, 2000);
+        install.edit("topupd.toml", "storm_min = 3", "storm_min = 300");
+    })
+    .await;
+    world.pass(Span::hours(12)).await;
+    world.fake.answer_reads_with(Some("<html>maintenance</html>"));
+    world.pass(Span::days(2)).await;
+    let told = world.told("sent").await;
+    assert_eq!(told, ["provider_incident"], "one incident, not 80 stale lines");
+    let switch = world.engine().money_switch(world.now()).await.unwrap();
+    assert_eq!(switch.readers_out.len(), 1);
+    // The outage is over: it is said once, and a line in need is served as ever.
+    world.fake.answer_reads_with(None);
+    world.fake.set_balance(LINE, 100);
+    world.pass(Span::days(1)).await;
+    let told = world.told("sent").await;
+    let count = |kind: &str| told.iter().filter(|told| **told == kind).count();
+    assert_eq!((count("provider_incident"), count("stale")), (1, 0), "{told:?}");
+    assert_eq!((count("recovered"), count("topup_verified")), (2, 1), "{told:?}");
+    assert_eq!(world.fake.charges().len(), 1);
+    assert!(world.engine().money_switch(world.now()).await.unwrap().readers_out.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a11_a_maintenance_text_with_a_digit_is_no_reading_and_no_order() {
     let world = World::new(|fake, _| fake.set_balance(LINE, 1200)).await;
     world.tick().await;
