@@ -6,8 +6,8 @@ mod simulation;
 pub use simulation::{amounts, figures, figures_less};
 
 use crate::domain::{
-    Decision, ExternalTopup, Forecast, Gate, LEAST_CHANGES, LEAST_DAYS, Money, MoneySwitch,
-    Reading, Rule, Runout, Snapshot, Subscriber, SubscriptionId, Timestamp, Topup,
+    Bucket, Decision, ExternalTopup, Forecast, Gate, LEAST_CHANGES, LEAST_DAYS, Money, MoneySwitch,
+    Quantity, Reading, Rule, Runout, Snapshot, Subscriber, SubscriptionId, Timestamp, Topup,
 };
 use crate::store::{LedgerEntry, StoredNotice, SubscriptionView, TopupEvent};
 use serde_json::{Value as Json, json};
@@ -36,8 +36,19 @@ pub fn reading(r: &Reading) -> Json {
         "sms_left": r.values.sms_left,
         "service_end_at": at(r.values.service_end_at),
         "number_loss_at": at(r.values.number_loss_at),
+        "next_charge": money(r.values.next_charge),
+        "buckets": r.values.buckets.iter().map(bucket).collect::<Vec<_>>(),
         "detail": r.detail,
     })
+}
+
+fn bucket(b: &Bucket) -> Json {
+    let left = match b.left {
+        Quantity::Money(m) => money(Some(m)),
+        Quantity::Bytes(n) | Quantity::Count(n) => json!(n),
+        Quantity::Days(span) | Quantity::Age(span) => json!(span.ms()),
+    };
+    json!({ "name": b.name, "metric": b.metric.as_str(), "left": left, "expires_at": at(b.expires_at) })
 }
 
 /// A subscriber.

@@ -217,6 +217,13 @@ pub struct ReadingArgs {
     /// When the number is lost.
     #[arg(long)]
     pub number_loss: Option<String>,
+    /// What the operator says it takes next, such as "16.20 USD".
+    #[arg(long)]
+    pub next_charge: Option<String>,
+    /// A balance with its own expiry: "name=Bonus,left=500 MB,expires=2026-12-01", with
+    /// metric=balance, minutes_left or sms_left for others than data. May be given several times.
+    #[arg(long = "bucket", value_name = "KEY=VALUE,…")]
+    pub buckets: Vec<String>,
 }
 
 /// `topup`

@@ -208,10 +208,15 @@ fn given(args: &ReadingArgs) -> Result<HandReading, Vec<Fault>> {
         ("data_left", &args.data_left),
         ("service_end", &args.service_end),
         ("number_loss", &args.number_loss),
+        ("next_charge", &args.next_charge),
     ];
     let texts = texts.into_iter().filter_map(|(key, text)| Some((key, Value::Text(text.clone()?))));
+    let buckets: Vec<(Value, Origin)> =
+        args.buckets.iter().map(|text| (bucket(text, &origin), origin.clone())).collect();
+    let buckets = (!buckets.is_empty()).then_some(("buckets", Value::List(buckets)));
     let table: Table = numbers
         .chain(texts)
+        .chain(buckets)
         .map(|(key, value)| (key.to_owned(), (value, origin.clone())))
         .collect();
     let intake = Intake::new();
@@ -220,6 +225,15 @@ fn given(args: &ReadingArgs) -> Result<HandReading, Vec<Fault>> {
     section.finish();
     let faults = intake.into_faults();
     if faults.is_empty() { Ok(given) } else { Err(faults) }
+}
+
+/// `name=Bonus,left=500 MB` as a table; a part without `=` is a key that nobody allows.
+fn bucket(text: &str, origin: &Origin) -> Value {
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        (key.trim().to_owned(), (Value::Text(value.trim().to_owned()), origin.clone()))
+    };
+    Value::Table(text.split(',').filter(|part| !part.trim().is_empty()).map(pair).collect())
 }
 
 pub(super) async fn poll(context: &Context, ids: &[String], out: &Out) -> Result<(), CliError> {

@@ -115,7 +115,8 @@ fn wake_up(
 ) -> Option<Timestamp> {
     let newest = snapshot.reading.as_ref().map_or(snapshot.watched_since, |r| r.at);
     let goes_stale = snapshot.stale_since.is_none().then(|| newest.plus(policy.stale_age()));
-    let by_time = [goes_stale, milestone::next(snapshot, now), next_firing(snapshot, now)];
+    let lapses = snapshot.reading.as_ref().and_then(|r| r.values.next_lapse(now));
+    let by_time = [goes_stale, milestone::next(snapshot, now), next_firing(snapshot, now), lapses];
     let quiet = decision.order == OrderStep::Nothing && snapshot.topup.is_none();
     let by_order = if quiet { [None; 5] } else { order_wakes(snapshot, policy, decision, now) };
     by_time.into_iter().chain(by_order).flatten().filter(|at| *at > now).min()

@@ -17,6 +17,7 @@ mod money;
 mod ids;
 mod subscription;
 mod reading;
+mod buckets;
 mod quantity;
 mod rule;
 mod caps;

@@ -169,11 +169,14 @@ impl Snapshot {
         now: Timestamp,
     ) -> Option<Quantity> {
         let values = reading.map(|r| &r.values);
+        let read_at = reading.map_or(now, |r| r.at);
+        let balance = balance.map(|b| values.map_or(b, |v| v.still_money(b, read_at, now)));
+        let still = |left, metric| values?.still(left, metric, read_at, now);
         match metric {
             Metric::Balance => balance.map(Quantity::Money),
-            Metric::DataLeft => values?.data_left.map(Quantity::Bytes),
-            Metric::MinutesLeft => values?.minutes_left.map(Quantity::Count),
-            Metric::SmsLeft => values?.sms_left.map(Quantity::Count),
+            Metric::DataLeft => still(values?.data_left, metric).map(Quantity::Bytes),
+            Metric::MinutesLeft => still(values?.minutes_left, metric).map(Quantity::Count),
+            Metric::SmsLeft => still(values?.sms_left, metric).map(Quantity::Count),
             Metric::DaysToServiceEnd => {
                 values?.service_end_at.map(|at| Quantity::Days(at.since(now)))
             }

@@ -1,6 +1,6 @@
 //! Is an answer usable? Quality checks that need to know the line: its currency, sane values.
 
-use crate::domain::{Currency, ErrorKind, Quality, Subscription, Values};
+use crate::domain::{Bucket, Currency, ErrorKind, Quality, Subscription, Values};
 use crate::providers::{ReadError, ReadOk};
 
 /// The quality of an answer about `line`, whose readings have been in `known` so far.
@@ -16,6 +16,7 @@ pub(super) fn assess(
         Ok(read) => read,
         Err(error) => return (error.quality, Values::default(), Some(error.detail)),
     };
+    let read = ReadOk { values: read.values.with_sums(), ..read };
     let expected = line.plan.as_ref().and_then(|p| p.price).map(|price| price.currency()).or(known);
     if let (Some(expected), Some(balance)) = (expected, read.values.balance)
         && balance.currency() != expected
@@ -25,7 +26,9 @@ pub(super) fn assess(
         return (Quality::Error(ErrorKind::Currency), Values::default(), Some(detail));
     }
     let volumes = [read.values.data_left, read.values.minutes_left, read.values.sms_left];
-    if volumes.into_iter().flatten().any(|n| n < 0) {
+    if volumes.into_iter().flatten().any(|n| n < 0)
+        || read.values.buckets.iter().any(Bucket::is_negative)
+    {
         let detail = "a remaining volume is negative".to_owned();
         return (Quality::Unparseable, Values::default(), Some(detail));
     }

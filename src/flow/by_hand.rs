@@ -3,7 +3,8 @@
 
 use super::{Engine, OrderError, Stage, assess::assess};
 use crate::domain::{
-    Money, Quality, Reading, Snapshot, SubscriptionId, SubscriptionStatus, Timestamp, Values,
+    Bucket, Metric, Money, Quality, Quantity, Reading, Snapshot, SubscriptionId,
+    SubscriptionStatus, Timestamp, Values,
 };
 use crate::input::{Section, parse_bytes};
 use crate::providers::ReadOk;
@@ -38,7 +39,7 @@ impl End {
 }
 
 /// What somebody says of a line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HandReading {
     /// Money left.
     pub balance: Option<Money>,
@@ -52,6 +53,10 @@ pub struct HandReading {
     pub service_end: Option<End>,
     /// When the number is lost.
     pub number_loss: Option<End>,
+    /// What the operator says it takes next.
+    pub next_charge: Option<Money>,
+    /// Balances with an expiry of their own.
+    pub buckets: Vec<HandBucket>,
     /// When this was so; now, where nothing is said.
     pub at: Option<Timestamp>,
 }
@@ -69,6 +74,8 @@ impl HandReading {
             sms_left: section.integer("sms_left", 0..=i64::from(i32::MAX)),
             service_end: section.parsed("service_end", day, End::parse),
             number_loss: section.parsed("number_loss", day, End::parse),
+            next_charge: section.positive_money("next_charge"),
+            buckets: section.tables("buckets").into_iter().filter_map(HandBucket::read).collect(),
             at: section.parsed("at", instant, Timestamp::parse_rfc3339),
         }
     }
@@ -81,8 +88,58 @@ impl HandReading {
             sms_left: self.sms_left,
             service_end_at: self.service_end.and_then(|end| end.instant(zone)),
             number_loss_at: self.number_loss.and_then(|end| end.instant(zone)),
-            next_charge: None,
-            buckets: Vec::new(),
+            next_charge: self.next_charge,
+            buckets: self.buckets.iter().map(|bucket| bucket.bucket(zone)).collect(),
+        }
+    }
+}
+
+/// One of several balances, as somebody says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandBucket {
+    /// What it is called.
+    pub name: String,
+    /// What it is a balance of.
+    pub metric: Metric,
+    /// How much is left of it.
+    pub left: Quantity,
+    /// When it lapses.
+    pub expires: Option<End>,
+}
+
+impl HandBucket {
+    fn read(mut section: Section<'_>) -> Option<Self> {
+        let day = "allowed is a date such as \"2026-12-01\" or an instant in RFC 3339";
+        let words = [
+            ("balance", Metric::Balance),
+            ("data_left", Metric::DataLeft),
+            ("minutes_left", Metric::MinutesLeft),
+            ("sms_left", Metric::SmsLeft),
+        ];
+        let name = section.required("name", "allowed is what the balance is called");
+        let metric = section.word("metric", &words).unwrap_or(Metric::DataLeft);
+        let left = match metric {
+            Metric::Balance => section.money("left").map(Quantity::Money),
+            Metric::DataLeft => {
+                let size = "allowed is a size such as \"500 MB\" or \"2 GiB\"";
+                section.parsed("left", size, parse_bytes).map(Quantity::Bytes)
+            }
+            _ => section.integer("left", 0..=i64::from(i32::MAX)).map(Quantity::Count),
+        };
+        if !section.has("left") {
+            section.fault("left", "allowed is how much is left of it, such as \"500 MB\"");
+        }
+        let expires = section.parsed("expires", day, End::parse);
+        section.finish();
+        Some(Self { name: name?, metric, left: left?, expires })
+    }
+
+    fn bucket(&self, zone: Tz) -> Bucket {
+        Bucket {
+            name: self.name.clone(),
+            left: self.left,
+            metric: self.metric,
+            expires_at: self.expires.and_then(|end| end.instant(zone)),
         }
     }
 }
@@ -113,7 +170,7 @@ impl Engine {
         if values.is_empty() {
             return invalid(
                 "the reading is empty; allowed is at least one of balance, data_left, \
-                 minutes_left, sms_left, service_end, number_loss",
+                 minutes_left, sms_left, service_end, number_loss, next_charge, buckets",
             );
         }
         let before = snapshot.reading.as_ref();

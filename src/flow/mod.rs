@@ -26,7 +26,7 @@ mod tell;
 mod notify;
 mod daemon;
 
-pub use by_hand::{End, HandReading};
+pub use by_hand::{End, HandBucket, HandReading};
 pub use daemon::Daemon;
 pub use engine::{BuiltParts, Engine, EngineError, Parts, build_parts};
 pub use money::{lower_flag, raise_flag};

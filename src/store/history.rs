@@ -1,7 +1,7 @@
 //! The past of many lines, for replays: their readings by windows of time, their top-ups with every
 //! move, their breaches and needs.
 
-use super::{Dialect, Store, StoreError, rows, rows::Columns};
+use super::{Dialect, Store, StoreError, buckets, rows, rows::Columns};
 use crate::domain::{
     Currency, Episode, Money, Move, Need, NeedOutcome, Quality, Reading, RecordedTopup, State,
     Subscription, Timestamp, Values,
@@ -24,11 +24,12 @@ struct Cells(
     Option<i64>,
     Option<i64>,
     Option<String>,
+    Option<String>,
 );
 
 impl Cells {
     fn reading(self, lines: &[Subscription]) -> Option<(usize, Reading)> {
-        let Self(n, at, quality, minor, code, data, minutes, sms, end, loss, next, next_code) =
+        let Self(n, at, quality, minor, code, data, minutes, sms, end, loss, next, next_code, text) =
             self;
         let line = lines.get(n)?;
         let quality: Quality = quality.parse().ok()?;
@@ -43,7 +44,7 @@ impl Cells {
             service_end_at: end.map(Timestamp::from_ms),
             number_loss_at: loss.map(Timestamp::from_ms),
             next_charge: money(next, next_code),
-            buckets: Vec::new(),
+            buckets: text.and_then(|text| buckets::parse(&text)).unwrap_or_default(),
         };
         let reading = Reading {
             subscription: line.id.clone(),
@@ -58,7 +59,7 @@ impl Cells {
 }
 
 const CELLS: &str = "r.at, r.quality, r.balance_minor, r.currency, r.data_left_bytes, r.minutes_left, r.sms_left, \
-    r.service_end_at, r.number_loss_at, r.next_charge_minor, r.next_charge_currency";
+    r.service_end_at, r.number_loss_at, r.next_charge_minor, r.next_charge_currency, r.buckets";
 
 impl Store {
     /// The readings of `lines` from `from` on and before `to`, by time, then by line; each with the

@@ -9,6 +9,7 @@
 mod connect;
 mod rows;
 mod bunch;
+mod buckets;
 mod installation;
 mod fleet;
 mod forecasts;

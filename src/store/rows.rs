@@ -1,6 +1,6 @@
 //! From rows to domain types. A row this version cannot read is an error that names it.
 
-use super::StoreError;
+use super::{StoreError, buckets};
 use crate::domain::{
     Before, Currency, Episode, EpisodeId, FailureClass, Iccid, Money, Msisdn, Need, NeedId,
     NeedKind, NeedOutcome, Past, Plan, QuietHours, Reading, Renewal, RuleId, State, Subscriber,
@@ -235,7 +235,10 @@ pub(super) fn reading<R: Cells>(row: &R) -> Result<Reading, StoreError> {
             service_end_at: c.maybe_at("service_end_at")?,
             number_loss_at: c.maybe_at("number_loss_at")?,
             next_charge: c.money("next_charge_minor", "next_charge_currency")?,
-            buckets: Vec::new(),
+            buckets: match c.maybe_text("buckets")? {
+                Some(text) => buckets::parse(&text).ok_or_else(|| c.bad("buckets", text))?,
+                None => Vec::new(),
+            },
         },
         detail: c.maybe_text("detail")?,
     })

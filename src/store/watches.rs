@@ -103,6 +103,9 @@ impl Store {
                     "c": v.balance.map(|m| m.currency().code()), "d": v.data_left,
                     "m": v.minutes_left, "t": v.sms_left,
                     "e": v.service_end_at.map(Timestamp::ms), "n": v.number_loss_at.map(Timestamp::ms),
+                    "u": super::buckets::text(&v.buckets),
+                    "y": v.next_charge.map(crate::domain::Money::minor),
+                    "z": v.next_charge.map(|m| m.currency().code()),
                     "x": r.detail, "w": p.next_poll_at.ms(), "k": i64::from(r.quality == Quality::Ok),
                 })
             })
@@ -121,10 +124,11 @@ impl Store {
         match self.dialect() {
             super::Dialect::Sqlite => [
                 "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
+                 next_charge_minor, next_charge_currency) \
                  SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
                  j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
-                 j.value ->> 'n', j.value ->> 'x' FROM json_each($1) j WHERE $2 > 0 \
+                 j.value ->> 'n', j.value ->> 'x', j.value ->> 'u', j.value ->> 'y', j.value ->> 'z' FROM json_each($1) j WHERE $2 > 0 \
                  ON CONFLICT (subscription_id, at) DO NOTHING",
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
@@ -138,10 +142,11 @@ impl Store {
             ],
             super::Dialect::Postgres => [
                 "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
-                 SELECT s, a, p, q, b, c, d, m, t, e, n, x FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
+                 next_charge_minor, next_charge_currency) \
+                 SELECT s, a, p, q, b, c, d, m, t, e, n, x, u, y, z FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
                  AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
-                 e bigint, n bigint, x text) WHERE CAST($2 AS bigint) > 0 \
+                 e bigint, n bigint, x text, u text, y bigint, z text) WHERE CAST($2 AS bigint) > 0 \
                  ON CONFLICT (subscription_id, at) DO NOTHING",
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \

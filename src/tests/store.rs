@@ -77,6 +77,7 @@ async fn story(store: &Store) {
     caps_under_concurrency(store).await;
     super::store_parts::outbox(store).await;
     super::store_parts::switches_and_tokens(store).await;
+    super::store_parts::history(store).await;
 }
 
 async fn fleet(store: &Store) {

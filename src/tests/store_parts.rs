@@ -1,11 +1,11 @@
 //! The second half of the store's story: the outbox, switches, tokens, calm decisions.
 
-use super::support::{at, line, subscriber};
+use super::support::{at, line, money, reading, subscriber};
 use topupd::domain::{
-    Decision, Facts, Next, NoticeDraft, NoticeKind, OrderStep, Severity, Span, SubscriptionStatus,
-    Timestamp,
+    Bucket, Decision, Facts, Metric, MoneySwitch, Next, NoticeDraft, NoticeKind, OrderStep,
+    Quantity, Severity, Span, State, SubscriptionStatus, Timestamp,
 };
-use topupd::store::{FleetChanges, Role, Store, Tried};
+use topupd::store::{FleetChanges, Polled, Role, Store, Tried};
 
 fn draft(dedupe: &str, severity: Severity) -> NoticeDraft {
     NoticeDraft {
@@ -138,4 +138,58 @@ async fn calm(store: &Store) {
     store.apply_calm(&[(line("a", 1).id, decision)], at(200_001)).await.unwrap();
     assert!(!store.due_decisions(100, at(250_000)).await.unwrap().contains(&"a".to_owned()));
     assert_eq!(store.views_of(&["a".into()]).await.unwrap()[0].next.2, "calm");
+}
+
+/// What replays read: readings by windows of time, acts, the moves of top-ups.
+pub(crate) async fn history(store: &Store) {
+    let mut told = reading("a", "9.00 USD", 20_000);
+    told.values.next_charge = Some(money("16.20 USD"));
+    told.values.buckets = vec![
+        bucket("plan", Quantity::Bytes(500), Metric::DataLeft, Some(at(30_000))),
+        bucket("bonus", Quantity::Money(money("2.00 USD")), Metric::Balance, None),
+        bucket("calls", Quantity::Count(7), Metric::MinutesLeft, None),
+    ];
+    let polled = Polled { reading: told.clone(), next_poll_at: at(20_360) };
+    store.apply_polls(&[polled], at(20_000)).await.unwrap();
+    assert_eq!(store.readings(&line("a", 1).id, 1).await.unwrap(), vec![told.clone()]);
+    let row = store.snapshots(&["a".to_owned()]).await.unwrap().remove(0);
+    assert_eq!(row.snapshot.reading, Some(told.clone()));
+    let lines = [line("b", 2), line("a", 1)];
+    let (from, to) = (at(19_999), at(20_001));
+    let between = store.readings_between(&lines, from, to).await.unwrap();
+    assert_eq!(between, vec![(1, told)]);
+    assert!(store.readings_between(&lines, from, at(20_000)).await.unwrap().is_empty());
+    let ids = ["a".to_owned(), "b".to_owned()];
+    assert_eq!(store.count_readings_of(&ids, from, to).await.unwrap(), 1);
+    // Every top-up comes with its need and with all its moves, from "none" on.
+    let topups = store.recorded_topups(&ids, at(1_000_000)).await.unwrap();
+    assert!(!topups.is_empty());
+    for recorded in topups.values().flatten() {
+        let first = recorded.moves.first().unwrap();
+        assert_eq!((first.from, first.to), (None, State::Proposed));
+        assert_eq!(recorded.moves.last().unwrap().to, recorded.topup.state);
+        assert_eq!(recorded.need.id, recorded.topup.need);
+    }
+    // Switches are written down where they turn, and only then.
+    let off = MoneySwitch { off: Some("by hand".into()), ..MoneySwitch::default() };
+    for minute in [20_010, 20_011] {
+        store.keep_switch(&off, at(minute)).await.unwrap();
+    }
+    store.keep_switch(&MoneySwitch::default(), at(20_012)).await.unwrap();
+    let acts = store.acts(at(20_005), at(20_100)).await.unwrap();
+    assert_eq!(acts.iter().map(|act| act.at).collect::<Vec<_>>(), [at(20_010), at(20_012)]);
+    assert_eq!(store.switch_before(at(20_011)).await.unwrap(), off);
+    assert_eq!(store.switch_before(at(20_010)).await.unwrap(), MoneySwitch::default());
+    // Breakers of readers are not a person's to clear.
+    assert!(store.trip("reader:carrier", "12 of 20", at(20_020)).await.unwrap());
+    assert!(
+        !store.clear_breakers(at(20_021)).await.unwrap().contains(&"reader:carrier".to_owned())
+    );
+    assert!(store.clear_breaker("reader:carrier", at(20_022)).await.unwrap());
+    assert!(!store.clear_breaker("reader:carrier", at(20_023)).await.unwrap());
+    assert!(store.reader_figures().await.unwrap().iter().all(|(_, failing, all)| failing <= all));
+}
+
+fn bucket(name: &str, left: Quantity, metric: Metric, expires_at: Option<Timestamp>) -> Bucket {
+    Bucket { name: name.into(), left, metric, expires_at }
 }

@@ -53,6 +53,9 @@ async fn bad_readings_name_field_value_and_what_is_allowed() {
         (r#"{"service_end":"soon"}"#, ["service_end", "soon", "RFC 3339"]),
         (r#"{"sms_left":1,"at":"2026-11-21T00:00:01Z"}"#, ["at", "00:00:01Z", "up to now"]),
         (r#"{"credit":"5 USD"}"#, ["credit", "unknown key", "balance"]),
+        (r#"{"buckets":[{"name":"x","left":"lots"}]}"#, ["left", "lots", "500 MB"]),
+        (r#"{"buckets":[{"left":"1 MB"}]}"#, ["name", "missing", "called"]),
+        (r#"{"next_charge":"0 USD"}"#, ["next_charge", "0 USD", "above zero"]),
         ("{}", ["empty", "at least one", "number_loss"]),
         (r#"{"at":"2026-11-20T00:00:00Z"}"#, ["empty", "at least one", "balance"]),
     ] {

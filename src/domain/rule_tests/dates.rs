@@ -217,3 +217,29 @@ fn a_providers_trouble_inhibits_stale_notices_until_a_deadline_is_near() {
     end_at(&mut s, later.plus(Span::days(6)));
     assert_eq!(decide(&s, &policy(), later).stale, Some(true));
 }
+
+#[test]
+fn a_bucket_that_lapses_fires_without_a_new_reading() {
+    let bucket = |name: &str, mb: i64, expires_at| Bucket {
+        name: name.into(),
+        left: Quantity::Bytes(mb * 1_000_000),
+        metric: Metric::DataLeft,
+        expires_at,
+    };
+    let mut told = reading("30.00 USD", 0);
+    told.values.buckets = vec![bucket("plan", 900, Some(at(180))), bucket("gift", 50, None)];
+    told.values = told.values.with_sums();
+    let mut s = snapshot(told);
+    let threshold = Quantity::Bytes(100_000_000);
+    let low = Condition {
+        metric: Metric::DataLeft,
+        op: Op::AtMost,
+        threshold,
+        clear_at: threshold.beyond(true),
+    };
+    s.rules = vec![Rule { mode: Mode::Notify, any: vec![low], ..keep_alive() }];
+    let before = decide(&s, &policy(), at(1));
+    assert!(before.episodes.is_empty());
+    assert_eq!(before.decide_at, Some(at(180)), "it is looked at again when the bucket lapses");
+    assert_eq!(kinds(&s, at(180)), [NoticeKind::LowBalance]);
+}

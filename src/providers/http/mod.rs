@@ -10,6 +10,7 @@ mod field;
 mod find;
 mod identity;
 mod place;
+mod buckets;
 mod read;
 mod record;
 mod request;

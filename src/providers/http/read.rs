@@ -1,6 +1,7 @@
 //! Reading a line: from an answer to values, or to the kind of error it is.
 
 use super::{
+    buckets::{self, BucketsAt},
     dates::{self, Date},
     field::{self, BytesAt, CurrencyAt, DateAt},
     identity,
@@ -30,6 +31,8 @@ pub(super) struct Read {
     data_left: Option<BytesAt>,
     minutes_left: Option<Place>,
     sms_left: Option<Place>,
+    next_charge: Option<Place>,
+    buckets: Vec<BucketsAt>,
     msisdn: Option<Place>,
     iccid: Option<Place>,
     error: Option<Place>,
@@ -50,20 +53,35 @@ impl Read {
         let service_end = field::date(s, "service_end", text);
         let number_loss = field::date(s, "number_loss", text);
         let data_left = field::bytes(s, "data_left", text);
-        let [minutes_left, sms_left, msisdn, iccid, error] =
-            ["minutes_left", "sms_left", "msisdn", "iccid", "error"]
+        let buckets = buckets::read(s);
+        let [minutes_left, sms_left, msisdn, iccid, error, next_charge] =
+            ["minutes_left", "sms_left", "msisdn", "iccid", "error", "next_charge"]
                 .map(|key| field::place(s, key, text));
-        if s.has("balance") && !s.has("currency") && currency.is_none() {
-            s.fault("currency", "allowed is a place, or { fixed = \"USD\" }; a balance needs one");
+        for (key, what) in [("balance", "a balance"), ("next_charge", "a charge")] {
+            if s.has(key) && !s.has("currency") && currency.is_none() {
+                s.fault(
+                    "currency",
+                    format!("allowed is a place, or {{ fixed = \"USD\" }}; {what} needs one"),
+                );
+                break;
+            }
         }
-        let values =
-            ["balance", "service_end", "number_loss", "data_left", "minutes_left", "sms_left"];
+        let values = [
+            "balance",
+            "service_end",
+            "number_loss",
+            "data_left",
+            "minutes_left",
+            "sms_left",
+            "buckets",
+        ];
         let found = balance.is_some()
             || service_end.is_some()
             || number_loss.is_some()
             || data_left.is_some()
             || minutes_left.is_some()
-            || sms_left.is_some();
+            || sms_left.is_some()
+            || !buckets.is_empty();
         if !found && !values.iter().any(|key| s.has(key)) {
             s.fault(
                 "balance",
@@ -81,6 +99,8 @@ impl Read {
             data_left,
             minutes_left,
             sms_left,
+            next_charge,
+            buckets,
             msisdn,
             iccid,
             error,
@@ -109,7 +129,7 @@ impl Read {
         self.check_identity(&document, line, &mut gaps)
             .map_err(|why| ReadError::new(ErrorKind::Identity, why))?;
         let values = Values {
-            balance: self.balance(&document, &mut gaps),
+            balance: self.money(&document, self.balance.as_ref(), "balance", &mut gaps),
             data_left: self.data_left(&document, &mut gaps),
             minutes_left: count(&document, self.minutes_left.as_ref(), "minutes_left", &mut gaps),
             sms_left: count(&document, self.sms_left.as_ref(), "sms_left", &mut gaps),
@@ -127,8 +147,12 @@ impl Read {
                 line,
                 &mut gaps,
             ),
-            next_charge: None,
-            buckets: Vec::new(),
+            next_charge: self.money(&document, self.next_charge.as_ref(), "next_charge", &mut gaps),
+            buckets: self
+                .buckets
+                .iter()
+                .flat_map(|at| at.find(&document, line, &mut gaps))
+                .collect(),
         };
         if values.is_empty() && !gaps.is_empty() {
             return Err(ReadError::unparseable(gaps.join("; ")));
@@ -164,8 +188,19 @@ impl Read {
         check(&self.iccid, "iccid", &serial)
     }
 
-    fn balance(&self, document: &Document, gaps: &mut Vec<String>) -> Option<Money> {
-        let text = found(document, self.balance.as_ref()?, "balance", gaps)?;
+    /// A balance rounded down, a charge rounded up; a charge of null is none.
+    fn money(
+        &self,
+        document: &Document,
+        place: Option<&Place>,
+        name: &str,
+        gaps: &mut Vec<String>,
+    ) -> Option<Money> {
+        let (text, rounding) = if name == "balance" {
+            (found(document, place?, name, gaps)?, Rounding::Floor)
+        } else {
+            (stated(document, place?, name, gaps)?, Rounding::Ceiling)
+        };
         let currency = match self.currency.as_ref()? {
             CurrencyAt::Fixed(currency) => *currency,
             CurrencyAt::Place(place) => {
@@ -173,7 +208,7 @@ impl Read {
                 note(Currency::parse(&code), "currency", gaps)?
             }
         };
-        note(Money::from_text(&text, currency, Rounding::Floor), "balance", gaps)
+        note(Money::from_text(&text, currency, rounding), name, gaps)
     }
 
     fn data_left(&self, document: &Document, gaps: &mut Vec<String>) -> Option<i64> {
@@ -271,7 +306,7 @@ fn date(
 }
 
 /// A decimal times `unit`, rounded down: what is left is never overstated.
-fn whole(text: &str, unit: i64) -> Result<i64, String> {
+pub(super) fn whole(text: &str, unit: i64) -> Result<i64, String> {
     let bad = || {
         let text: String = text.chars().take(40).collect();
         format!("`{text}` is not a number that can be left")

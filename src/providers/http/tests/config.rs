@@ -130,3 +130,24 @@ fn capabilities_follow_from_the_templates() {
     assert_eq!((limits.concurrency, limits.rate.map(|rate| rate.events)), (7, Some(50)));
     assert_eq!(limits.timeout, Span::seconds(30), "polls have 30 s unless they are given less");
 }
+
+#[test]
+fn what_a_payer_sells_is_rising_and_of_one_currency() {
+    let declared = |keys: &str| {
+        edited(|text| text.replace("[declares]", &format!("[declares]\n{keys}")))
+            .map(|config| config.declares().offer)
+    };
+    let offer = declared("denominations = [\"10.00 USD\", \"25.00 USD\"]").unwrap();
+    assert_eq!(offer.denominations.len(), 2);
+    let bounds = declared("order_min = \"5.00 USD\"\norder_max = \"50.00 USD\"").unwrap();
+    assert!(bounds.order_min.is_some() && bounds.order_max.is_some());
+    for bad in [
+        "denominations = [\"25.00 USD\", \"10.00 USD\"]",
+        "denominations = [\"10.00 USD\", \"25.00 EUR\"]",
+        "denominations = [\"ten\"]",
+        "order_min = \"50.00 USD\"\norder_max = \"5.00 USD\"",
+        "denominations = [\"10.00 USD\"]\norder_max = \"5.00 USD\"",
+    ] {
+        assert!(declared(bad).is_err(), "{bad}");
+    }
+}

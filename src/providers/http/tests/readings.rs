@@ -138,3 +138,42 @@ fn text_answers_are_read_with_named_groups() {
     );
     assert_eq!(says("Dienst gest\u{f6}rt").unwrap_err().quality, Quality::Unparseable);
 }
+
+#[test]
+fn buckets_are_a_list_each_with_its_own_expiry() {
+    let config = reading(
+        "next_charge = \"/next\"\ncurrency = { fixed = \"USD\" }\n\
+         buckets = [{ items = \"/bundles\", name = \"/n\", left = { at = \"/mb\", unit = \"MB\" }, expires = \"/until\" },\n\
+         { items = \"/credits\", name = \"/n\", left = \"/usd\", currency = { fixed = \"USD\" }, metric = \"balance\" }]",
+    );
+    let body = r#"{"next":"16.201","bundles":[{"n":"plan","mb":1.5,"until":"2026-12-01"},{"n":"gift","mb":"200"}],
+        "credits":[{"n":"bonus","usd":"2.505"}]}"#;
+    let read = judge(&config, 200, body, &line()).unwrap();
+    assert_eq!((read.quality, read.detail), (Quality::Ok, None));
+    assert_eq!(read.values.next_charge, Some(Money::parse("16.21 USD").unwrap()));
+    let told: Vec<String> = read
+        .values
+        .buckets
+        .iter()
+        .map(|b| format!("{} {} {} {:?}", b.name, b.metric.as_str(), b.left, b.expires_at))
+        .collect();
+    let end = Timestamp::parse_rfc3339("2026-12-01T05:00:00Z").unwrap();
+    assert_eq!(
+        told,
+        [
+            format!("plan data_left 1.5 MB {:?}", Some(end)),
+            "gift data_left 200 MB None".to_owned(),
+            "bonus balance 2.50 USD None".to_owned()
+        ]
+    );
+    for (from, to, detail) in [
+        ("\"200\"", "\"lots\"", "buckets[2]: `lots` is not a number"),
+        ("\"2026-12-01\"", "\"soon\"", "buckets[1]: its expiry is not a date"),
+        ("\"credits\"", "\"other\"", "buckets: the list is missing"),
+        ("\"2.505\"", "null", "buckets[1]: nothing says what is left"),
+    ] {
+        let read = judge(&config, 200, &body.replace(from, to), &line()).unwrap();
+        assert_eq!(read.quality, Quality::Partial, "{to}");
+        assert!(read.detail.as_deref().is_some_and(|d| d.contains(detail)), "{:?}", read.detail);
+    }
+}
