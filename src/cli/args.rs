@@ -221,7 +221,7 @@ pub struct ReadingArgs {
     #[arg(long)]
     pub next_charge: Option<String>,
     /// A balance with its own expiry: "name=Bonus,left=500 MB,expires=2026-12-01", with
-    /// metric=balance, minutes_left or sms_left for others than data. May be given several times.
+    /// `metric=balance`, `minutes_left` or `sms_left` for others than data. May be given several times.
     #[arg(long = "bucket", value_name = "KEY=VALUE,…")]
     pub buckets: Vec<String>,
 }

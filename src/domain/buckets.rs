@@ -61,6 +61,14 @@ impl Values {
 }
 
 impl Bucket {
+    /// What there can be several balances of, with the words in config and API.
+    pub const METRICS: [(&'static str, Metric); 4] = [
+        ("balance", Metric::Balance),
+        ("data_left", Metric::DataLeft),
+        ("minutes_left", Metric::MinutesLeft),
+        ("sms_left", Metric::SmsLeft),
+    ];
+
     /// True when it lapsed after `read_at` and by `now`: the reading still counted it.
     fn is_gone(&self, read_at: Timestamp, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| read_at < at && at <= now)

@@ -4,7 +4,7 @@
 use super::{Engine, OrderError, Stage, assess::assess};
 use crate::domain::{
     Bucket, Metric, Money, Quality, Quantity, Reading, Snapshot, SubscriptionId,
-    SubscriptionStatus, Timestamp, Values,
+    SubscriptionStatus, Timestamp, Unit, Values,
 };
 use crate::input::{Section, parse_bytes};
 use crate::providers::ReadOk;
@@ -110,21 +110,17 @@ pub struct HandBucket {
 impl HandBucket {
     fn read(mut section: Section<'_>) -> Option<Self> {
         let day = "allowed is a date such as \"2026-12-01\" or an instant in RFC 3339";
-        let words = [
-            ("balance", Metric::Balance),
-            ("data_left", Metric::DataLeft),
-            ("minutes_left", Metric::MinutesLeft),
-            ("sms_left", Metric::SmsLeft),
-        ];
         let name = section.required("name", "allowed is what the balance is called");
-        let metric = section.word("metric", &words).unwrap_or(Metric::DataLeft);
-        let left = match metric {
-            Metric::Balance => section.money("left").map(Quantity::Money),
-            Metric::DataLeft => {
+        let metric = section.word("metric", &Bucket::METRICS).unwrap_or(Metric::DataLeft);
+        let left = match metric.unit() {
+            Unit::Money => section.money("left").map(Quantity::Money),
+            Unit::Bytes => {
                 let size = "allowed is a size such as \"500 MB\" or \"2 GiB\"";
                 section.parsed("left", size, parse_bytes).map(Quantity::Bytes)
             }
-            _ => section.integer("left", 0..=i64::from(i32::MAX)).map(Quantity::Count),
+            Unit::Count | Unit::Days | Unit::Age => {
+                section.integer("left", 0..=i64::from(i32::MAX)).map(Quantity::Count)
+            }
         };
         if !section.has("left") {
             section.fault("left", "allowed is how much is left of it, such as \"500 MB\"");

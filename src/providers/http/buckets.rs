@@ -6,7 +6,7 @@ use super::{
     place::{Document, Place},
     read::whole,
 };
-use crate::domain::{Bucket, Currency, Metric, Money, Quantity, Rounding, Subscription};
+use crate::domain::{Bucket, Currency, Metric, Money, Quantity, Rounding, Subscription, Unit};
 use crate::input::{Section, Value as Written};
 use serde_json::Value;
 
@@ -20,13 +20,6 @@ pub(super) struct BucketsAt {
     expires: Option<DateAt>,
     metric: Metric,
 }
-
-const METRICS: [(&str, Metric); 4] = [
-    ("balance", Metric::Balance),
-    ("data_left", Metric::DataLeft),
-    ("minutes_left", Metric::MinutesLeft),
-    ("sms_left", Metric::SmsLeft),
-];
 
 /// `buckets = { … }`, or a list of such tables.
 pub(super) fn read(section: &mut Section<'_>) -> Vec<BucketsAt> {
@@ -48,7 +41,7 @@ fn one(mut section: Section<'_>) -> Option<BucketsAt> {
             "allowed is a place, such as \"/left\" or { at = \"/left\", unit = \"MB\" }",
         );
     }
-    let metric = s.word("metric", &METRICS).unwrap_or(Metric::DataLeft);
+    let metric = s.word("metric", &Bucket::METRICS).unwrap_or(Metric::DataLeft);
     let currency = field::currency(s, "currency", None);
     if metric == Metric::Balance && currency.is_none() {
         s.fault("currency", "allowed is a place, or { fixed = \"USD\" }; money needs one");
@@ -83,8 +76,8 @@ impl BucketsAt {
     fn bucket(&self, item: &Document, line: &Subscription) -> Result<Bucket, String> {
         let name = item.text(&self.name).ok_or("it has no name")?;
         let text = item.text(&self.left.place).ok_or("nothing says what is left")?;
-        let left = match self.metric {
-            Metric::Balance => {
+        let left = match self.metric.unit() {
+            Unit::Money => {
                 let currency = match self.currency.as_ref().ok_or("it has no currency")? {
                     CurrencyAt::Fixed(currency) => *currency,
                     CurrencyAt::Place(place) => {
@@ -95,8 +88,8 @@ impl BucketsAt {
                 let money = Money::from_text(&text, currency, Rounding::Floor);
                 Quantity::Money(money.map_err(|why| why.to_string())?)
             }
-            Metric::DataLeft => Quantity::Bytes(whole(&text, self.left.unit)?),
-            _ => Quantity::Count(whole(&text, self.left.unit)?),
+            Unit::Bytes => Quantity::Bytes(whole(&text, self.left.unit)?),
+            Unit::Count | Unit::Days | Unit::Age => Quantity::Count(whole(&text, self.left.unit)?),
         };
         let expires_at = match &self.expires {
             None => None,
