@@ -104,7 +104,6 @@ impl From<EngineError> for Problem {
             EngineError::Rule { .. }
             | EngineError::Scheduler(_)
             | EngineError::Flag { .. }
-            | EngineError::Simulation(_)
             | EngineError::Words(_) => Self::inner(error),
         }
     }

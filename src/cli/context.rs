@@ -40,6 +40,12 @@ impl From<crate::flow::EngineError> for CliError {
     }
 }
 
+impl From<crate::sim::SimulationError> for CliError {
+    fn from(error: crate::sim::SimulationError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl From<OrderError> for CliError {
     fn from(error: OrderError) -> Self {
         Self::Failed(error.into())

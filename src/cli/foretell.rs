@@ -2,11 +2,12 @@
 
 use super::context::CliError;
 use super::out::Out;
-use super::simulate::{lines, overlay, spend};
+use super::simulate::{lines, overlay, run, spend};
 use crate::config::fleet::{Fleet, Plan};
 use crate::domain::{Mode, Rule, Span, Subscription};
-use crate::flow::{Engine, Simulation};
+use crate::flow::Engine;
 use crate::shapes;
+use crate::sim::Simulation;
 use crate::sim::replay::Figures;
 use serde_json::{Value as Json, json};
 
@@ -78,7 +79,7 @@ pub(super) async fn foretell(
     let draft = Some(overlay(engine, fleet.rules.clone(), prune).await?);
     let what = Simulation { from, to, lines: lines.clone(), draft, story: false };
     let simulated =
-        engine.simulate(&what, |until| out.progress(&format!("foretold up to {until}"))).await?;
+        run(engine, &what, |until| out.progress(&format!("foretold up to {until}"))).await?;
     out.progress("");
     let soon = from.plus(Span::days(2));
     let told = begin.iter().map(|rule| {

@@ -4,10 +4,11 @@ use super::apply::read;
 use super::args::SimulateArgs;
 use super::context::{CliError, Context, instant, subscription_id};
 use super::out::{Out, table};
-use crate::domain::{Rule, Span, Subscription, SubscriptionStatus};
-use crate::flow::{Engine, Simulated, Simulation};
+use crate::domain::{Rule, Span, Subscription, SubscriptionStatus, Timestamp};
+use crate::flow::Engine;
 use crate::shapes;
 use crate::sim::replay::{Figures, Report, Told};
+use crate::sim::{Past, Simulated, Simulation};
 use serde_json::{Value as Json, json};
 
 pub(super) async fn simulate(
@@ -35,10 +36,21 @@ pub(super) async fn simulate(
     let lines = lines(engine, &args.lines).await?;
     let what = Simulation { from, to, lines, draft, story: args.story };
     let simulated =
-        engine.simulate(&what, |until| out.progress(&format!("replayed up to {until}"))).await?;
+        run(engine, &what, |until| out.progress(&format!("replayed up to {until}"))).await?;
     out.progress("");
     out.result(&document(&simulated), || words(&simulated));
     Ok(())
+}
+
+/// Replays the stored past of `engine`.
+pub(super) async fn run(
+    engine: &Engine,
+    what: &Simulation,
+    progress: impl FnMut(Timestamp),
+) -> Result<Simulated, CliError> {
+    let rules = engine.rules().await?;
+    let past = Past { store: engine.store(), policy: engine.policy(), rules: &rules };
+    Ok(past.simulate(what, progress).await?)
 }
 
 /// The rules as they would be once `rules` were applied; with `prune`, only those.

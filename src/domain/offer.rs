@@ -12,3 +12,10 @@ pub struct Offer {
     /// The most it sells at once.
     pub order_max: Option<Money>,
 }
+
+impl Offer {
+    /// The least that can be ordered, as far as that is known.
+    pub fn least(&self) -> Option<Money> {
+        self.denominations.first().copied().or(self.order_min)
+    }
+}

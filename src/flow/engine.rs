@@ -71,9 +71,6 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
-    /// A replay of history broke off.
-    #[error("the simulation broke off: {0}")]
-    Simulation(String),
     /// The built-in texts are broken.
     #[error("texts of notices: {0}")]
     Words(String),

@@ -10,6 +10,7 @@
 
 pub mod mailbox;
 pub mod replay;
+mod simulate;
 
 mod api;
 mod book;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use book::{Charge, LineState};
 pub use line::{Fate, Line};
+pub use simulate::{Past, Simulated, Simulation, SimulationError};
 
 use crate::clock::Clock;
 use crate::domain::{Msisdn, Span};

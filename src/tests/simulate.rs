@@ -1,230 +1,12 @@
 //! History replayed: the active rules give exactly what was decided, whatever went wrong.
 
-use super::support::oracle::{Dice, Oracle};
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use super::support::{daemon::Install, fake::Fake, scene::Scene};
+use serde_json::Value;
 use topupd::{
-    clock::Clock,
-    config::{
-        Settings,
-        fleet::{Fleet, FleetContext, StoredFleet},
-    },
-    domain::{Span, State, SubscriptionId, SubscriptionStatus, Timestamp},
-    flow::{Engine, Parts, Resolution, Simulation, Stage},
-    providers::Provider,
-    store::{FleetChanges, Store},
+    domain::{Money, Quality, Reading, Span, SubscriptionId, Timestamp, Values},
+    sim::{Past, Simulation, mailbox::Mailbox},
+    store::{Polled, Store},
 };
-
-const RULES: &str = r#"
-[[rules]]
-id = "a-fixed"
-applies_to = { tag = "a" }
-mode = "auto"
-any = [{ metric = "balance", at_most = "5.00 USD" }, { metric = "days_to_service_end", at_most = 7 }]
-amount = { fixed = "10.00 USD" }
-caps = { order = "30.00 USD", subscription_30d = "60.00 USD" }
-approve_first = false
-cooldown_success = "12h"
-[[rules]]
-id = "b-target"
-applies_to = { tag = "b" }
-mode = "approve"
-fire_after = 2
-clear_after = 3
-any = [{ metric = "balance", at_most = "6.00 USD" }]
-unless = [{ metric = "days_to_service_end", at_least = 25 }]
-amount = { to_target = "20.00 USD" }
-caps = { order = "40.00 USD", subscription_30d = "80.00 USD" }
-[[rules]]
-id = "c-renewal"
-applies_to = { tag = "c" }
-mode = "auto"
-any = [{ metric = "days_to_service_end", at_most = 5 }]
-amount = { cover_next_renewal = true, margin = "10%" }
-caps = { order = "60.00 USD", subscription_30d = "60.00 USD" }
-on_stale = "auto_if_deadline"
-[[rules]]
-id = "d-forecast"
-applies_to = { tag = "d" }
-mode = "auto"
-any = [{ metric = "days_to_runout", at_most = 4 }, { metric = "balance", at_most = "2.00 USD" }]
-amount = { cover_days = 20 }
-caps = { order = "50.00 USD", subscription_30d = "70.00 USD" }
-approve_first = false
-approve_if_unusual = false
-[[rules]]
-id = "e-told"
-applies_to = { all = true }
-mode = "notify"
-any = [{ metric = "data_left", at_most = "3 GB" }, { metric = "reading_age", at_least = "12h" }]
-"#;
-
-const SETTINGS: &str = r#"
-[flow]
-poll_every = "6h"
-[caps]
-global_24h = "90.00 USD"
-[safety]
-storm_min = 12
-[providers.carrier.simulated]
-"#;
-
-struct Scene {
-    engine: Engine,
-    clock: Clock,
-    oracle: Oracle,
-    _dir: tempfile::TempDir,
-    dice: Dice,
-}
-
-impl Scene {
-    async fn new(seed: u64, lines: usize) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (config, fleet) = (dir.path().join("topupd.toml"), dir.path().join("fleet.toml"));
-        let database = format!("sqlite://{}", dir.path().join("t.db").display());
-        std::fs::write(&config, format!("[database]\nurl = \"{database}\"\n{SETTINGS}")).unwrap();
-        let settings = Settings::load(&[config], std::iter::empty()).unwrap();
-        std::fs::write(&fleet, fleet_text(lines)).unwrap();
-        let context = FleetContext::new(&settings, StoredFleet::default());
-        let fleet = Fleet::read(&[fleet], &context).unwrap();
-        let clock = Clock::fixed(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
-        let store = Store::open(&database).await.unwrap();
-        store.migrate().await.unwrap();
-        let install_id = store.install_id(clock.now()).await.unwrap();
-        let text = |document: serde_json::Value| document.to_string();
-        let changes = FleetChanges {
-            subscribers: fleet
-                .subscribers
-                .iter()
-                .map(|s| (s.clone(), text(s.to_document())))
-                .collect(),
-            subscriptions: fleet
-                .subscriptions
-                .iter()
-                .map(|s| (s.clone(), text(s.to_document())))
-                .collect(),
-            rules: fleet.rules.iter().map(|r| (r.clone(), text(r.to_document()))).collect(),
-            ..FleetChanges::default()
-        };
-        store.save_fleet(&changes, clock.now()).await.unwrap();
-        let oracle = Oracle::new(clock.clone(), seed);
-        let provider: Arc<dyn Provider> = Arc::new(oracle.clone());
-        let engine = Engine::new(Parts {
-            settings,
-            store,
-            clock: clock.clone(),
-            providers: BTreeMap::from([("carrier".to_owned(), provider)]),
-            channels: BTreeMap::new(),
-            install_id,
-            money_off_file: dir.path().join("money-off"),
-            may_pay: true,
-        })
-        .unwrap();
-        Self { engine, clock, oracle, _dir: dir, dice: Dice::new(seed ^ 0xA5A5) }
-    }
-
-    /// One instant: what is due is read, then everything that follows is done. A reading that is
-    /// asked for meanwhile comes a millisecond later, as no answer takes no time. Returns when the
-    /// next thing is due.
-    async fn instant(&self) -> Option<Timestamp> {
-        let read = self.engine.run_stage(Stage::Poll).await.unwrap().next_at;
-        self.follow().await.into_iter().chain(read).min()
-    }
-
-    /// Everything that follows from what is known. Returns when the next thing is due.
-    async fn follow(&self) -> Option<Timestamp> {
-        loop {
-            let (mut done, mut first) = (0, None);
-            for stage in [Stage::Decide, Stage::Act, Stage::Reconcile, Stage::Verify, Stage::Notify]
-            {
-                let report = self.engine.run_stage(stage).await.unwrap();
-                done += report.done + report.failed;
-                first = first.into_iter().chain(report.next_at).min();
-            }
-            if done == 0 {
-                let due = self.engine.store().next_poll_due("carrier").await.unwrap();
-                return first.into_iter().chain(due).min();
-            }
-        }
-    }
-
-    /// Lets days go by; now and then a person does something.
-    async fn live(&mut self, span: Span) {
-        let end = self.clock.now().plus(span);
-        let mut person_at = self.clock.now().plus(Span::hours(5));
-        while self.clock.now() < end {
-            let mut due = self.instant().await;
-            if self.clock.now() >= person_at {
-                self.somebody_acts().await;
-                due = self.follow().await;
-                person_at =
-                    self.clock.now().plus(Span::hours(3)).plus(Span::minutes(self.roll(240)));
-            }
-            let now = self.clock.now();
-            let next = due.unwrap_or(end).min(person_at).min(end).max(now.plus(Span::from_ms(1)));
-            self.clock.advance(next.since(now));
-        }
-        self.instant().await;
-    }
-
-    fn roll(&mut self, n: u64) -> i64 {
-        i64::try_from(self.dice.roll(n)).unwrap()
-    }
-
-    async fn somebody_acts(&mut self) {
-        let (engine, now) = (self.engine.clone(), self.clock.now());
-        let lines: Vec<SubscriptionId> = engine
-            .store()
-            .views(None, "", 1000)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|view| view.subscription.id)
-            .collect();
-        let place = usize::try_from(self.roll(u64::try_from(lines.len()).unwrap())).unwrap();
-        let line = &lines[place];
-        match self.roll(12) {
-            0 => engine.store().set_status(line, SubscriptionStatus::Paused, now).await.unwrap(),
-            1 | 2 => {
-                engine.store().set_status(line, SubscriptionStatus::Active, now).await.unwrap()
-            }
-            3 => drop(engine.order_by_hand(line, "5.00 USD".parse_money(), None, "somebody").await),
-            4 => topupd::flow::raise_flag(&engine_flag(&self._dir), "test").unwrap(),
-            5 => {
-                topupd::flow::lower_flag(&engine_flag(&self._dir)).unwrap();
-                engine.store().clear_breakers(now).await.unwrap();
-                engine.switch_turned().await.unwrap();
-            }
-            _ => {
-                for topup in engine
-                    .store()
-                    .topups(None, Timestamp::from_ms(0), now.plus(Span::days(1)), 1000)
-                    .await
-                    .unwrap()
-                {
-                    let id = topup.id.as_str();
-                    match (topup.state, self.roll(10)) {
-                        (State::AwaitingApproval, 0..=5) => {
-                            drop(engine.approve(id, None, "somebody").await);
-                        }
-                        (State::AwaitingApproval, 6) => drop(engine.reject(id, "somebody").await),
-                        (State::Held, 0..=2) => {
-                            let failed =
-                                engine.resolve(id, Resolution::Failed, "looked", true, "somebody");
-                            if failed.await.is_err() {
-                                drop(
-                                    engine
-                                        .resolve(id, Resolution::Paid, "looked", true, "somebody")
-                                        .await,
-                                );
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// What happened around `at`, for whoever must find out why a replay differs.
 async fn about(scene: &Scene, id: &SubscriptionId, at: Timestamp) {
@@ -251,40 +33,33 @@ async fn about(scene: &Scene, id: &SubscriptionId, at: Timestamp) {
     }
 }
 
-fn engine_flag(dir: &tempfile::TempDir) -> std::path::PathBuf {
-    dir.path().join("money-off")
-}
-
-trait ParseMoney {
-    fn parse_money(&self) -> topupd::domain::Money;
-}
-
-impl ParseMoney for str {
-    fn parse_money(&self) -> topupd::domain::Money {
-        topupd::domain::Money::parse(self).unwrap()
+/// However it went: within every 24 hours no more than the cap, for each need at most one top-up that
+/// may have cost money.
+async fn no_limit_was_passed(scene: &Scene) {
+    let (begin, end) = (Timestamp::from_ms(0), scene.clock.now().plus(Span::days(1)));
+    let store = scene.engine.store();
+    let mut topups = store.topups(None, begin, end, 10_000).await.unwrap();
+    topups.retain(|topup| topup.state.counts_money());
+    let mut needs = std::collections::BTreeSet::new();
+    for topup in &topups {
+        assert!(needs.insert(topup.need.clone()), "need {} was paid twice", topup.need);
+    }
+    let mut reserved: Vec<(Timestamp, i64)> = Vec::new();
+    for entry in store.ledger(begin, end).await.unwrap() {
+        if entry.kind == "reserve" && needs_of(&topups, &entry.topup) {
+            reserved.push((entry.at, entry.amount.minor()));
+        }
+    }
+    for (at, _) in &reserved {
+        let day =
+            reserved.iter().filter(|(other, _)| other <= at && at.since(*other) < Span::days(1));
+        let sum: i64 = day.map(|(_, minor)| minor).sum();
+        assert!(sum <= 9000, "{sum} within a day up to {at}");
     }
 }
 
-fn fleet_text(lines: usize) -> String {
-    let mut text = String::new();
-    for owner in 0..3 {
-        write!(text, "[[subscribers]]\nid = \"o{owner}\"\nname = \"Owner\"\ntime_zone = \"UTC\"\n")
-            .unwrap();
-    }
-    for n in 0..lines {
-        let tag = ["a", "b", "c", "d"][n % 4];
-        let renewal = ["fund_balance", "fund_balance", "restart_from_payment", "unknown"][n % 4];
-        write!(
-            text,
-            "[[subscriptions]]\nid = \"line-{n:02}\"\nsubscriber = \"o{}\"\nlabel = \"L\"\nmsisdn = \"+1202555{:04}\"\n\
-             reader = \"carrier\"\npayers = [\"carrier\"]\ntags = [\"{tag}\"]\n\
-             plan = {{ price = \"15.00 USD\", cycle_days = 30, renewal = \"{renewal}\", number_loss_days = 45 }}\n",
-            n % 3,
-            1000 + n
-        )
-        .unwrap();
-    }
-    text + RULES
+fn needs_of(topups: &[topupd::domain::Topup], id: &str) -> bool {
+    topups.iter().any(|topup| topup.id.as_str() == id)
 }
 
 #[tokio::test]
@@ -299,7 +74,10 @@ async fn simulating_the_active_rules_gives_exactly_the_recorded_decisions() {
         let views = scene.engine.store().views(None, "", 1000).await.unwrap();
         let lines = views.into_iter().map(|view| view.subscription).collect();
         let what = Simulation { from, to, lines, draft: None, story: false };
-        let simulated = scene.engine.simulate(&what, |_| ()).await.unwrap();
+        let rules = scene.engine.rules().await.unwrap();
+        let (store, policy) = (scene.engine.store(), scene.engine.policy());
+        let past = Past { store, policy, rules: &rules };
+        let simulated = past.simulate(&what, |_| ()).await.unwrap();
         for line in &simulated.report.lines {
             let recorded = scene.engine.store().recorded_decisions(&line.id).await.unwrap();
             let differs = recorded
@@ -320,9 +98,100 @@ async fn simulating_the_active_rules_gives_exactly_the_recorded_decisions() {
             );
             compared += recorded.len();
         }
+        no_limit_was_passed(&scene).await;
         orders += simulated.report.total().orders;
         charges += scene.oracle.charges();
     }
     // Enough must have happened for the comparison to mean something.
     assert!(compared > 200 && orders > 20 && charges > 15, "{compared} {orders} {charges}");
+}
+
+/// Thirty days of readings before now: 3.00 USD all the time, the service ends in five days.
+async fn past_readings(install: &Install) {
+    let store =
+        Store::open(&format!("sqlite://{}", install.path("topupd.db").display())).await.unwrap();
+    let now = Timestamp::from_ms(chrono::Utc::now().timestamp_millis());
+    let id = SubscriptionId::parse("li-tmobile").unwrap();
+    let one = |n: i64| {
+        let values = Values {
+            balance: Some(Money::parse("3.00 USD").unwrap()),
+            service_end_at: Some(now.plus(Span::days(5))),
+            ..Values::default()
+        };
+        let at = now.minus(Span::hours(6 * (n + 1)));
+        let reading = Reading {
+            subscription: id.clone(),
+            provider: "carrier".into(),
+            at,
+            quality: Quality::Ok,
+            values,
+            detail: None,
+        };
+        Polled { reading, next_poll_at: now.plus(Span::days(1)) }
+    };
+    let polled: Vec<Polled> = (0..120).rev().map(one).collect();
+    store.apply_polls(&polled, now).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_simulated_and_a_plan_that_enables_auto_says_what_it_would_have_spent() {
+    let (fake, mailbox) = (Fake::start().await, Mailbox::start().await.unwrap());
+    let install = Install::new(&fake.url, &mailbox.url());
+    install.edit("fleet.toml", "mode = \"auto\"", "mode = \"notify\"");
+    install.apply();
+    past_readings(&install).await;
+    let notify = install.json(&["simulate", "--from", "2020-01-01"]);
+    assert_eq!((&notify["total"]["orders"], &notify["active"]), (&0.into(), &Value::Null));
+    assert_eq!(notify["total"]["notices"]["low_balance"], 1);
+    let draft = std::fs::read_to_string(install.path("fleet.toml")).unwrap();
+    let draft = draft.replace("mode = \"notify\"", "mode = \"auto\"");
+    std::fs::write(install.path("draft.toml"), &draft).unwrap();
+    let path = install.path("draft.toml");
+    let path = path.to_str().unwrap();
+    let simulated = install.json(&["simulate", "--rules", path, "--from", "2020-01-01", "--story"]);
+    let (total, active) = (&simulated["total"], &simulated["active"]);
+    assert!(total["orders"].as_i64().unwrap() >= 1, "{simulated}");
+    assert_eq!(active["orders"], 0);
+    assert_eq!(simulated["difference"]["orders"], total["orders"]);
+    assert_eq!(simulated["lines"][0]["id"], "li-tmobile");
+    assert!(simulated["story"].as_array().unwrap().iter().any(|told| told["what"] == "paid"));
+    // Nothing was written, ordered or sent by all that.
+    assert!(fake.charges().is_empty() && install.states().is_empty());
+    let text = install.run(&[
+        "simulate",
+        "--rules",
+        path,
+        "--from",
+        "2020-01-01",
+        "--lines",
+        "li-tmobile",
+    ]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("SUBSCRIPTION") && text.contains("active rules"), "{text}");
+    // What enables `auto` shows its price first; what does not is silent.
+    let plan = install.json(&["apply", path, "--plan"]);
+    let told = &plan["simulated"][0];
+    assert_eq!((&told["rule"], &told["lines"]), (&"keep-alive".into(), &1.into()));
+    assert_eq!(told["orders"], total["orders"]);
+    assert_eq!(told["lines_with_fewer_days"], 1);
+    let words = install.run(&["apply", path, "--plan"]);
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("over the last 90 days it would have ordered"), "{words}");
+    install.apply();
+    assert_eq!(
+        install.json(&["apply", "fleet.toml", "--plan"])["simulated"],
+        serde_json::json!([])
+    );
+    // Bad input names the place and what is allowed.
+    for (args, part) in [
+        (vec!["simulate", "--from", "yesterday"], "--from"),
+        (vec!["simulate", "--from", "2999-01-01"], "allowed is an instant before --to"),
+        (vec!["simulate", "--from", "2026-01-01", "--lines", "nobody"], "nobody"),
+        (vec!["simulate", "--from", "2026-01-01", "--rules", "no-such-file.toml"], "no-such-file"),
+    ] {
+        let output = install.run(&args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(part), "{args:?}: {stderr}");
+    }
 }

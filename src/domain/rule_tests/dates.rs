@@ -243,3 +243,37 @@ fn a_bucket_that_lapses_fires_without_a_new_reading() {
     assert_eq!(before.decide_at, Some(at(180)), "it is looked at again when the bucket lapses");
     assert_eq!(kinds(&s, at(180)), [NoticeKind::LowBalance]);
 }
+
+/// Both changes of the clocks, and a leap day: each reminder once, each charge window of the length
+/// the clock on the wall says, each date the start of its own day.
+#[test]
+fn a22_clock_changes_and_leap_days_make_nothing_happen_twice_or_never() {
+    let zone = chrono_tz::America::New_York;
+    for (date, offset_hours) in [("2026-03-08", 5), ("2026-11-01", 4), ("2028-02-29", 5)] {
+        let day = date.parse().unwrap();
+        let end = Timestamp::start_of_day(day, zone).unwrap();
+        assert_eq!(end.rfc3339(), format!("{date}T0{offset_hours}:00:00Z"));
+        let mut s = ending(240, Renewal::RestartFromPayment);
+        s.rules[0].mode = Mode::Notify;
+        s.rules[0].any[0].threshold = Quantity::Days(Span::ZERO);
+        let mut told = Vec::new();
+        for hour in -96..48 {
+            let now = end.plus(Span::hours(hour)).plus(Span::minutes(1));
+            let reading = s.reading.as_mut().unwrap();
+            (reading.at, reading.values.service_end_at) = (now, Some(end));
+            let decision = decide(&s, &policy(), now);
+            told.extend(decision.milestone.map(|(day, _)| day));
+            s.milestone = decision.milestone.or(s.milestone);
+        }
+        assert_eq!(told, [-3, -1, 0], "{date}");
+        // From 05:00 to 11:00 on the wall of that day, whatever its length.
+        let window = QuietHours::parse("05:00-11:00").unwrap();
+        let local = |text: &str| {
+            let time = day.and_time(text.parse().unwrap()).and_local_timezone(zone).unwrap();
+            Timestamp::from_ms(time.timestamp_millis())
+        };
+        assert_eq!(window.ends_at(local("04:59:00"), zone), None);
+        assert_eq!(window.ends_at(local("05:00:00"), zone), Some(local("11:00:00")));
+        assert_eq!(window.ends_at(local("11:00:00"), zone), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! A PostgreSQL server of our own: started on loopback on a free port, stopped by its pid.
 
+use sqlx::Connection as _;
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
@@ -70,7 +71,7 @@ impl Server {
             .unwrap();
         let started = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(30), "PostgreSQL did not start");
+            assert!(started.elapsed() < Duration::from_secs(120), "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
         Some(Self { child, port, _data: data })
@@ -81,15 +82,16 @@ impl Server {
         let base = format!("postgres://postgres@127.0.0.1:{}", self.port);
         let started = Instant::now();
         loop {
-            match sqlx::PgPool::connect(&format!("{base}/postgres")).await {
-                Ok(pool) => {
+            match sqlx::PgConnection::connect(&format!("{base}/postgres")).await {
+                Ok(mut connection) => {
                     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-                        .execute(&pool)
+                        .execute(&mut connection)
                         .await
                         .unwrap();
                     return format!("{base}/{name}");
                 }
-                Err(error) => assert!(started.elapsed() < Duration::from_secs(30), "{error}"),
+                // It may still be starting up; a busy machine takes its time.
+                Err(error) => assert!(started.elapsed() < Duration::from_secs(120), "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

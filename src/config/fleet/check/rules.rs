@@ -1,7 +1,7 @@
 //! Rules and the lines they cover, whichever of the two is new.
 
 use super::{Draft, FleetContext};
-use crate::domain::{Amount, Rule, Scope, Subscription};
+use crate::domain::{Amount, Money, Rule, Scope, Subscription};
 use std::collections::BTreeSet;
 
 /// Its target, and whether the lines it covers let it do what it says.
@@ -53,6 +53,16 @@ pub(super) fn rule(
             format!("mode {mode:?} needs subscriptions with payers; without: {lines}"),
         );
     }
+    let too_dear = lines
+        .iter()
+        .filter(|line| rule.mode.pays() && rule.scope.covers(line))
+        .find_map(|line| out_of_reach(rule, line, context));
+    if let Some((key, least, payer)) = too_dear {
+        s.fault(
+            key,
+            format!("the least that payer {payer:?} sells is {least}; allowed is at least that"),
+        );
+    }
     if let Some(lines) = lacking(&|line| needs_price(rule) && !has_price(line)) {
         s.fault(
             "applies_to",
@@ -81,6 +91,22 @@ pub(super) fn under_rules(draft: &Draft<'_, Subscription>, rules: &[Rule]) {
             format!("rule {id:?} covers its next renewal; allowed is a plan with a price"),
         );
     }
+}
+
+/// The limit of `rule` that lies below everything the line's first payer sells.
+fn out_of_reach<'l>(
+    rule: &Rule,
+    line: &'l Subscription,
+    context: &FleetContext,
+) -> Option<(&'static str, Money, &'l str)> {
+    let payer = line.payers.first()?;
+    let least = context.providers.get(payer)?.offer.least()?;
+    let limits = [("order_max", rule.order_max), ("caps", rule.caps.order)];
+    let below = |limit: Option<Money>| {
+        limit.is_some_and(|l| l.currency() == least.currency() && l.minor() < least.minor())
+    };
+    let (key, _) = limits.into_iter().find(|(_, limit)| below(*limit))?;
+    Some((key, least, payer))
 }
 
 fn needs_price(rule: &Rule) -> bool {

@@ -1,12 +1,11 @@
 //! Simulate: stored readings → what rules would have done with them. Reads only.
 
-use super::{Engine, EngineError, RuleBook};
+use super::replay::{Act, Counted, Doing, LineHistory, Pace, Replay, Report, Setup};
 use crate::domain::{
-    BurnLog, Episode, Policy, Reading, RecordedTopup, Rule, Span, State, Subscription,
+    BurnLog, Episode, Policy, Reading, RecordedTopup, Rule, RuleBook, Span, State, Subscription,
     SubscriptionStatus, Timestamp,
 };
-use crate::sim::replay::{Act, Counted, Doing, LineHistory, Pace, Replay, Report, Setup};
-use crate::store::{PastNeed, settle_times};
+use crate::store::{PastNeed, Store, StoreError, settle_times};
 use std::collections::{BTreeMap, HashMap};
 
 /// Readings per window, more or less: what is held in memory at once.
@@ -38,15 +37,37 @@ pub struct Simulated {
     pub rules_applied: usize,
 }
 
-impl Engine {
+/// A simulation could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The replay broke off.
+    #[error("the replay broke off: {0}")]
+    Broken(String),
+}
+
+/// What simulations read: the past, and how decisions are made now.
+#[derive(Clone, Debug)]
+pub struct Past<'a> {
+    /// The rows.
+    pub store: &'a Store,
+    /// The configured part of decisions.
+    pub policy: Policy,
+    /// The active rules.
+    pub rules: &'a RuleBook,
+}
+
+impl Past<'_> {
     /// Replays stored readings. `progress` hears how far it is, window by window.
     pub async fn simulate(
         &self,
         what: &Simulation,
         mut progress: impl FnMut(Timestamp),
-    ) -> Result<Simulated, EngineError> {
+    ) -> Result<Simulated, SimulationError> {
         let Simulation { from, to, lines, .. } = what;
-        let active = self.active_rules(*from).await?;
+        let active = self.active_rules(*from);
         let mut setups = Vec::new();
         if let Some(draft) = &what.draft {
             setups.push(self.setup(what, &enabled(draft, &active, *from)).await?);
@@ -58,13 +79,13 @@ impl Engine {
             )
             .await?,
         );
-        let rules_applied = self.store().acts(*from, *to).await?;
+        let rules_applied = self.store.acts(*from, *to).await?;
         let rules_applied =
             rules_applied.iter().filter(|act| act.why == "rules were applied").count();
         let mut replays: Vec<Replay> = setups.into_iter().map(Replay::new).collect();
         let window = self.window(lines.len());
         let (mut at, mut until) = (*from, from.plus(window).min(*to));
-        let mut readings = self.store().readings_between(lines, at, until).await?;
+        let mut readings = self.store.readings_between(lines, at, until).await?;
         while at < *to {
             let work = tokio::task::spawn_blocking(move || {
                 run(&mut replays, readings, until);
@@ -72,35 +93,34 @@ impl Engine {
             });
             // The next window comes from the database while this one is replayed.
             let (begin, end) = (until, until.plus(window).min(*to));
-            let (next, done) = tokio::join!(self.store().readings_between(lines, begin, end), work);
-            replays = done.map_err(|error| EngineError::Simulation(error.to_string()))?;
+            let (next, done) = tokio::join!(self.store.readings_between(lines, begin, end), work);
+            replays = done.map_err(|error| SimulationError::Broken(error.to_string()))?;
             readings = next?;
             progress(until);
             (at, until) = (begin, end);
         }
         let mut reports = replays.into_iter().map(Replay::finish);
-        let first = reports.next().ok_or_else(|| EngineError::Simulation("nothing ran".into()))?;
+        let first = reports.next().ok_or_else(|| SimulationError::Broken("nothing ran".into()))?;
         Ok(Simulated { report: first, active: reports.next(), rules_applied })
     }
 
     /// So long that about [`WINDOW_READINGS`] fall into it.
     fn window(&self, lines: usize) -> Span {
         let lines = i64::try_from(lines).unwrap_or(i64::MAX).max(1);
-        let every = self.settings().flow.poll_every;
+        let every = self.policy.poll_every;
         every.times((WINDOW_READINGS / lines).max(4)).min(Span::days(28)).max(Span::hours(1))
     }
 
     /// The active rules, none of which is younger than `from`.
-    async fn active_rules(&self, from: Timestamp) -> Result<Vec<Rule>, EngineError> {
-        let rules = self.rules().await?;
+    fn active_rules(&self, from: Timestamp) -> Vec<Rule> {
         let as_of =
             |rule: Rule| Rule { enabled_at: rule.enabled_at.map(|at| at.min(from)), ..rule };
-        Ok(rules.all().cloned().map(as_of).collect())
+        self.rules.all().cloned().map(as_of).collect()
     }
 
-    async fn setup(&self, what: &Simulation, rules: &[Rule]) -> Result<Setup, EngineError> {
+    async fn setup(&self, what: &Simulation, rules: &[Rule]) -> Result<Setup, SimulationError> {
         let Simulation { from, to, lines, story, .. } = what;
-        let store = self.store();
+        let store = self.store;
         let ids: Vec<String> = lines.iter().map(|line| line.id.to_string()).collect();
         let mut topups = store.recorded_topups(&ids, *to).await?;
         let mut needs = store.needs_of(&ids, *to).await?;
@@ -161,7 +181,10 @@ impl Engine {
             });
         }
         Ok(Setup {
-            policy: Policy { settle_p99: store.settle_times_before(*from).await?, ..self.policy() },
+            policy: Policy {
+                settle_p99: store.settle_times_before(*from).await?,
+                ..self.policy.clone()
+            },
             from: *from,
             to: *to,
             lines: histories,
@@ -174,10 +197,10 @@ impl Engine {
     }
 
     /// The newest readings before the beginning: `ok` ones, newest first, and one that was not.
-    async fn before(&self, what: &Simulation) -> Result<HashMap<usize, Before>, EngineError> {
-        let since = what.from.minus(Span::days(1).plus(self.settings().flow.poll_every.times(3)));
+    async fn before(&self, what: &Simulation) -> Result<HashMap<usize, Before>, SimulationError> {
+        let since = what.from.minus(Span::days(1).plus(self.policy.poll_every.times(3)));
         let mut before: HashMap<usize, Before> = HashMap::new();
-        for (n, reading) in self.store().readings_between(&what.lines, since, what.from).await? {
+        for (n, reading) in self.store.readings_between(&what.lines, since, what.from).await? {
             let (earlier, trouble) = before.entry(n).or_default();
             if reading.quality == crate::domain::Quality::Ok {
                 earlier.insert(0, reading);
@@ -195,21 +218,21 @@ impl Engine {
         &self,
         what: &Simulation,
         book: &RuleBook,
-    ) -> Result<HashMap<usize, BurnLog>, EngineError> {
+    ) -> Result<HashMap<usize, BurnLog>, SimulationError> {
         let mut burns = HashMap::new();
         for (n, line) in what.lines.iter().enumerate() {
             if !book.of(line).iter().any(Rule::wants_forecast) {
                 continue;
             }
             let mut log = BurnLog::default();
-            for credit in self.store().credits(&line.id).await? {
+            for credit in self.store.credits(&line.id).await? {
                 if credit.from < what.from {
                     log.expect(credit);
                 }
             }
             let one = std::slice::from_ref(line);
             let since = BurnLog::window_start(what.from);
-            for (_, reading) in self.store().readings_between(one, since, what.from).await? {
+            for (_, reading) in self.store.readings_between(one, since, what.from).await? {
                 log.add(&reading);
             }
             burns.insert(n, log);
@@ -223,10 +246,10 @@ impl Engine {
         ids: &[String],
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Counted>, EngineError> {
+    ) -> Result<Vec<Counted>, SimulationError> {
         let since = from.minus(crate::domain::CapLimits::MONTH);
         Ok(self
-            .store()
+            .store
             .counted_elsewhere(ids, since, to)
             .await?
             .into_iter()
