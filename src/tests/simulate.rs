@@ -63,7 +63,7 @@ fn needs_of(topups: &[topupd::domain::Topup], id: &str) -> bool {
 }
 
 #[tokio::test]
-async fn simulating_the_active_rules_gives_exactly_the_recorded_decisions() {
+async fn a29_simulating_the_active_rules_gives_exactly_the_recorded_decisions() {
     let (mut compared, mut orders, mut charges) = (0, 0, 0);
     for seed in 1..=4 {
         fastrand::seed(seed);

@@ -36,7 +36,7 @@ pub(super) fn rules() -> Vec<Rule> {
         r#"{"id":"a","applies_to":{"all":true},"mode":"auto","approve_first":false,"any":[{"metric":"balance","at_most":"5.00 USD"},{"metric":"days_to_service_end","at_most":3}],"amount":{"fixed":"20.00 USD"},"caps":{"order":"40.00 USD","subscription_30d":"100.00 USD"}}"#,
         r#"{"id":"b","applies_to":{"all":true},"mode":"notify","any":[{"metric":"balance","at_most":"3.00 USD"}]}"#,
         r#"{"id":"c","applies_to":{"all":true},"mode":"notify","any":[{"metric":"data_left","at_most":"50 MB"}]}"#,
-        r#"{"id":"d","applies_to":{"all":true},"mode":"observe","any":[{"metric":"renewals_affordable","at_most":0}]}"#,
+        r#"{"id":"d","applies_to":{"all":true},"mode":"observe","any":[{"metric":"days_to_runout","at_most":3}]}"#,
         r#"{"id":"e","applies_to":{"all":true},"mode":"notify","any":[{"metric":"reading_age","at_least":"2d"}]}"#,
     ];
     documents.map(|text| rule_from_document(&serde_json::from_str(text).unwrap()).unwrap()).into()

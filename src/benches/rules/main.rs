@@ -11,28 +11,56 @@
 
 mod fleet;
 
+use criterion::Criterion;
 use fleet::{HOURS, LINES, day_of_readings, policy, rules, setup, snapshot, start};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use topupd::domain::{Span, decide};
+use topupd::domain::{BurnLog, Forecast, Span, decide};
 use topupd::sim::replay::{Replay, Report};
 
-/// Decisions timed in one go.
-const ROUNDS: u32 = 200_000;
-
 fn main() {
-    let none = decisions(0);
-    let five = decisions(5);
-    println!("decide, no rule:     {:>8.2} µs", micros(none));
-    println!("decide, five rules:  {:>8.2} µs   ({} of none)", micros(five), ratio(five, none));
+    decisions(&mut Criterion::default().configure_from_args());
+    replays();
+}
+
+/// One subscription with 90 days of readings behind it: the decision, and what a day's forecast costs.
+fn decisions(criterion: &mut Criterion) {
+    let (policy, log) = (policy(), quarter());
+    let now = start().plus(Span::days(90)).plus(Span::hours(3));
+    let forecast = Forecast::of(&log, None, now);
+    for n in [0, 5] {
+        let mut snapshot = snapshot(rules().get(..n).unwrap());
+        snapshot.forecast = Some(forecast.clone());
+        let reading = snapshot.reading.as_mut().unwrap();
+        reading.at = now;
+        reading.values.service_end_at = Some(now.plus(Span::days(20)));
+        criterion.bench_function(&format!("decide, {n} rules"), |bencher| {
+            bencher.iter(|| black_box(decide(black_box(&snapshot), &policy, now)));
+        });
+    }
+    criterion.bench_function("forecast of 90 days, once a day", |bencher| {
+        bencher.iter(|| black_box(Forecast::of(black_box(&log), None, now)));
+    });
+}
+
+/// Ninety days of hourly readings of one line.
+fn quarter() -> BurnLog {
+    let mut log = BurnLog::default();
+    for day in 0..90 {
+        for (_, reading) in day_of_readings(day).into_iter().filter(|(n, _)| *n == 0) {
+            log.add(&reading);
+        }
+    }
+    log
+}
+
+fn replays() {
     let walked = walk();
     let (replayed, report) = replay();
     let total = report.total();
     println!(
-        "readings made only:  {:>8.2} s    {} lines x {} hours",
-        walked.as_secs_f64(),
-        LINES,
-        HOURS
+        "readings made only:  {:>8.2} s    {LINES} lines x {HOURS} hours",
+        walked.as_secs_f64()
     );
     println!(
         "readings replayed:   {:>8.2} s    ({} of that), {} orders, {} breaches, peak {} MiB",
@@ -43,16 +71,6 @@ fn main() {
         peak_mib()
     );
     assert_eq!(total.readings, i64::try_from(LINES).unwrap() * HOURS, "not every reading was used");
-}
-
-fn decisions(n: usize) -> Duration {
-    let (snapshot, policy) = (snapshot(rules().get(..n).unwrap()), policy());
-    let now = start().plus(Span::hours(3));
-    let started = Instant::now();
-    for _ in 0..ROUNDS {
-        black_box(decide(black_box(&snapshot), &policy, now));
-    }
-    started.elapsed() / ROUNDS
 }
 
 fn walk() -> Duration {
@@ -81,10 +99,6 @@ fn replay() -> (Duration, Report) {
         replay.finish()
     });
     (started.elapsed(), report)
-}
-
-fn micros(one: Duration) -> f64 {
-    one.as_secs_f64() * 1e6
 }
 
 fn ratio(a: Duration, b: Duration) -> String {

@@ -1,7 +1,7 @@
 //! Readings → use per day, with everything that is not use taken out.
 
 use super::{
-    super::{Currency, Money, Quality, Reading, Span, Timestamp},
+    super::{Currency, Money, Quality, Reading, Span, Timestamp, Values},
     WINDOW_DAYS,
 };
 use std::collections::VecDeque;
@@ -37,13 +37,20 @@ pub(super) struct Day {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BurnLog {
     first_at: Option<Timestamp>,
-    last: Option<Reading>,
+    last: Option<Seen>,
     days: VecDeque<Day>,
     credits: VecDeque<Credit>,
     external: Vec<ExternalTopup>,
     currency: Option<Currency>,
     has_data: bool,
     last_used_at: Option<Timestamp>,
+}
+
+/// What the newest reading said, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    at: Timestamp,
+    values: Values,
 }
 
 /// What happened between two readings.
@@ -79,13 +86,13 @@ impl BurnLog {
             Some(last) => {
                 let used = self.used(&last, reading);
                 self.spread(used, last.at, reading.at);
-                self.last = Some(reading.clone());
+                self.last = Some(Seen { at: reading.at, values: values.clone() });
             }
             None => {
                 self.first_at = Some(reading.at);
                 // What was paid before the first reading shows in it already.
                 self.credits.retain(|credit| credit.from > reading.at);
-                self.last = Some(reading.clone());
+                self.last = Some(Seen { at: reading.at, values: values.clone() });
             }
         }
         let oldest = day_of(reading.at) - WINDOW_DAYS - 1;
@@ -94,7 +101,7 @@ impl BurnLog {
         }
     }
 
-    fn used(&mut self, last: &Reading, reading: &Reading) -> Use {
+    fn used(&mut self, last: &Seen, reading: &Reading) -> Use {
         let (old, new) = (&last.values, &reading.values);
         let moved = |old: Option<Timestamp>, new: Option<Timestamp>| {
             old.zip(new).is_some_and(|(old, new)| new.since(old) >= Span::days(3))

@@ -24,6 +24,8 @@ mod purse;
 mod report;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod props;
 
 pub use report::{Figures, LineReport, Report, Told};
 pub use setup::{Act, Counted, Doing, LineHistory, Pace, Setup};

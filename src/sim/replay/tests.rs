@@ -7,7 +7,7 @@ use crate::domain::{
     fixtures::{at, keep_alive, line, money, need_of, order, policy, reading},
 };
 
-fn history(subscription: Subscription, rules: Vec<Rule>) -> LineHistory {
+pub(super) fn history(subscription: Subscription, rules: Vec<Rule>) -> LineHistory {
     LineHistory {
         subscription,
         rules,
@@ -24,7 +24,7 @@ fn history(subscription: Subscription, rules: Vec<Rule>) -> LineHistory {
     }
 }
 
-fn setup(lines: Vec<LineHistory>, days: i64) -> Setup {
+pub(super) fn setup(lines: Vec<LineHistory>, days: i64) -> Setup {
     Setup {
         policy: policy(),
         from: at(0),
