@@ -45,14 +45,8 @@ async fn views(engine: &Engine, ids: &[String]) -> Result<Vec<SubscriptionView>,
         }
         return Ok(named);
     }
-    let (mut all, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = engine.store().views(None, &after, 1000).await?;
-        let Some(last) = page.last() else { break };
-        after = last.subscription.id.to_string();
-        let open = |v: &SubscriptionView| v.subscription.status != SubscriptionStatus::Closed;
-        all.extend(page.into_iter().filter(open));
-    }
+    let mut all = engine.store().every_view().await?;
+    all.retain(|view| view.subscription.status != SubscriptionStatus::Closed);
     Ok(all)
 }
 

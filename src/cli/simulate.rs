@@ -75,13 +75,8 @@ pub(super) async fn lines(engine: &Engine, ids: &[String]) -> Result<Vec<Subscri
         lines.push(engine.store().subscription(&subscription_id(id)?).await?);
     }
     if ids.is_empty() {
-        let mut after = String::new();
-        loop {
-            let page = engine.store().views(None, &after, 1000).await?;
-            let Some(last) = page.last() else { break };
-            after = last.subscription.id.to_string();
-            lines.extend(page.into_iter().map(|view| view.subscription));
-        }
+        let views = engine.store().every_view().await?;
+        lines = views.into_iter().map(|view| view.subscription).collect();
         lines.retain(|line| line.status != SubscriptionStatus::Closed);
     }
     Ok(lines)

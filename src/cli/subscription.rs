@@ -27,13 +27,7 @@ pub(super) async fn subscription(
 
 async fn list(context: &Context, out: &Out) -> Result<(), CliError> {
     let store = context.store().await?;
-    let (mut views, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = store.views(None, &after, 1000).await?;
-        let Some(last) = page.last() else { break };
-        after = last.subscription.id.to_string();
-        views.extend(page);
-    }
+    let views = store.every_view().await?;
     let document = Json::Array(views.iter().map(shapes::subscription).collect());
     out.result(&document, || {
         let heads = [
@@ -244,17 +238,9 @@ pub(super) async fn poll(context: &Context, ids: &[String], out: &Out) -> Result
         names.push(one(engine.store(), id).await?.subscription.id.to_string());
     }
     if ids.is_empty() {
-        let mut after = String::new();
-        loop {
-            let page = engine.store().views(None, &after, 1000).await?;
-            let Some(last) = page.last() else { break };
-            after = last.subscription.id.to_string();
-            names.extend(
-                page.iter()
-                    .filter(|v| v.next_poll_at.is_some())
-                    .map(|v| v.subscription.id.to_string()),
-            );
-        }
+        let views = engine.store().every_view().await?;
+        let polled = views.iter().filter(|view| view.next_poll_at.is_some());
+        names.extend(polled.map(|view| view.subscription.id.to_string()));
     }
     let readings = engine.poll_lines(&names).await?;
     let document = Json::Array(readings.iter().map(shapes::reading).collect());

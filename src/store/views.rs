@@ -66,6 +66,17 @@ impl Store {
         self.views_of(&ids).await
     }
 
+    /// Every line, page by page so that no connection is held for long.
+    pub async fn every_view(&self) -> Result<Vec<SubscriptionView>, StoreError> {
+        let (mut views, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.views(None, &after, 1000).await?;
+            let Some(last) = page.last() else { return Ok(views) };
+            after = last.subscription.id.to_string();
+            views.extend(page);
+        }
+    }
+
     /// The named lines, in order of their ids.
     pub async fn views_of(&self, ids: &[String]) -> Result<Vec<SubscriptionView>, StoreError> {
         let list = serde_json::json!(ids).to_string();
