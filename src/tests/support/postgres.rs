@@ -12,13 +12,26 @@ use std::{
 /// One server for the whole test binary; every test makes a database of its own in it.
 pub(crate) fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let found = SERVER.get_or_init(Server::start).as_ref();
+    let found = SERVER.get_or_init(start_for_all).as_ref();
     // Where everything must be there, a missing server is a failure and not a shorter run.
     assert!(found.is_some() || std::env::var("CI").is_err(), "PostgreSQL is not installed");
     if found.is_none() {
         eprintln!("SKIPPED: PostgreSQL is not installed, so this story ran on SQLite only");
     }
     found
+}
+
+/// Starts it from a thread that lasts as long as the tests: the server is killed with the thread that
+/// started it, and the one of the first test that asks for it ends with that test.
+fn start_for_all() -> Option<Server> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        sender.send(Server::start()).unwrap();
+        loop {
+            std::thread::park();
+        }
+    });
+    receiver.recv().unwrap()
 }
 
 /// A running server.
