@@ -5,18 +5,21 @@
 use super::{Dialect, Store, StoreError, rows::Cells};
 use serde_json::Value;
 use sqlx::SqlSafeStr;
+use std::cell::Cell;
 
 /// Rows that came in one value. Columns go by the name after the dot.
 #[derive(Debug)]
 pub(super) struct Bunch {
     names: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
+    /// Where the next column is looked for first: they are read in their order.
+    hint: Cell<usize>,
 }
 
 impl Bunch {
     /// The rows.
     pub(super) fn rows(&self) -> impl Iterator<Item = BunchRow<'_>> {
-        self.rows.iter().map(|cells| BunchRow { names: &self.names, cells })
+        self.rows.iter().map(|cells| BunchRow { names: &self.names, cells, hint: &self.hint })
     }
 }
 
@@ -25,11 +28,15 @@ impl Bunch {
 pub(super) struct BunchRow<'a> {
     names: &'a [&'static str],
     cells: &'a [Value],
+    hint: &'a Cell<usize>,
 }
 
 impl BunchRow<'_> {
     fn cell(&self, column: &str) -> Result<&Value, sqlx::Error> {
-        let place = self.names.iter().position(|name| *name == column);
+        let (n, first) = (self.names.len(), self.hint.get());
+        let mut places = (first..n).chain(0..first.min(n));
+        let place = places.find(|place| self.names.get(*place).is_some_and(|name| *name == column));
+        self.hint.set(place.map_or(0, |place| place.saturating_add(1)));
         place
             .and_then(|place| self.cells.get(place))
             .ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_owned()))
@@ -85,7 +92,11 @@ impl Store {
             .await?;
         let rows =
             serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(Bunch { names: columns.iter().map(|column| name(column)).collect(), rows })
+        Ok(Bunch {
+            names: columns.iter().map(|column| name(column)).collect(),
+            rows,
+            hint: Cell::new(0),
+        })
     }
 }
 

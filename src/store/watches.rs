@@ -2,7 +2,7 @@
 //! bunches, one statement and one commit for many rows.
 
 use super::{Store, StoreError, Tx, rows, rows::Columns};
-use crate::domain::{Quality, Reading, Span, Subscription, SubscriptionId, Timestamp};
+use crate::domain::{Money, Quality, Reading, Span, Subscription, SubscriptionId, Timestamp};
 use serde_json::json;
 
 /// A line that is due, claimed for one poll.
@@ -93,43 +93,78 @@ impl Store {
     /// Writes a bunch of readings and what follows for each line, in one commit: they are due for
     /// a decision, and a top-up that waits for a movement is due for a look.
     pub async fn apply_polls(&self, polled: &[Polled], now: Timestamp) -> Result<(), StoreError> {
-        let rows: Vec<serde_json::Value> = polled
-            .iter()
-            .map(|p| {
-                let (r, v) = (&p.reading, &p.reading.values);
-                json!({
-                    "s": r.subscription.as_str(), "a": r.at.ms(), "p": r.provider,
-                    "q": r.quality.to_string(), "b": v.balance.map(crate::domain::Money::minor),
-                    "c": v.balance.map(|m| m.currency().code()), "d": v.data_left,
-                    "m": v.minutes_left, "t": v.sms_left,
-                    "e": v.service_end_at.map(Timestamp::ms), "n": v.number_loss_at.map(Timestamp::ms),
-                    "u": super::buckets::text(&v.buckets),
-                    "y": v.next_charge.map(crate::domain::Money::minor),
-                    "z": v.next_charge.map(|m| m.currency().code()),
-                    "x": r.detail, "w": p.next_poll_at.ms(), "k": i64::from(r.quality == Quality::Ok),
-                })
-            })
-            .collect();
-        let rows = serde_json::Value::Array(rows).to_string();
+        // Few readings have buckets or a charge; the others do not pay for their columns.
+        let is_rich = |p: &&Polled| {
+            !p.reading.values.buckets.is_empty() || p.reading.values.next_charge.is_some()
+        };
+        let (rich, plain): (Vec<&Polled>, Vec<&Polled>) = polled.iter().partition(is_rich);
+        let watches = polled.iter().map(|p| {
+            let r = &p.reading;
+            let is_ok = i64::from(r.quality == Quality::Ok);
+            json!({ "s": r.subscription.as_str(), "a": r.at.ms(), "w": p.next_poll_at.ms(), "k": is_ok })
+        });
+        let watches = serde_json::Value::Array(watches.collect()).to_string();
         let mut tx = self.begin().await?;
-        for statement in self.apply_statements() {
-            sqlx::query(statement).bind(&rows).bind(now.ms()).execute(&mut *tx).await?;
+        for (readings, statement) in
+            [(plain, self.insert_statement(false)), (rich, self.insert_statement(true))]
+        {
+            if readings.is_empty() {
+                continue;
+            }
+            let rows = readings.into_iter().map(|p| reading_row(&p.reading)).collect();
+            let rows = serde_json::Value::Array(rows).to_string();
+            sqlx::query(statement).bind(rows).bind(now.ms()).execute(&mut *tx).await?;
+        }
+        for statement in self.watch_statements() {
+            sqlx::query(statement).bind(&watches).bind(now.ms()).execute(&mut *tx).await?;
         }
         tx.commit().await?;
         Ok(())
     }
 
     /// (The `WHERE $2 > 0` is what lets SQLite parse ON CONFLICT after a SELECT.)
-    fn apply_statements(&self) -> [&'static str; 3] {
-        match self.dialect() {
-            super::Dialect::Sqlite => [
+    fn insert_statement(&self, rich: bool) -> &'static str {
+        match (self.dialect(), rich) {
+            (super::Dialect::Sqlite, false) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
+                 j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
+                 j.value ->> 'n', j.value ->> 'x' FROM json_each($1) j WHERE $2 > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+            (super::Dialect::Sqlite, true) => {
                 "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
                  data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
                  next_charge_minor, next_charge_currency) \
                  SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
                  j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
-                 j.value ->> 'n', j.value ->> 'x', j.value ->> 'u', j.value ->> 'y', j.value ->> 'z' FROM json_each($1) j WHERE $2 > 0 \
-                 ON CONFLICT (subscription_id, at) DO NOTHING",
+                 j.value ->> 'n', j.value ->> 'x', j.value ->> 'u', j.value ->> 'y', j.value ->> 'z' \
+                 FROM json_each($1) j WHERE $2 > 0 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+            (super::Dialect::Postgres, false) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 SELECT s, a, p, q, b, c, d, m, t, e, n, x FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
+                 e bigint, n bigint, x text) WHERE CAST($2 AS bigint) > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+            (super::Dialect::Postgres, true) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
+                 next_charge_minor, next_charge_currency) \
+                 SELECT s, a, p, q, b, c, d, m, t, e, n, x, u, y, z FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
+                 e bigint, n bigint, x text, u text, y bigint, z text) WHERE CAST($2 AS bigint) > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+        }
+    }
+
+    fn watch_statements(&self) -> [&'static str; 2] {
+        match self.dialect() {
+            super::Dialect::Sqlite => [
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
@@ -141,13 +176,6 @@ impl Store {
                  (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
             ],
             super::Dialect::Postgres => [
-                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
-                 next_charge_minor, next_charge_currency) \
-                 SELECT s, a, p, q, b, c, d, m, t, e, n, x, u, y, z FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
-                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
-                 e bigint, n bigint, x text, u text, y bigint, z text) WHERE CAST($2 AS bigint) > 0 \
-                 ON CONFLICT (subscription_id, at) DO NOTHING",
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
@@ -287,4 +315,26 @@ impl Store {
                 .await?;
         Ok(at.map(Timestamp::from_ms))
     }
+}
+
+fn reading_row(r: &Reading) -> serde_json::Value {
+    let v = &r.values;
+    let mut row = json!({
+        "s": r.subscription.as_str(), "a": r.at.ms(), "p": r.provider,
+        "q": r.quality.to_string(), "b": v.balance.map(Money::minor),
+        "c": v.balance.map(|m| m.currency().code()), "d": v.data_left,
+        "m": v.minutes_left, "t": v.sms_left,
+        "e": v.service_end_at.map(Timestamp::ms), "n": v.number_loss_at.map(Timestamp::ms),
+        "x": r.detail,
+    });
+    if let (serde_json::Value::Object(fields), Some(text)) =
+        (&mut row, super::buckets::text(&v.buckets))
+    {
+        fields.insert("u".into(), text.into());
+    }
+    if let (serde_json::Value::Object(fields), Some(charge)) = (&mut row, v.next_charge) {
+        fields.insert("y".into(), charge.minor().into());
+        fields.insert("z".into(), charge.currency().code().into());
+    }
+    row
 }
