@@ -4,7 +4,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::flow::{BuiltParts, Daemon, Engine, EngineError, Parts, build_parts};
 use crate::input::Fault;
-use crate::store::{Dialect, Store, StoreError};
+use crate::store::{Dialect, Recorder, RecorderError, Store, StoreError};
 use std::{
     fs::{File, TryLockError},
     path::PathBuf,
@@ -25,6 +25,9 @@ pub enum AppError {
     /// Another daemon runs on this database.
     #[error("another topupd runs on {0}; only one may pay from one SQLite database")]
     Taken(PathBuf),
+    /// The flight recorder cannot be used.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
     /// The lock file beside the database cannot be used.
     #[error("the lock file {path} cannot be used")]
     Lock {
@@ -85,7 +88,10 @@ impl App {
         store.migrate().await?;
         let install_id = store.install_id(clock.now()).await?;
         let right = pay_right(&store, paying).await?;
-        let may_pay = matches!(right, PayRight::Held(_));
+        let recorder = match &right {
+            PayRight::Held(_) => recorder(&settings, &store, &install_id, &clock, paying).await?,
+            PayRight::Elsewhere => None,
+        };
         let money_off_file = money_off_file(&settings);
         let parts = Parts {
             settings,
@@ -95,7 +101,7 @@ impl App {
             channels,
             install_id,
             money_off_file,
-            may_pay,
+            recorder,
         };
         Ok(Self { engine: Engine::new(parts)?, right })
     }
@@ -107,7 +113,7 @@ impl App {
 
     /// True when this process may pay.
     pub fn may_pay(&self) -> bool {
-        matches!(self.right, PayRight::Held(_))
+        matches!(self.right, PayRight::Held(_)) && self.engine.may_pay()
     }
 
     /// Starts the daemon's loops.
@@ -117,23 +123,58 @@ impl App {
 
     /// Closes the store; the right to pay goes with `self`.
     pub async fn close(self) {
+        if let Some(recorder) = self.engine.recorder() {
+            recorder.close();
+        }
         self.engine.store().close().await;
     }
+}
+
+/// The flight recorder, for this process alone. Beside SQLite the lock of the database guards it;
+/// beside PostgreSQL its own lock keeps a verb and a daemon on one machine apart.
+async fn recorder(
+    settings: &Settings,
+    store: &Store,
+    install_id: &str,
+    clock: &Clock,
+    paying: Paying,
+) -> Result<Option<Recorder>, AppError> {
+    let path = recorder_file(settings);
+    let started = std::time::Instant::now();
+    loop {
+        match Recorder::open(&path, install_id, clock.now()) {
+            Ok((recorder, _)) => return Ok(Some(recorder)),
+            Err(RecorderError::Taken(_)) if paying == Paying::IfFree => return Ok(None),
+            Err(RecorderError::Taken(_)) if started.elapsed() < PATIENCE => {}
+            Err(error) => {
+                store.close().await;
+                return Err(error.into());
+            }
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// The flight recorder's file: as configured, else beside the SQLite file, else in the working
+/// directory.
+pub fn recorder_file(settings: &Settings) -> PathBuf {
+    settings.safety.recorder_file.clone().unwrap_or_else(|| beside_database(settings, "recorder"))
 }
 
 /// The flag file that stops all paying: as configured, else beside the SQLite file, else in the
 /// working directory (systemd sets it to the state directory).
 pub fn money_off_file(settings: &Settings) -> PathBuf {
-    if let Some(path) = &settings.safety.money_off_file {
-        return path.clone();
-    }
+    settings.safety.money_off_file.clone().unwrap_or_else(|| beside_database(settings, "money-off"))
+}
+
+fn beside_database(settings: &Settings, what: &str) -> PathBuf {
     let url = settings.database.url();
     match url.strip_prefix("sqlite:") {
         Some(rest) => {
             let path = rest.trim_start_matches("//").split('?').next().unwrap_or(rest);
-            PathBuf::from(format!("{path}.money-off"))
+            PathBuf::from(format!("{path}.{what}"))
         }
-        None => PathBuf::from("topupd.money-off"),
+        None => PathBuf::from(format!("topupd.{what}")),
     }
 }
 

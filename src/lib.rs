@@ -17,6 +17,7 @@
 //! [`app`] (puts it together), [`cli`] (verbs).
 
 pub mod domain;
+pub mod failpoint;
 pub mod input;
 pub mod clock;
 pub mod config;

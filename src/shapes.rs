@@ -192,10 +192,13 @@ pub fn money_switch(switch: &MoneySwitch) -> Json {
         .map(|(payer, why)| json!({ "payer": payer, "why": why }))
         .collect();
     json!({
-        "paying": switch.off.is_none() && switch.storm.is_none() && switch.clock.is_none(),
+        "paying": switch.stops().is_empty(),
         "off": switch.off,
         "storm": switch.storm,
         "clock": switch.clock,
+        "recovery": switch.recovery,
+        "disk": switch.disk,
+        "books": switch.books,
         "payers_out": out,
     })
 }

@@ -82,7 +82,7 @@ pub(super) async fn metrics(State(admin): State<Admin>) -> Result<Response, Prob
     let now = admin.engine().now();
     let figures = admin.engine().store().figures().await?;
     let switch = admin.engine().money_switch(now).await?;
-    let is_off = switch.off.is_some() || switch.storm.is_some() || switch.clock.is_some();
+    let is_off = !switch.stops().is_empty();
     let mut page = Page(String::new());
     page.counts(
         "topupd_subscriptions",

@@ -195,7 +195,7 @@ async fn facts(admin: &Admin) -> Result<Overview, Problem> {
         figures.subscriptions.iter().filter(|(w, _)| *w != "closed").map(|(_, n)| n).sum();
     let switch = engine.money_switch(now).await?;
     let mut stops: Vec<String> =
-        [switch.off, switch.storm, switch.clock].into_iter().flatten().collect();
+        switch.stops().into_iter().map(|(_, why)| why.to_owned()).collect();
     let is_paying = stops.is_empty();
     stops.extend(switch.payers_out.into_iter().map(|(_, why)| why));
     Ok(Overview {

@@ -10,6 +10,7 @@ mod apply;
 mod subscription;
 mod topup;
 mod topups;
+mod verify;
 mod records;
 mod forecast;
 mod simulate;
@@ -71,7 +72,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
     let context = Context::new(&cli.config);
     match &cli.verb {
-        Verb::Run => run::run(&context).await,
+        Verb::Run { accept_missing_recorder } => run::run(&context, *accept_missing_recorder).await,
         Verb::Demo(args) => demo::demo(args, out).await,
         Verb::Check { online } => check::check(&context, *online, out).await,
         Verb::Migrate => keep::migrate(&context, out).await,
@@ -83,6 +84,9 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Topups(verb) => topups::topups(&context, verb, out).await,
         Verb::Receipts(args) => records::receipts(&context, args, out).await,
         Verb::Ledger(args) => records::ledger(&context, args, out).await,
+        Verb::Verify { anchor } => verify::verify(&context, anchor, out).await,
+        Verb::Reconcile { payers } => verify::reconcile(&context, payers, out).await,
+        Verb::Discrepancies(verb) => verify::discrepancies(&context, verb, out).await,
         Verb::Forecast { ids } => forecast::forecast(&context, ids, out).await,
         Verb::Simulate(args) => simulate::simulate(&context, args, out).await,
         Verb::Notices(verb) => notices::notices(&context, verb, out).await,

@@ -37,19 +37,13 @@ pub(super) async fn money(context: &Context, verb: &MoneyVerb, out: &Out) -> Res
 }
 
 fn report(switch: &MoneySwitch, out: &Out) {
-    let shut = [
-        ("kill_switch", &switch.off),
-        ("fleet_anomaly", &switch.storm),
-        ("clock_suspect", &switch.clock),
-    ];
-    let shut: Vec<(&str, &String)> =
-        shut.into_iter().filter_map(|(name, why)| why.as_ref().map(|why| (name, why))).collect();
+    let shut = switch.stops();
     let payers: Vec<Json> =
         switch.payers_out.iter().map(|(name, why)| json!({ "payer": name, "why": why })).collect();
     let document = json!({
         "paying": shut.is_empty(),
         "reasons": shut.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        "why": shut.iter().map(|(_, why)| (*why).clone()).collect::<Vec<_>>(),
+        "why": shut.iter().map(|(_, why)| *why).collect::<Vec<_>>(),
         "payers_out": payers,
     });
     out.result(&document, || {

@@ -13,7 +13,7 @@ enum End {
     Reload,
 }
 
-pub(super) async fn run(context: &Context) -> Result<(), CliError> {
+pub(super) async fn run(context: &Context, accept_missing: bool) -> Result<(), CliError> {
     let mut settings = context.settings()?;
     telemetry::start(settings.log.format, settings.log.level);
     let listen = |kind| signal(kind).map_err(anyhow::Error::from);
@@ -25,6 +25,10 @@ pub(super) async fn run(context: &Context) -> Result<(), CliError> {
     loop {
         let app = App::open(settings.clone(), Clock::System, Paying::Required).await?;
         super::apply::apply_configured(&app).await?;
+        app.engine().recover().await?;
+        if accept_missing {
+            app.engine().accept_recovery().await?;
+        }
         let end = life(&app, context, &mut signals).await?;
         app.close().await;
         if end == End::Stop {

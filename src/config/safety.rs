@@ -24,6 +24,10 @@ pub struct Safety {
     pub not_found_over: Span,
     /// The flag file of `topupd money off`; by default it lies beside the database.
     pub money_off_file: Option<PathBuf>,
+    /// The flight recorder; by default it lies beside the database.
+    pub recorder_file: Option<PathBuf>,
+    /// With less room than this, in bytes, on the disks of database and recorder nothing is sent.
+    pub disk_min: i64,
     /// So many unknown outcomes in a row at one payer stop paying through it.
     pub unknown_limit: i64,
 }
@@ -52,6 +56,11 @@ impl Safety {
         let money_off_file = s.parsed("money_off_file", "allowed is a path", |text| {
             (!text.trim().is_empty()).then(|| PathBuf::from(text))
         });
+        let recorder_file = s.parsed("recorder_file", "allowed is a path", |text| {
+            (!text.trim().is_empty()).then(|| PathBuf::from(text))
+        });
+        let size = "allowed is a size such as \"64 MB\"";
+        let disk_min = s.parsed("disk_min", size, crate::input::parse_bytes);
         let safety = Self {
             storm_min: s.integer("storm_min", 1..=1_000_000).unwrap_or(3),
             storm_share: storm_share.unwrap_or(10),
@@ -60,6 +69,8 @@ impl Safety {
             settle_min: positive_span(s, "settle_min", Span::minutes(5)),
             not_found_over: positive_span(s, "not_found_over", Span::minutes(10)),
             money_off_file,
+            recorder_file,
+            disk_min: disk_min.unwrap_or(64_000_000),
             unknown_limit: s.integer("unknown_limit", 1..=1_000).unwrap_or(3),
         };
         section.finish();

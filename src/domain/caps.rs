@@ -3,7 +3,8 @@
 use super::{Currency, Decision, Money, OrderStep, Snapshot, Span, Topup};
 
 /// Limits on amounts and on counts; `None` means not limited here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct CapLimits {
     /// One order.
     pub order: Option<Money>,

@@ -185,6 +185,7 @@ pub(crate) fn order(state: State, amount: Money) -> Topup {
         request: None,
         submit_no: 0,
         maybe_sent: 0,
+        sent_by: None,
         last_sent_at: None,
         transaction_id: None,
         charged: None,

@@ -91,16 +91,19 @@ fn number_kept(snapshot: &Snapshot, now: Timestamp) -> Gate {
     }
 }
 
-fn switches(money: &MoneySwitch, payer: &str) -> [Gate; 4] {
+fn switches(money: &MoneySwitch, payer: &str) -> Vec<Gate> {
     let switch = |name, shut: Option<&String>, open: &str| match shut {
         Some(why) => gate(name, false, why.clone()),
         None => gate(name, true, open),
     };
     let out = money.payers_out.iter().find(|(name, _)| name == payer).map(|(_, why)| why);
-    [
+    vec![
         switch("kill_switch", money.off.as_ref(), "paying is on"),
         switch("fleet_anomaly", money.storm.as_ref(), "no storm of simultaneous needs"),
         switch("clock_suspect", money.clock.as_ref(), "the clock can be trusted"),
+        switch("recovery", money.recovery.as_ref(), "the rows know everything that was sent"),
+        switch("disk_space", money.disk.as_ref(), "the disk takes what must be written down"),
+        switch("books_disagree", money.books.as_ref(), "no charge contradicts what was said of it"),
         switch("provider_incident", out, "the payer's last outcomes are known"),
     ]
 }

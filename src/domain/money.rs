@@ -229,6 +229,19 @@ impl fmt::Debug for Money {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Money {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Shape {
+            amount_minor: i64,
+            currency: String,
+        }
+        let shape = Shape::deserialize(deserializer)?;
+        let currency = Currency::parse(&shape.currency).map_err(serde::de::Error::custom)?;
+        Ok(Self::new(shape.amount_minor, currency))
+    }
+}
+
 impl serde::Serialize for Money {
     /// `{"amount_minor": 1000, "currency": "USD"}`, the shape of the CLI and the API.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

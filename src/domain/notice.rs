@@ -69,6 +69,8 @@ words! {
         Flapping = "flapping",
         /// All paying was stopped by a safety.
         PayingStopped = "paying_stopped",
+        /// A provider's own books and ours do not agree.
+        BooksDisagree = "books_disagree",
         /// A test, asked for by a person.
         Test = "test",
     }
@@ -111,6 +113,7 @@ impl NoticeKind {
             | Self::TopupReversed
             | Self::TopupRefused
             | Self::TopupTask
+            | Self::BooksDisagree
             | Self::PayingStopped => Span::days(7),
         }
     }
@@ -134,7 +137,7 @@ impl NoticeKind {
             | Self::TopupTask
             | Self::ApprovalWanted => "topup",
             Self::Stale | Self::ProviderIncident => "readings",
-            Self::PayingStopped => "paying",
+            Self::PayingStopped | Self::BooksDisagree => "paying",
             Self::Digest => "digest",
             Self::ChannelTrouble => "channel",
             Self::Test => "test",

@@ -17,7 +17,7 @@ const fn reason(code: &'static str, means: &'static str, then: &'static str) -> 
 }
 
 /// The gates, in the order in which they are passed; the first that is shut gives the reason.
-pub const GATES: [Reason; 24] = [
+pub const GATES: [Reason; 27] = [
     reason(
         "subscription_active",
         "the line is paused or no longer in the fleet",
@@ -34,7 +34,26 @@ pub const GATES: [Reason; 24] = [
         "too many lines needed money at once: more likely a broken page than a coincidence",
         "look at the readings, then `topupd money on`",
     ),
-    reason("clock_suspect", "the clock ran back", "goes on once the clock is past where it was"),
+    reason(
+        "clock_suspect",
+        "the clock ran back, leapt, or providers' clocks say another time",
+        "goes on when the clock is right again; `topupd money on` believes it as it is",
+    ),
+    reason(
+        "recovery",
+        "the flight recorder knows submissions that the database had forgotten, or is damaged or missing",
+        "goes on when each of them is settled; `topupd money on` releases it",
+    ),
+    reason(
+        "disk_space",
+        "the disk is nearly full, or what must be written before sending cannot be",
+        "goes on by itself when there is room",
+    ),
+    reason(
+        "books_disagree",
+        "a provider charged an order that it had called not charged",
+        "look at its console and `topupd discrepancies`, then `topupd money on`",
+    ),
     reason(
         "provider_incident",
         "the payer's last outcomes are all unknown",

@@ -43,6 +43,7 @@ impl Policy {
 
 /// What stops paying for reasons that have nothing to do with the line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct MoneySwitch {
     /// `topupd money off`, with its reason.
     pub off: Option<String>,
@@ -50,6 +51,12 @@ pub struct MoneySwitch {
     pub storm: Option<String>,
     /// The clock cannot be trusted, and why.
     pub clock: Option<String>,
+    /// The flight recorder knows submissions that the database does not, or cannot be trusted.
+    pub recovery: Option<String>,
+    /// The disk is full or takes no lines of the flight recorder.
+    pub disk: Option<String>,
+    /// A provider charged what it had called not charged.
+    pub books: Option<String>,
     /// Payers with too many unknown outcomes in a row, and why.
     pub payers_out: Vec<(String, String)>,
     /// Readers that fail for most of their lines at once, and why. Stops nothing: one notice for
@@ -58,10 +65,33 @@ pub struct MoneySwitch {
 }
 
 impl MoneySwitch {
-    /// True when both stop the same; how far a clock is off does not matter.
+    /// Everything that stops all paying, as the gate's name and why, in the order of the gates.
+    pub fn stops(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("kill_switch", &self.off),
+            ("fleet_anomaly", &self.storm),
+            ("clock_suspect", &self.clock),
+            ("recovery", &self.recovery),
+            ("disk_space", &self.disk),
+            ("books_disagree", &self.books),
+        ]
+        .into_iter()
+        .filter_map(|(name, why)| Some((name, why.as_deref()?)))
+        .collect()
+    }
+
+    /// True when both stop the same; how far a clock is off, or how full a disk is, does not
+    /// matter.
     pub fn is_like(&self, other: &Self) -> bool {
-        let clock = other.clock.is_some().then(|| self.clock.clone()).flatten();
-        *self == Self { clock: clock.or_else(|| other.clock.clone()), ..other.clone() }
+        let either = |ours: &Option<String>, theirs: &Option<String>| {
+            theirs.is_some().then(|| ours.clone()).flatten().or_else(|| theirs.clone())
+        };
+        *self
+            == Self {
+                clock: either(&self.clock, &other.clock),
+                disk: either(&self.disk, &other.disk),
+                ..other.clone()
+            }
     }
 }
 

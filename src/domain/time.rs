@@ -137,6 +137,12 @@ impl Span {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// Its length, whichever way it goes.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
     /// For timers; negative spans become zero.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))

@@ -208,6 +208,8 @@ pub struct Topup {
     pub submit_no: i64,
     /// How many of those may have reached the payer.
     pub maybe_sent: i64,
+    /// The flight recorder that holds the last submission.
+    pub sent_by: Option<String>,
     /// The last moment at which bytes may have left.
     pub last_sent_at: Option<Timestamp>,
     /// The provider's transaction id, once known.

@@ -6,8 +6,9 @@
 use super::{Engine, EngineError, Stage, StageReport, answer, decide::order_of};
 use crate::clock::since_boot;
 use crate::domain::{Span, State, Timestamp, Topup};
+use crate::failpoint;
 use crate::providers::Answer;
-use crate::store::{Change, StoreError};
+use crate::store::{Change, Sent, StoreError};
 use futures_util::StreamExt;
 
 /// From the claim to the call: a process that was paused longer gives up instead of sending.
@@ -28,8 +29,9 @@ impl Engine {
         if due.is_empty() {
             return Ok(report);
         }
+        self.recover().await?;
         let switch = self.money_switch(now).await?;
-        if let Some(why) = switch.off.as_ref().or(switch.storm.as_ref()).or(switch.clock.as_ref()) {
+        if let Some((_, why)) = switch.stops().first() {
             // Reserved money waits behind the switch; nothing is lost, nothing is sent.
             tracing::debug!(orders = due.len(), "orders wait: {why}");
             return Ok(StageReport { next_at: Some(now.plus(Span::minutes(1))), ..report });
@@ -133,6 +135,7 @@ impl Engine {
             state: State::Submitting,
             reason: "submitting".into(),
             submit_no: topup.submit_no.saturating_add(1),
+            sent_by: self.recorder().map(|recorder| recorder.id().to_owned()),
             last_sent_at: Some(now),
             next_action_at: Some(deadline),
             ..topup.clone()
@@ -149,21 +152,60 @@ impl Engine {
         let row = self.store().snapshot(&claimed.subscription).await?;
         let order = order_of(&row.snapshot, &claimed);
         let answer = match (self.provider(&claimed.payer), &claimed.request) {
-            (Some(payer), Some(request)) => {
-                let spent = since_boot().ms().saturating_sub(started.ms());
-                if spent < SEND_BUDGET.ms() {
+            (Some(payer), Some(request)) => match self.record(&claimed, started).await? {
+                Ok(()) => {
                     tracing::info!(topup.id = %claimed.id, provider = claimed.payer, amount = %claimed.amount, "sending top-up");
-                    payer.topup(&order, request).await
-                } else {
-                    Answer::NotSent { why: format!("{spent} ms passed since the claim; not sent") }
+                    failpoint::at("act:sending").await;
+                    let answer = payer.topup(&order, request).await;
+                    failpoint::at("act:answered").await;
+                    answer
                 }
-            }
+                Err(why) => Answer::NotSent { why },
+            },
             _ => Answer::NotSent { why: "the order has no payer or no frozen request".into() },
         };
         let now = self.now();
+        self.record_outcome(&claimed, &answer, now).await;
+        failpoint::at("act:outcome_recorded").await;
         // The last possible moment of the send is now, whenever it began.
         let sent = Topup { last_sent_at: Some(now), ..claimed.clone() };
         let after = answer::after_send(&self.pace(&claimed.payer), &sent, &answer, now);
         self.settle(&claimed, after, answer::change("provider", &answer), now).await
+    }
+
+    /// Writes the SEND line, and looks at the budget after that. Nothing may leave but after `Ok`.
+    async fn record(
+        &self,
+        claimed: &Topup,
+        started: Span,
+    ) -> Result<Result<(), String>, EngineError> {
+        let Some(recorder) = self.recorder() else {
+            return Ok(Err("this process has no flight recorder".into()));
+        };
+        let need = self.store().need_identity(&claimed.need).await?;
+        let head = self.store().journal_head().await?;
+        let line = Sent::of(claimed, (need.0, &need.1), (head.seq, head.hash));
+        failpoint::at("act:claimed").await;
+        if let Err(error) = recorder.send(line, self.now()).await {
+            tracing::error!(topup.id = %claimed.id, "not sent: the flight recorder takes no line: {error}");
+            return Ok(Err(format!("the flight recorder takes no line: {error}")));
+        }
+        failpoint::at("act:recorded").await;
+        let spent = since_boot().ms().saturating_sub(started.ms());
+        if spent >= SEND_BUDGET.ms() {
+            return Ok(Err(format!("{spent} ms passed since the claim; not sent")));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Keeps the outcome beside the database as well. A line that cannot be written costs a
+    /// look-up after a crash, nothing else.
+    async fn record_outcome(&self, claimed: &Topup, answer: &Answer, now: Timestamp) {
+        let Some(recorder) = self.recorder() else { return };
+        let outcome = answer::outcome(answer);
+        let written = recorder.result(&claimed.reference, claimed.submit_no, outcome, now).await;
+        if let Err(error) = written {
+            tracing::error!(topup.id = %claimed.id, "the flight recorder takes no line: {error}");
+        }
     }
 }

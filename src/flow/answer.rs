@@ -1,9 +1,9 @@
 //! What an answer makes of a top-up. Pure: the answer, the top-up and `now` decide.
 
 use super::{Engine, EngineError};
-use crate::domain::{FailureClass, Span, State, Timestamp, Topup};
+use crate::domain::{Currency, FailureClass, Money, Span, State, Timestamp, Topup};
 use crate::providers::{Answer, Declares, Evidence, Refusal};
-use crate::store::{Change, StoreError};
+use crate::store::{Change, Outcome, StoreError};
 
 /// The paces of one payer: how soon to look, and how soon to believe "not found".
 #[derive(Clone, Debug)]
@@ -51,6 +51,7 @@ impl Engine {
         change: Change,
         now: Timestamp,
     ) -> Result<(), EngineError> {
+        let after = self.looked_at_late(after, now);
         let notices = self.notices_of(&after, &change.why, now).await?;
         log_move(before, &after, &change.why);
         match self.store().move_topup(before, after.clone(), &change, &notices, now).await {
@@ -111,6 +112,45 @@ pub(super) fn words(answer: &Answer) -> (String, String) {
         }
         Answer::NotSent { why } => (format!("nothing was sent: {why}"), String::new()),
         Answer::Unclear { why, raw } => (format!("the outcome is not known: {why}"), raw.clone()),
+    }
+}
+
+/// An answer as the flight recorder keeps it.
+pub(super) fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Answer::Paid(evidence) => Outcome::Paid {
+            transaction_id: evidence.transaction_id.clone(),
+            charged: evidence.charged.map(|m| (m.minor(), m.currency().code().to_owned())),
+        },
+        Answer::Refused(refusal) => Outcome::Refused {
+            code: refusal.code.clone(),
+            class: refusal.class.as_str().to_owned(),
+        },
+        Answer::NotSent { .. } => Outcome::NotSent,
+        Answer::Pending(_)
+        | Answer::Reversed(_)
+        | Answer::Mismatch { .. }
+        | Answer::Unclear { .. } => Outcome::Open,
+    }
+}
+
+/// The answer that a recorded outcome stands for; `None` where it has to be looked up.
+pub(super) fn recorded(outcome: &Outcome) -> Option<Answer> {
+    let raw = "kept by the flight recorder; the answer itself was lost in a crash".to_owned();
+    match outcome {
+        Outcome::Paid { transaction_id, charged } => {
+            let charged = charged
+                .as_ref()
+                .and_then(|(minor, code)| Some(Money::new(*minor, Currency::parse(code).ok()?)));
+            let transaction_id = transaction_id.clone();
+            Some(Answer::Paid(Evidence { transaction_id, charged, delivered: None, raw }))
+        }
+        Outcome::Refused { code, class } => {
+            let class = FailureClass::parse(class)?;
+            Some(Answer::Refused(Refusal { code: code.clone(), class, raw }))
+        }
+        Outcome::NotSent => Some(Answer::NotSent { why: raw }),
+        Outcome::Open => None,
     }
 }
 

@@ -31,11 +31,12 @@ impl Daemon {
     pub async fn start(engine: Engine) -> Result<Self, EngineError> {
         let now = engine.now();
         if engine.may_pay() {
+            engine.recover().await?;
             let orphans = engine.adopt_orphans().await?;
             if orphans > 0 {
                 tracing::warn!(
                     orphans,
-                    "top-ups were being sent when the last process died; they are looked up, not sent again"
+                    "top-ups were being sent when the last process died; none is sent again that may have left"
                 );
             }
             // Open outcomes come first, before any new money.

@@ -249,9 +249,11 @@ impl Engine {
     /// A switch was turned: every line is judged again.
     pub async fn switch_turned(&self) -> Result<MoneySwitch, EngineError> {
         let now = self.now();
+        let switch = self.money_switch(now).await?;
+        self.note_switch(&switch, now).await?;
         self.store().decide_all(now).await?;
         self.wake(Stage::Decide);
-        self.money_switch(now).await
+        Ok(switch)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::{
     Stage, StageReport,
+    clock::ClockWatch,
+    recover::Recovery,
     rules::RuleCache,
     settle::SettleTimes,
     wake::{Beats, Bells},
@@ -12,7 +14,7 @@ use crate::config::Settings;
 use crate::domain::{MoneySwitch, Offer, Policy, Timestamp};
 use crate::input::Fault;
 use crate::providers::Provider;
-use crate::store::{Store, StoreError};
+use crate::store::{Recorder, Store, StoreError};
 use crate::words::Words;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
@@ -42,8 +44,8 @@ pub struct Parts {
     pub install_id: String,
     /// The flag file that stops all paying.
     pub money_off_file: PathBuf,
-    /// True when this process holds the right to pay.
-    pub may_pay: bool,
+    /// The flight recorder, where this process holds the right to pay.
+    pub recorder: Option<Recorder>,
 }
 
 /// A stage could not run at all.
@@ -71,6 +73,14 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// The flight recorder cannot be read.
+    #[error("the flight recorder {path} cannot be read: {source}")]
+    Recorder {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The built-in texts are broken.
     #[error("texts of notices: {0}")]
     Words(String),
@@ -91,6 +101,8 @@ pub(super) struct Inner {
     pub(super) settle: SettleTimes,
     /// When readers were last looked at.
     pub(super) readers_seen: Mutex<Option<Timestamp>>,
+    pub(super) recovery: tokio::sync::Mutex<Recovery>,
+    pub(super) clock_watch: ClockWatch,
     /// How the switches stood when they were last written down.
     pub(super) switch: Mutex<Option<MoneySwitch>>,
     pub(super) limits: BTreeMap<String, DefaultDirectRateLimiter>,
@@ -123,6 +135,8 @@ impl Engine {
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
             readers_seen: Mutex::new(None),
+            recovery: tokio::sync::Mutex::default(),
+            clock_watch: ClockWatch::default(),
             switch: Mutex::new(None),
             limits,
         };
@@ -166,7 +180,7 @@ impl Engine {
 
     /// True when this process holds the right to pay.
     pub fn may_pay(&self) -> bool {
-        self.0.parts.may_pay
+        self.0.parts.recorder.is_some()
     }
 
     /// The configured part of a decision.

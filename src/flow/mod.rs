@@ -10,6 +10,10 @@ mod schedule;
 mod rules;
 mod settle;
 mod money;
+mod clock;
+mod recover;
+mod books;
+mod late;
 mod incident;
 mod poll;
 mod assess;
@@ -25,6 +29,7 @@ mod tell;
 mod notify;
 mod daemon;
 
+pub use books::BooksReport;
 pub use by_hand::{End, HandBucket, HandReading};
 pub use daemon::Daemon;
 pub use engine::{BuiltParts, Engine, EngineError, Parts, build_parts};

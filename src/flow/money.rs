@@ -1,13 +1,19 @@
-//! What stops all paying: the flag file, the storm breaker, a suspect clock, payers whose outcomes
-//! are unknown. Each stops paying only, never polling or telling.
+//! What stops all paying: the flag file, the storm breaker, a suspect clock, RECOVERY, a full disk,
+//! books that contradict each other, payers whose outcomes are unknown. Each stops paying only,
+//! never polling or telling.
 
-use super::{Engine, EngineError, Stage, incident::reader_of};
+use super::{Engine, EngineError, Stage, books::BOOKS, incident::reader_of, recover::RECOVERY};
 use crate::domain::{MoneySwitch, Span, State, Timestamp};
 use std::{
+    collections::BTreeMap,
     io::{self, ErrorKind, Write},
     path::Path,
     sync::PoisonError,
 };
+
+/// Outcomes of one payer that are looked back upon.
+const TEN: usize = 10;
+const HALF_OF: i64 = 10;
 
 /// The storm breaker's name.
 const STORM: &str = "storm";
@@ -20,28 +26,69 @@ impl Engine {
             .iter()
             .filter_map(|(name, _, why)| Some((reader_of(name)?.to_owned(), why.clone())))
             .collect();
-        let storm = breakers.into_iter().find(|(name, _, _)| name == STORM).map(|(_, _, why)| why);
-        let last_wall = self.store().wall(now).await?;
-        let back = last_wall.since(now);
-        let clock = (back > Span::minutes(1))
-            .then(|| format!("the clock went back by {back}; it showed {last_wall} before"));
+        let mut tripped: BTreeMap<String, String> =
+            breakers.into_iter().map(|(name, _, why)| (name, why)).collect();
+        let clock = self.clock_doubt(now).await?;
+        let disk = self.disk_trouble(now).await;
         let mut payers_out = Vec::new();
         let limit = self.settings().safety.unknown_limit;
         for (name, provider) in self.providers() {
             if !provider.declares().tops_up || provider.declares().assisted {
                 continue;
             }
-            let outcomes = self.store().last_outcomes(name, limit).await?;
-            let all_unknown = i64::try_from(outcomes.len()) == Ok(limit)
-                && outcomes.iter().all(|s| matches!(s, State::Unknown | State::Held));
-            if all_unknown {
+            let outcomes = self.store().last_outcomes(name, limit.max(HALF_OF)).await?;
+            let is_unknown = |s: &&State| matches!(s, State::Unknown | State::Held);
+            let in_a_row = outcomes.iter().take_while(is_unknown).count();
+            let unknown = outcomes.iter().take(TEN).filter(is_unknown).count();
+            // A few in a row, or half of the last ten where that is more than the limit.
+            let is_out = i64::try_from(in_a_row).is_ok_and(|n| n >= limit)
+                || (unknown.saturating_mul(2) >= TEN
+                    && i64::try_from(unknown).is_ok_and(|n| n > limit));
+            if is_out {
                 payers_out.push((
                     name.clone(),
-                    format!("the last {limit} outcomes at {name} are unknown; paying through it waits until one is resolved"),
+                    format!("{unknown} of the last outcomes at {name} are unknown; paying through it waits until one is resolved"),
                 ));
             }
         }
-        Ok(MoneySwitch { off: self.money_off(), storm, clock, payers_out, readers_out })
+        Ok(MoneySwitch {
+            off: self.money_off(),
+            storm: tripped.remove(STORM),
+            clock,
+            recovery: tripped.remove(RECOVERY),
+            disk,
+            books: tripped.remove(BOOKS),
+            payers_out,
+            readers_out,
+        })
+    }
+
+    /// Why what must be written before a send could not be: the disk is nearly full, or the flight
+    /// recorder takes no lines. Goes away by itself.
+    async fn disk_trouble(&self, now: Timestamp) -> Option<String> {
+        let recorder = self.recorder();
+        if let Some(recorder) = recorder
+            && let Some(why) = recorder.trouble(now).await
+        {
+            return Some(format!("the flight recorder {}: {why}", recorder.path().display()));
+        }
+        let folder = |path: &Path| {
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+            parent.unwrap_or(Path::new(".")).to_path_buf()
+        };
+        let least = u64::try_from(self.settings().safety.disk_min).unwrap_or(0);
+        let places = [self.store().file(), recorder.map(crate::store::Recorder::path)];
+        places.into_iter().flatten().map(folder).find_map(|folder| {
+            let free = match rustix::fs::statvfs(&folder) {
+                Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+                Err(error) => return Some(format!("{}: {error}", folder.display())),
+            };
+            let mega = |bytes: u64| bytes / 1_000_000;
+            (free < least).then(|| {
+                let (free, least) = (mega(free), mega(least));
+                format!("{} has {free} MB left, less than {least} MB", folder.display())
+            })
+        })
     }
 
     /// Writes down how the switches stand where they turned, so that history can be replayed.
@@ -81,7 +128,11 @@ impl Engine {
                 tracing::warn!("paying is off by hand: {why}");
             }
             None => {
-                let cleared = self.store().clear_breakers(self.now()).await?;
+                let now = self.now();
+                self.release_recovery(now).await?;
+                self.0.clock_watch.believe(now);
+                self.store().reset_wall(now).await?;
+                let cleared = self.store().clear_breakers(now).await?;
                 lower_flag(path).map_err(failed)?;
                 tracing::warn!(?cleared, "paying is on again");
             }
@@ -101,7 +152,7 @@ impl Engine {
         if needs <= limit {
             return Ok(false);
         }
-        self.stop_paying(
+        self.stop_in_storm(
             format!("{needs} lines needed money within an hour, more than {limit}"),
             now,
         )
@@ -125,7 +176,7 @@ impl Engine {
             let why = format!(
                 "the values of {doubted} of the {read} lines read through {reader} within an hour fell at once"
             );
-            self.stop_paying(why, now).await?;
+            self.stop_in_storm(why, now).await?;
         }
         let others = limit.saturating_mul(2).saturating_add(2);
         if self.store().poll_siblings(reader, others, now).await? > 0 {
@@ -134,13 +185,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Trips the storm breaker and tells everybody. True when it is new.
-    async fn stop_paying(&self, why: String, now: Timestamp) -> Result<bool, EngineError> {
+    async fn stop_in_storm(&self, why: String, now: Timestamp) -> Result<bool, EngineError> {
         let why = format!("{why}; paying stopped until a person runs `topupd money on`");
-        let is_new = self.store().trip(STORM, &why, now).await?;
+        self.trip(STORM, &why, now).await
+    }
+
+    /// Trips a breaker that stops all paying, and tells everybody. True when it is new.
+    pub(super) async fn trip(
+        &self,
+        breaker: &str,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
+        let is_new = self.store().trip(breaker, why, now).await?;
         if is_new {
             tracing::error!("all paying stopped: {why}");
-            self.tell_paying_stopped(&why, now).await?;
+            self.tell_paying_stopped(why, now).await?;
             self.wake(Stage::Notify);
         }
         Ok(is_new)

@@ -92,6 +92,7 @@ impl Engine {
                 "notice not sent ({word}): {why}"
             );
         }
+        crate::failpoint::at("notify:sent").await;
         self.store().tried(&due, word, detail.as_deref(), &then, now).await?;
         self.tell_of_channel(&due, &then, detail, now).await?;
         Ok(then == Tried::Sent)

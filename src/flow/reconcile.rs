@@ -8,7 +8,7 @@ use super::{Engine, EngineError, Stage, StageReport, answer, answer::Pace, decid
 use crate::config::Resubmit;
 use crate::domain::{Movement, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup, Provider, RefUnique};
-use crate::store::{Change, Dialect, SnapshotRow};
+use crate::store::{Change, SnapshotRow};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
@@ -22,7 +22,15 @@ const MAX_SUBMISSIONS: i64 = 2;
 impl Engine {
     /// Looks up everything that is due: outcomes in doubt, and claims whose process died.
     pub(super) async fn reconcile_due(&self) -> Result<StageReport, EngineError> {
-        let states = [State::Submitting, State::Unknown, State::Pending, State::Held];
+        let states = [
+            State::Submitting,
+            State::Unknown,
+            State::Pending,
+            State::Held,
+            // What is settled is looked at a few times more: news may come late.
+            State::Failed,
+            State::Verified,
+        ];
         let mut report = StageReport::default();
         let now = self.now();
         let due = self.store().due_topups(&states, 200, now).await?;
@@ -43,35 +51,61 @@ impl Engine {
                 self.wake(stage);
             }
         }
+        self.compare_due(self.now()).await?;
+        self.watch_recovery(self.now()).await?;
         report.next_at = self.store().next_topup_due(&states).await?;
         Ok(report)
     }
 
     async fn look_into(&self, topup: Topup, now: Timestamp) -> Result<bool, EngineError> {
-        if topup.state == State::Submitting {
-            self.give_up_claim(&topup, "no outcome was written in time", now).await
-        } else {
-            self.look(&topup, now).await
+        match topup.state {
+            State::Submitting => {
+                self.give_up_claim(&topup, "no outcome was written in time", now).await
+            }
+            State::Failed | State::Verified => self.look_late(&topup, now).await,
+            _ => self.look(&topup, now).await,
         }
     }
 
-    /// At start, with the sole right to pay: every claim left in `submitting` belongs to a process
-    /// that is gone. Whether it sent is not known.
+    /// At start, holding the flight recorder alone: every claim it made before belongs to a process
+    /// that is gone. What the recorder does not know never left; what it knows has the outcome it
+    /// kept, or is looked up.
     pub async fn adopt_orphans(&self) -> Result<usize, EngineError> {
-        if self.store().dialect() != Dialect::Sqlite {
-            // Another instance may be sending right now: only its deadline tells.
-            return Ok(0);
-        }
-        let now = self.now();
+        let Some(recorder) = self.recorder() else { return Ok(0) };
+        let replay = recorder.replay().map_err(|source| EngineError::Recorder {
+            path: recorder.path().to_path_buf(),
+            source,
+        })?;
         let far = Timestamp::from_ms(i64::MAX);
-        let orphans = self.store().due_topups(&[State::Submitting], 10_000, far).await?;
+        let mut orphans = self.store().due_topups(&[State::Submitting], 10_000, far).await?;
+        let is_ours = |t: &Topup| t.sent_by.as_deref() == Some(recorder.id());
+        // Another instance of PostgreSQL may be sending right now: only its deadline tells.
+        orphans.retain(|topup| self.is_sole_payer() || is_ours(topup));
         for topup in &orphans {
-            self.give_up_claim(
-                topup,
-                "the process that claimed it is gone; it may have been sent",
-                now,
-            )
-            .await?;
+            let now = self.now();
+            let left = replay
+                .last_sent(&topup.reference)
+                .is_some_and(|sent| sent.submit_no >= topup.submit_no);
+            let kept = replay.result(&topup.reference, topup.submit_no).and_then(answer::recorded);
+            let proven = match kept {
+                Some(answer) => Some(answer),
+                None if is_ours(topup) && !left && replay.damage.is_none() => {
+                    let why =
+                        "the process died before the request left; the flight recorder proves it";
+                    Some(Answer::NotSent { why: why.into() })
+                }
+                None => None,
+            };
+            match proven {
+                Some(answer) => {
+                    let after = answer::after_send(&self.pace(&topup.payer), topup, &answer, now);
+                    self.settle(topup, after, answer::change("recorder", &answer), now).await?;
+                }
+                None => {
+                    let why = "the process that claimed it is gone; it may have been sent";
+                    self.give_up_claim(topup, why, now).await?;
+                }
+            }
         }
         Ok(orphans.len())
     }
@@ -114,6 +148,9 @@ impl Engine {
         if payer.declares().lookup == Lookup::None || payer.declares().assisted {
             return self.look_at_line(topup, &row, &pace, now).await;
         }
+        if payer.declares().lookup == Lookup::ListOnly && payer.declares().lists {
+            return self.look_in_list(topup, &payer, &row, &pace).await;
+        }
         let found = payer.find(&order_of(&row.snapshot, topup)).await;
         let now = self.now();
         match found {
@@ -130,7 +167,7 @@ impl Engine {
         }
     }
 
-    async fn found_one(
+    pub(super) async fn found_one(
         &self,
         topup: &Topup,
         pace: &Pace,
@@ -178,8 +215,14 @@ impl Engine {
             let why = format!("not found ({count} counted, over {spread})");
             return self.keep(&counted, pace, &why, now).await;
         }
-        let strict = payer.declares().ref_unique == RefUnique::Strict
-            && payer.declares().lookup == Lookup::ByRef
+        let declares = payer.declares();
+        // Whoever forgets references is trusted for three quarters of the time it remembers them.
+        let remembers = declares
+            .ref_window
+            .is_none_or(|window| now.since(topup.created_at) < window.times(3).divided_by(4));
+        let strict = declares.ref_unique == RefUnique::Strict
+            && declares.lookup == Lookup::ByRef
+            && remembers
             && self.settings().safety.resubmit == Resubmit::Strict;
         if strict && topup.state == State::Unknown && topup.submit_no < MAX_SUBMISSIONS {
             let again = Topup {
@@ -283,7 +326,7 @@ impl Engine {
         self.keep(topup, pace, "the line has not moved yet", now).await
     }
 
-    async fn hold(
+    pub(super) async fn hold(
         &self,
         topup: &Topup,
         reason: &str,

@@ -67,6 +67,7 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::ChannelTrouble
         | NoticeKind::ProviderIncident
         | NoticeKind::TopupReversed
+        | NoticeKind::BooksDisagree
         | NoticeKind::TopupRefused => Severity::High,
         NoticeKind::LowBalance
         | NoticeKind::ExpiryNear

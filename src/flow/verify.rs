@@ -84,6 +84,7 @@ impl Engine {
             next_action_at: None,
             ..topup.clone()
         };
+        let after = self.looked_at_late(after, now);
         let notices = self.notices_of(&after, how, now).await?;
         answer::log_move(topup, &after, how);
         let change = Change::by("verify", how);

@@ -42,6 +42,35 @@ impl RefUnique {
     ];
 }
 
+/// What may follow a "not found", by how far look-up and references can be trusted. Unknown always
+/// means the weaker class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Looked up by reference, which is refused a second time, always: may be sent again.
+    A,
+    /// Looked up by reference, which is refused a second time only sometimes: a person decides.
+    APrime,
+    /// Looked up by reference, which may be charged twice: a person decides.
+    B,
+    /// Only found in a list: adopted where exactly one fits, else a person decides.
+    C,
+    /// Not found at all: the line itself tells, else a person decides.
+    D,
+}
+
+impl Class {
+    /// The letter in lists and documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::APrime => "A'",
+            Self::B => "B",
+            Self::C => "C",
+            Self::D => "D",
+        }
+    }
+}
+
 /// Capabilities and trust, as data; checked when the fleet is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked by name")]
@@ -66,6 +95,13 @@ pub struct Declares {
     pub balance_lag: Span,
     /// How far back look-ups see.
     pub lookup_horizon: Span,
+    /// How long a reference is remembered; `None` for ever. A quarter before that it counts as
+    /// forgotten.
+    pub ref_window: Option<Span>,
+    /// It lists its own transactions.
+    pub lists: bool,
+    /// Our float there can be read.
+    pub wallet: bool,
     /// How long one call may take.
     pub timeout: Span,
     /// Polls under way at once.
@@ -90,10 +126,51 @@ impl Default for Declares {
             max_processing: Span::seconds(90),
             balance_lag: Span::minutes(10),
             lookup_horizon: Span::days(60),
+            ref_window: None,
+            lists: false,
+            wallet: false,
             timeout: Span::seconds(30),
             concurrency: 32,
             rate: None,
             offer: Offer::default(),
+        }
+    }
+}
+
+impl Declares {
+    /// The class that follows from what is declared.
+    pub const fn class(&self) -> Class {
+        match (self.lookup, self.ref_unique) {
+            (Lookup::None, _) => Class::D,
+            (Lookup::ListOnly, _) => Class::C,
+            (Lookup::ByRef, RefUnique::Strict) if self.ref_window.is_none() => Class::A,
+            (Lookup::ByRef, RefUnique::Strict | RefUnique::Sequential | RefUnique::Reusable) => {
+                Class::APrime
+            }
+            (Lookup::ByRef, RefUnique::NotEnforced) => Class::B,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_declared_is_the_weaker_class() {
+        let class = |lookup, ref_unique, ref_window| {
+            Declares { lookup, ref_unique, ref_window, ..Declares::default() }.class()
+        };
+        assert_eq!(Declares::default().class(), Class::D);
+        assert_eq!(class(Lookup::ByRef, RefUnique::Strict, None), Class::A);
+        assert_eq!(class(Lookup::ByRef, RefUnique::Strict, Some(Span::hours(24))), Class::APrime);
+        for weak in [RefUnique::Sequential, RefUnique::Reusable] {
+            assert_eq!(class(Lookup::ByRef, weak, None), Class::APrime);
+        }
+        assert_eq!(class(Lookup::ByRef, RefUnique::NotEnforced, None), Class::B);
+        for (_, unique) in RefUnique::WORDS {
+            assert_eq!(class(Lookup::ListOnly, unique, None), Class::C);
+            assert_eq!(class(Lookup::None, unique, None), Class::D);
         }
     }
 }

@@ -9,18 +9,20 @@
 
 pub mod client;
 mod declares;
+mod listed;
 mod http;
 mod manual;
 
 mod outcome;
 mod simulated;
 
-pub use declares::{Declares, Lookup, RefUnique};
+pub use declares::{Class, Declares, Lookup, RefUnique};
+pub use listed::{Booked, Listed, is_target};
 pub use outcome::{
     Answer, Evidence, Found, FreezeError, Order, ReadError, ReadOk, Refusal, TestReport,
 };
 
-use crate::domain::Subscription;
+use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
 use crate::input::{Fault, Section};
 use async_trait::async_trait;
 use std::{fmt, sync::Arc};
@@ -44,6 +46,23 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Looks up what became of `order` by its reference. Only called where
     /// [`Declares::lookup`] is not [`Lookup::None`].
     async fn find(&self, order: &Order) -> Found;
+
+    /// Every transaction in the provider's own books from `from` up to `to`, all pages. Only called
+    /// where [`Declares::lists`].
+    async fn list(&self, _from: Timestamp, _to: Timestamp) -> Result<Vec<Listed>, ReadError> {
+        Err(ReadError::new(ErrorKind::Unsupported, "it has no list of transactions"))
+    }
+
+    /// What is left of our own float. Only called where [`Declares::wallet`].
+    async fn wallet(&self) -> Result<Money, ReadError> {
+        Err(ReadError::new(ErrorKind::Unsupported, "it has no wallet"))
+    }
+
+    /// How far our clock was ahead of the provider's at the last answer; `None` where it is not
+    /// known.
+    fn clock_skew(&self) -> Option<Span> {
+        None
+    }
 
     /// Tries the connection and the credentials without spending.
     async fn test(&self) -> Result<TestReport, ReadError>;

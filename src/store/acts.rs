@@ -1,6 +1,6 @@
 //! What people and switches did that decisions depend on, so that history can be replayed.
 
-use super::{Store, StoreError, Tx, rows::Columns};
+use super::{Store, StoreError, Tx, journal, rows::Columns};
 use crate::domain::{MoneySwitch, Span, SubscriptionId, Timestamp};
 use std::collections::BTreeMap;
 
@@ -34,17 +34,17 @@ pub(super) async fn write(
     why: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    let row = sqlx::query(
         "INSERT INTO acts (seq, at, subscription_id, what, why) \
-         SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4 FROM acts",
+         SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4 FROM acts RETURNING *",
     )
     .bind(now.ms())
     .bind(subscription.map(|id| id.as_str().to_owned()))
     .bind(what)
     .bind(why)
-    .execute(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    Ok(())
+    journal::link(tx, &[journal::Table::Acts.entry(&row)?], now).await
 }
 
 impl Store {

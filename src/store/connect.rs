@@ -171,7 +171,8 @@ impl Store {
         };
         let done = sqlx::migrate!("./migrations").run(&self.write).await;
         drop(lock);
-        done.map_err(StoreError::Migrate)
+        done.map_err(StoreError::Migrate)?;
+        self.begin_journal().await
     }
 
     /// The number of applied migrations, and of those this version knows.

@@ -75,6 +75,25 @@ impl Store {
         Ok(ids.into_iter().map(SubscriberId::trusted).collect())
     }
 
+    /// Everybody with an active line that `payer` may pay for.
+    pub async fn subscribers_of_payer(&self, payer: &str) -> Result<Vec<SubscriberId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT subscriber_id, payers FROM subscriptions WHERE status = 'active' ORDER BY subscriber_id",
+        )
+        .fetch_all(self.reader())
+        .await?;
+        let mut owners = Vec::new();
+        for row in &rows {
+            let c = Columns { table: "subscriptions", row };
+            let payers: Vec<String> = serde_json::from_str(&c.text("payers")?).unwrap_or_default();
+            let owner = c.text("subscriber_id")?;
+            if payers.iter().any(|name| name == payer) && owners.last() != Some(&owner) {
+                owners.push(owner);
+            }
+        }
+        Ok(owners.into_iter().map(SubscriberId::trusted).collect())
+    }
+
     async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query(sql).fetch_all(self.reader()).await?;
         rows.iter()

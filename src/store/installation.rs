@@ -42,6 +42,29 @@ impl Store {
         Ok(before)
     }
 
+    /// Believes the clock as it is, whatever it showed before.
+    pub async fn reset_wall(&self, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE installation SET last_wall_at = $1 WHERE id = 1")
+            .bind(now.ms())
+            .execute(&self.writer())
+            .await?;
+        Ok(())
+    }
+
+    /// Why the safety `name` last tripped, and when it was cleared since, if it was.
+    pub async fn last_breaker(
+        &self,
+        name: &str,
+    ) -> Result<Option<(String, Option<Timestamp>)>, StoreError> {
+        let row = sqlx::query("SELECT why, cleared_at FROM breakers WHERE name = $1")
+            .bind(name)
+            .fetch_optional(self.reader())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let c = Columns { table: "breakers", row: &row };
+        Ok(Some((c.text("why")?, c.maybe_at("cleared_at")?)))
+    }
+
     /// Trips a safety; an already tripped one keeps its time. True when it is new.
     pub async fn trip(&self, name: &str, why: &str, now: Timestamp) -> Result<bool, StoreError> {
         let done = sqlx::query(

@@ -1,6 +1,6 @@
 //! Append-only money movements, and what already counts against the caps.
 
-use super::{Dialect, Store, StoreError, Tx, rows::Columns};
+use super::{Dialect, Store, StoreError, Tx, journal, rows::Columns};
 use crate::domain::{
     CapLimits, CapUsage, Currency, Money, SubscriberId, SubscriptionId, Timestamp, Topup,
 };
@@ -31,9 +31,9 @@ pub(super) async fn append(
     amount: Money,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    let row = sqlx::query(
         "INSERT INTO ledger (topup_id, seq, at, kind, amount_minor, currency, subscription_id, subscriber_id, payer) \
-         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM ledger WHERE topup_id = $1",
+         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM ledger WHERE topup_id = $1 RETURNING *",
     )
     .bind(topup.id.as_str())
     .bind(now.ms())
@@ -43,9 +43,9 @@ pub(super) async fn append(
     .bind(topup.subscription.as_str())
     .bind(topup.subscriber.as_str())
     .bind(&topup.payer)
-    .execute(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    Ok(())
+    journal::link(tx, &[journal::Table::Ledger.entry(&row)?], now).await
 }
 
 /// Rolling windows end now and are open at the far end, like the calendar never is.

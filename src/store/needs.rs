@@ -56,6 +56,18 @@ pub(super) async fn close_episode(
     Ok(())
 }
 
+impl Store {
+    /// The number of a need within its line, and its kind.
+    pub(crate) async fn need_identity(&self, id: &NeedId) -> Result<(i64, String), StoreError> {
+        let row = sqlx::query("SELECT seq, kind FROM needs WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(self.reader())
+            .await?;
+        let c = Columns { table: "needs", row: &row };
+        Ok((c.int("seq")?, c.text("kind")?))
+    }
+}
+
 /// What a need is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NeedOf<'a> {

@@ -14,6 +14,7 @@ use crate::domain::{
     Before, CapLimits, Decision, EpisodeChange, Money, Need, NeedOutcome, NoticeDraft, OrderStep,
     Snapshot, State, Subscription, Timestamp, Topup, TopupId, check_caps, reference,
 };
+use crate::failpoint;
 
 /// What the caller prepared for the step.
 #[derive(Clone, Debug)]
@@ -102,7 +103,10 @@ impl Store {
             now,
         )
         .await?;
+        let name = move_of(snapshot, &decision.order);
+        failpoint::at(&format!("{name}:before")).await;
         tx.commit().await?;
+        failpoint::at(&format!("{name}:after")).await;
         Ok(())
     }
 
@@ -214,9 +218,10 @@ impl Store {
             next_action_at: Some(now),
             ..topup.clone()
         };
-        move_in(tx, topup, reserved, &Change::by("decide", "every gate is open"), now)
-            .await
-            .map(|_| ())
+        // The limits it was reserved under stay with it: `topupd verify` counts once more.
+        let limits = serde_json::to_string(&prepared.limits).unwrap_or_default();
+        let change = Change::by("decide", "every gate is open").with(limits);
+        move_in(tx, topup, reserved, &change, now).await.map(|_| ())
     }
 
     /// Writes down an order by hand; the gates and the flow treat it like any other.
@@ -245,6 +250,19 @@ impl Store {
         tx.commit().await?;
         Ok(topup)
     }
+}
+
+/// The move of a top-up that a step makes, as failpoints name it; empty for none.
+fn move_of(snapshot: &Snapshot, step: &OrderStep) -> String {
+    let to = match step {
+        OrderStep::Propose { .. } => State::Proposed,
+        OrderStep::Ask { .. } => State::AwaitingApproval,
+        OrderStep::Reserve { .. } => State::Reserved,
+        OrderStep::Cancel { .. } => State::Cancelled,
+        OrderStep::Nothing | OrderStep::Wait { .. } => return String::new(),
+    };
+    let from = snapshot.topup.as_ref().map_or("none", |topup| topup.state.as_str());
+    format!("{from}>{}", to.as_str())
 }
 
 struct Proposal<'a> {

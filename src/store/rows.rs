@@ -310,6 +310,7 @@ pub(super) fn topup(row: &AnyRow) -> Result<Topup, StoreError> {
         request: c.maybe_text("request")?,
         submit_no: c.int("submit_no")?,
         maybe_sent: c.int("maybe_sent")?,
+        sent_by: c.maybe_text("sent_by")?,
         last_sent_at: c.maybe_at("last_sent_at")?,
         transaction_id: c.maybe_text("transaction_id")?,
         charged: c.money("charged_minor", "charged_currency")?,

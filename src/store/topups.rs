@@ -1,6 +1,6 @@
 //! Top-ups and their history: reading them, and the rows that are due.
 
-use super::{Change, Store, StoreError, Tx, rows, rows::Columns};
+use super::{Change, Store, StoreError, Tx, journal, rows, rows::Columns};
 use crate::domain::{Span, State, Timestamp, Topup, TopupId};
 
 /// One line of a top-up's history.
@@ -121,6 +121,40 @@ impl Store {
         rows.iter().map(rows::topup).collect()
     }
 
+    /// Top-ups that may have left through `payer` from `from` up to `to`, oldest first.
+    pub async fn sent_through(
+        &self,
+        payer: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Topup>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM topups WHERE payer = $1 AND maybe_sent > 0 AND last_sent_at >= $2 AND last_sent_at <= $3 \
+             ORDER BY last_sent_at, id",
+        )
+        .bind(payer)
+        .bind(from.ms())
+        .bind(to.ms())
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(rows::topup).collect()
+    }
+
+    /// The top-up that has this transaction of `payer`.
+    pub async fn owner_of(
+        &self,
+        payer: &str,
+        transaction_id: &str,
+    ) -> Result<Option<TopupId>, StoreError> {
+        let id: Option<String> =
+            sqlx::query_scalar("SELECT id FROM topups WHERE payer = $1 AND transaction_id = $2")
+                .bind(payer)
+                .bind(transaction_id)
+                .fetch_optional(self.reader())
+                .await?;
+        Ok(id.map(TopupId::trusted))
+    }
+
     /// The earliest instant at which a top-up in one of `states` is due.
     pub async fn next_topup_due(&self, states: &[State]) -> Result<Option<Timestamp>, StoreError> {
         let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
@@ -216,9 +250,9 @@ pub(super) async fn append_event(
     change: &Change,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    let event = sqlx::query(
         "INSERT INTO topup_events (topup_id, seq, at, from_state, to_state, actor, why, evidence) \
-         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7 FROM topup_events WHERE topup_id = $1",
+         SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7 FROM topup_events WHERE topup_id = $1 RETURNING *",
     )
     .bind(topup.id.as_str())
     .bind(now.ms())
@@ -227,7 +261,12 @@ pub(super) async fn append_event(
     .bind(&change.actor)
     .bind(&change.why)
     .bind(&change.evidence)
-    .execute(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    Ok(())
+    let facts = sqlx::query("SELECT * FROM topups WHERE id = $1")
+        .bind(topup.id.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+    let links = [journal::Table::Events.entry(&event)?, journal::Table::Topups.entry(&facts)?];
+    journal::link(tx, &links, now).await
 }

@@ -3,6 +3,7 @@
 
 use super::{Store, StoreError, Tx};
 use crate::domain::{FailureClass, Money, NoticeDraft, State, Timestamp, Topup};
+use crate::failpoint;
 
 /// What goes into the history beside the move itself.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +78,10 @@ impl Store {
             .bind(moved.subscription.as_str())
             .execute(&mut *tx)
             .await?;
+        let name = format!("{}>{}", before.state.as_str(), moved.state.as_str());
+        failpoint::at(&format!("{name}:before")).await;
         tx.commit().await?;
+        failpoint::at(&format!("{name}:after")).await;
         Ok(moved)
     }
 
@@ -147,8 +151,8 @@ pub(crate) async fn move_in(
          reserved_at = CASE WHEN $24 = 1 THEN COALESCE(reserved_at, $25) ELSE reserved_at END, \
          paid_at = $26, finalized_at = COALESCE(finalized_at, $27), approved_at = $28, approved_by = $29, \
          updated_at = $25, version = $30, maybe_sent = $31, \
-         price_minor = $32, price_currency = $33, failure = $34 \
-         WHERE id = $35 AND version = $36 AND state = $37",
+         price_minor = $32, price_currency = $33, failure = $34, sent_by = $35 \
+         WHERE id = $36 AND version = $37 AND state = $38",
     )
     .bind(after.amount.minor())
     .bind(&after.order_hash)
@@ -184,6 +188,7 @@ pub(crate) async fn move_in(
     .bind(after.price.map(Money::minor))
     .bind(after.price.map(|m| m.currency().code()))
     .bind(after.failure.map(FailureClass::as_str))
+    .bind(&after.sent_by)
     .bind(after.id.as_str())
     .bind(before.version)
     .bind(before.state.as_str())

@@ -44,6 +44,7 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         | NoticeKind::Recovered
         | NoticeKind::ExternalTopup
         | NoticeKind::Test => Vec::new(),
+        NoticeKind::BooksDisagree => vec!["topupd discrepancies list".to_owned()],
         NoticeKind::ProviderIncident => vec!["topupd provider list".to_owned()],
         NoticeKind::ChannelTrouble => vec!["topupd channel list".to_owned()],
         NoticeKind::Digest => vec!["topupd subscription list".to_owned()],

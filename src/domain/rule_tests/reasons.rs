@@ -21,6 +21,9 @@ fn story(code: &str) -> (Snapshot, Timestamp) {
                 Some("12 lines needed money within an hour; 3 are usual at most".into());
         }
         "clock_suspect" => s.money.clock = Some("the clock ran back by 2h".into()),
+        "recovery" => s.money.recovery = Some("RECOVERY: 2 submissions came back".into()),
+        "disk_space" => s.money.disk = Some("/var/lib/topupd has 12 MB left".into()),
+        "books_disagree" => s.money.books = Some("CHARGED_AFTER_FAILED: t_1".into()),
         "provider_incident" => {
             let why = "the last 3 outcomes at carrier are unknown".to_owned();
             s.money.payers_out = vec![("carrier".into(), why)];

@@ -8,10 +8,15 @@ mod guard;
 
 pub(crate) use guard::check_host;
 
-use crate::domain::Span;
+use crate::clock::Clock;
+use crate::domain::{Span, Timestamp};
 use guard::{Guard, Refused};
 use reqwest::{Client, ClientBuilder, RequestBuilder, header, redirect::Policy};
-use std::{error::Error, time::Duration};
+use std::{
+    error::Error,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The longest answer that is read, after decompression.
 const BODY_MAX: usize = 1 << 20;
@@ -58,6 +63,34 @@ fn finish(builder: ClientBuilder) -> Result<Client, String> {
     builder.build().map_err(|error| chain(&error))
 }
 
+/// How far our clock is ahead of a provider's, by the `Date` of its last answer.
+#[derive(Debug, Default)]
+pub(crate) struct Skew(Mutex<Option<Span>>);
+
+impl Skew {
+    /// Keeps what an answer showed.
+    pub(crate) fn note(&self, skew: Option<Span>) {
+        if skew.is_some() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = skew;
+        }
+    }
+
+    /// What the last answer with a date showed.
+    pub(crate) fn known(&self) -> Option<Span> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No honest clock shows less: a device that lost its time says so by this.
+const NO_CLOCK: i64 = 1_735_689_600_000;
+
+/// Our clock minus the `Date` header's, where that is one (RFC 9110 §6.6.1).
+fn skew(headers: &header::HeaderMap) -> Option<Span> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    let theirs = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp_millis();
+    (theirs >= NO_CLOCK).then(|| Clock::System.now().since(Timestamp::from_ms(theirs)))
+}
+
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
@@ -65,6 +98,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// `Retry-After` where it is a number of seconds.
     pub(crate) retry_after: Option<Span>,
+    /// Our clock minus the provider's.
+    pub(crate) skew: Option<Span>,
     /// The body, at most 1 MiB.
     pub(crate) body: String,
 }
@@ -99,6 +134,7 @@ pub(crate) async fn call(request: RequestBuilder, timeout: Span) -> Result<Reply
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok())
         .map(|seconds| Span::seconds(i64::from(seconds)));
+    let skew = skew(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
         if body.len().saturating_add(chunk.len()) > BODY_MAX {
@@ -106,7 +142,7 @@ pub(crate) async fn call(request: RequestBuilder, timeout: Span) -> Result<Reply
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+    Ok(Reply { status, retry_after, skew, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 /// What a failed send proves.

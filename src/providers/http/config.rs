@@ -4,6 +4,7 @@ use super::{
     Http,
     escape::Escape,
     find::Find,
+    list::{List, Wallet},
     read::Read,
     request::Request,
     secrets::Secrets,
@@ -32,6 +33,8 @@ pub struct Config {
     pub(super) read: Option<Read>,
     pub(super) topup: Option<Topup>,
     pub(super) find: Option<Find>,
+    pub(super) list: Option<List>,
+    pub(super) wallet: Option<Wallet>,
     pub(super) declares: Declares,
 }
 
@@ -48,19 +51,25 @@ impl Config {
         let topup = s.section("topup").and_then(|s| Topup::from_section(s, content_type));
         let record = topup.as_ref().map(|topup| &topup.record);
         let find = s.section("find").and_then(|s| Find::from_section(s, content_type, record));
+        let list = s.section("list").and_then(|s| List::from_section(s, content_type, record));
+        let wallet = s.section("wallet").and_then(|s| Wallet::from_section(s, content_type));
         if !s.has("read") && !s.has("topup") {
             s.fault("read", "allowed is a table [read], or [topup], or both");
         }
-        let requests: [(&str, Option<&Request>); 3] = [
+        let requests: [(&str, Option<&Request>); 5] = [
             ("read", read.as_ref().map(|read| &read.request)),
             ("topup", topup.as_ref().map(|topup| &topup.request)),
             ("find", find.as_ref().map(|find| &find.request)),
+            ("list", list.as_ref().map(|list| &list.request)),
+            ("wallet", wallet.as_ref().map(|wallet| &wallet.request)),
         ];
         let secrets = secrets(s, &headers, &requests);
         try_templates(s, &headers, &requests, &secrets);
         let concurrency = s.integer("concurrency", 1..=1024).and_then(|n| usize::try_from(n).ok());
         let rate = s.rate("rate");
-        let mut declares = declares(s.section_or_empty("declares"), find.is_some());
+        let mut declares = declares(s.section_or_empty("declares"), find.is_some(), list.is_some());
+        declares.lists = list.is_some();
+        declares.wallet = wallet.is_some();
         declares.reads = read.is_some();
         declares.tops_up = topup.is_some();
         declares.rate = rate;
@@ -111,6 +120,8 @@ impl Config {
             read,
             topup,
             find,
+            list,
+            wallet,
             declares,
         })
     }
@@ -228,6 +239,7 @@ fn try_templates(
     let line = ["subscription"].as_slice();
     let order = ["subscription", "reference", "amount", "currency", "product"].as_slice();
     let known = [order, &["transaction_id"]].concat();
+    let period = ["from", "to", "page"].as_slice();
     let everything = Variables::sample(&known, secrets);
     let allowed = format!("allowed are the variables {}, secret.NAME", allowed());
     for (key, request) in requests {
@@ -235,6 +247,8 @@ fn try_templates(
         let tried = match *key {
             "read" => request.render(&Variables::sample(line, secrets)),
             "topup" => request.freeze(&Variables::sample(order, secrets), secrets),
+            "list" => request.render(&Variables::sample(period, secrets)),
+            "wallet" => request.render(&Variables::none(secrets)),
             _ => request.render(&everything),
         };
         if let Err(why) = tried {
@@ -248,12 +262,19 @@ fn try_templates(
     }
 }
 
-fn declares(mut s: Section<'_>, finds: bool) -> Declares {
+fn declares(mut s: Section<'_>, finds: bool, lists: bool) -> Declares {
     let weakest = Declares::default();
-    let usual = if finds { Lookup::ByRef } else { Lookup::None };
+    let usual = match (finds, lists) {
+        (true, _) => Lookup::ByRef,
+        (false, true) => Lookup::ListOnly,
+        (false, false) => Lookup::None,
+    };
     let lookup = s.word("lookup", &Lookup::WORDS).unwrap_or(usual);
-    if lookup != Lookup::None && !finds {
+    if lookup == Lookup::ByRef && !finds {
         s.fault("lookup", "allowed is \"none\" where there is no table [find]");
+    }
+    if lookup == Lookup::ListOnly && !finds && !lists {
+        s.fault("lookup", "allowed is \"none\" where there is neither a table [list] nor [find]");
     }
     let declares = Declares {
         lookup,
@@ -261,6 +282,7 @@ fn declares(mut s: Section<'_>, finds: bool) -> Declares {
         max_processing: s.span("max_processing").unwrap_or(weakest.max_processing),
         balance_lag: s.span("balance_lag").unwrap_or(weakest.balance_lag),
         lookup_horizon: s.span("lookup_horizon").unwrap_or(weakest.lookup_horizon),
+        ref_window: s.span("ref_window"),
         offer: offer(&mut s),
         ..weakest
     };

@@ -2,33 +2,13 @@
 
 use super::place::{Document, plain};
 use crate::domain::{Iccid, Msisdn, Subscription};
+pub(super) use crate::providers::listed::{is_number, is_serial};
 
 /// Members that usually hold a line's number.
 const NUMBERS: [&str; 3] = ["msisdn", "phone_number", "phoneNumber"];
 
 /// Members that usually hold a SIM's serial.
 const SERIALS: [&str; 1] = ["iccid"];
-
-/// True where `echo` can be the line's number: the same digits, or the same without its country.
-pub(super) fn is_number(line: &Msisdn, echo: &str) -> bool {
-    let ours = line.as_str().trim_start_matches('+');
-    let theirs = digits(echo).trim_start_matches('0').to_owned();
-    ours == theirs
-        || (theirs.len() >= 7 && !echo.trim().starts_with('+') && ours.ends_with(&theirs))
-}
-
-/// True where `echo` is the line's serial, with or without its check digit.
-pub(super) fn is_serial(line: &Iccid, echo: &str) -> bool {
-    let (ours, theirs) = (line.as_str(), digits(echo));
-    ours == theirs
-        || (theirs.len() >= 18
-            && ours.len() == theirs.len().saturating_add(1)
-            && ours.starts_with(&theirs))
-}
-
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
-}
 
 /// Where no place for an echo is configured: looks through the members that usually hold one.
 /// `Err` says whose the answer is instead.

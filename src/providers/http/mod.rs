@@ -8,6 +8,7 @@ mod dates;
 mod escape;
 mod field;
 mod find;
+mod list;
 mod identity;
 mod place;
 mod buckets;
@@ -21,8 +22,10 @@ mod topup;
 pub(super) use config::Config;
 
 use super::client::{self, CallError, Reply};
-use super::{Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport};
-use crate::domain::{ErrorKind, Span, Subscription};
+use super::{
+    Answer, Declares, Found, FreezeError, Listed, Order, Provider, ReadError, ReadOk, TestReport,
+};
+use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
 use async_trait::async_trait;
 use request::Rendered;
 use reqwest::{
@@ -37,13 +40,14 @@ struct Http {
     config: Config,
     poll: Client,
     money: Client,
+    skew: client::Skew,
 }
 
 impl Http {
     fn new(config: Config) -> Result<Self, String> {
         let poll = client::poll_client(config.reach)?;
         let money = client::money_client(config.reach)?;
-        Ok(Self { config, poll, money })
+        Ok(Self { config, poll, money, skew: client::Skew::default() })
     }
 
     /// Sends a rendered request once. [`CallError::Forbidden`] also where it cannot be made.
@@ -68,7 +72,23 @@ impl Http {
         if let Some(body) = rendered.body {
             request = request.body(body);
         }
-        client::call(request, timeout).await
+        let reply = client::call(request, timeout).await?;
+        self.skew.note(reply.skew);
+        Ok(reply)
+    }
+
+    /// Asks a question; only whole answers come back.
+    async fn ask(
+        &self,
+        request: &request::Request,
+        variables: &Variables<'_>,
+    ) -> Result<Reply, ReadError> {
+        let rendered = request
+            .render(variables)
+            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
+        self.send(&self.poll, rendered, variables, self.config.poll_timeout)
+            .await
+            .map_err(|error| no_answer(&error))
     }
 
     fn headers(&self, variables: &Variables<'_>) -> Result<HeaderMap, String> {
@@ -160,6 +180,40 @@ impl Provider for Http {
             Err(why) => Err(CallError::Forbidden(why)),
         };
         find.judge(outcome, order, &self.config.secrets)
+    }
+
+    async fn list(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Listed>, ReadError> {
+        let Some(list) = &self.config.list else {
+            return Err(ReadError::new(ErrorKind::Unsupported, "there is no [list]"));
+        };
+        let (mut all, mut last) = (Vec::new(), Vec::new());
+        for page in 1..=list::PAGES {
+            let variables = Variables::period(from, to, page, &self.config.secrets);
+            let reply = self.ask(&list.request, &variables).await?;
+            let found = list.judge(&reply, &self.config.secrets)?;
+            // A page that repeats the one before is the end of a list that ignores its pages.
+            if found.is_empty() || found == last {
+                return Ok(all);
+            }
+            all.extend(found.iter().cloned());
+            if !list.has_pages() {
+                return Ok(all);
+            }
+            last = found;
+        }
+        Err(ReadError::unparseable(format!("the list has more than {} pages", list::PAGES)))
+    }
+
+    async fn wallet(&self) -> Result<Money, ReadError> {
+        let Some(wallet) = &self.config.wallet else {
+            return Err(ReadError::new(ErrorKind::Unsupported, "there is no [wallet]"));
+        };
+        let variables = Variables::none(&self.config.secrets);
+        wallet.judge(&self.ask(&wallet.request, &variables).await?)
+    }
+
+    fn clock_skew(&self) -> Option<Span> {
+        self.skew.known()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {

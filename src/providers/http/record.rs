@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{FailureClass, Money, Rounding};
 use crate::input::Section;
-use crate::providers::{Answer, Evidence, Order, Refusal};
+use crate::providers::{Answer, Booked, Evidence, Order, Refusal};
 use regex::Regex;
 use rust_decimal::Decimal;
 use std::{collections::BTreeMap, str::FromStr as _};
@@ -103,6 +103,18 @@ impl Record {
     /// True where the place `key` is configured.
     pub(super) fn place(&self, key: &str) -> Option<&Place> {
         self.places.get(key)
+    }
+
+    /// What a record of the provider's own list says became of it.
+    pub(super) fn booked(&self, document: &Document) -> Booked {
+        let word = self.place("status").and_then(|place| document.text(place));
+        match word.and_then(|word| self.words.get(&word.to_ascii_lowercase()).copied()) {
+            Some(Verdict::Paid) => Booked::Paid,
+            Some(Verdict::Pending) => Booked::Pending,
+            Some(Verdict::Refused) => Booked::Refused,
+            Some(Verdict::Reversed) => Booked::Reversed,
+            None => Booked::Unclear,
+        }
     }
 
     /// What the record says of `order`; `raw` is kept as evidence.

@@ -5,7 +5,7 @@ use super::{
     escape::{Escape, percent},
     secrets::Secrets,
 };
-use crate::domain::Subscription;
+use crate::domain::{Subscription, Timestamp};
 use crate::providers::Order;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use std::{
@@ -18,7 +18,7 @@ use std::{
 pub(super) const MARK: &str = "<secret:";
 
 /// Every variable but the secrets, each with a value to try templates with.
-const SAMPLES: [(&str, &str); 10] = [
+const SAMPLES: [(&str, &str); 13] = [
     ("subscription.id", "sample"),
     ("subscription.label", "Sample \"line\""),
     ("subscription.msisdn", "+12025550100"),
@@ -29,6 +29,9 @@ const SAMPLES: [(&str, &str); 10] = [
     ("currency", "USD"),
     ("product", "SAMPLE"),
     ("transaction_id", "T-1"),
+    ("from", "2026-11-20T00:00:00Z"),
+    ("to", "2026-11-21T00:00:00Z"),
+    ("page", "1"),
 ];
 
 /// Every variable but the secrets, for people.
@@ -153,6 +156,20 @@ impl<'s> Variables<'s> {
         put("currency", Some(order.amount.currency().code().to_owned()));
         put("product", order.product.clone());
         put("transaction_id", order.transaction_id.clone());
+        variables
+    }
+
+    /// What is known of a page of a list.
+    pub(super) fn period(
+        from: Timestamp,
+        to: Timestamp,
+        page: usize,
+        secrets: &'s Secrets,
+    ) -> Self {
+        let mut variables = Self::none(secrets);
+        variables.known.insert("from", from.rfc3339());
+        variables.known.insert("to", to.rfc3339());
+        variables.known.insert("page", page.to_string());
         variables
     }
 

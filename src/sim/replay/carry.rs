@@ -279,6 +279,7 @@ fn new_topup(
         request: None,
         submit_no: 0,
         maybe_sent: 0,
+        sent_by: None,
         last_sent_at: None,
         transaction_id: None,
         charged: None,

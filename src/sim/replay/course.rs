@@ -117,6 +117,10 @@ impl Replay {
             return;
         };
         if moved.from != Some(open.state) {
+            // A person may open the way for it in this very instant.
+            if self.queue.after_people(n, What::Move(order, step)) {
+                return;
+            }
             self.leave(n);
             self.go_on(n, now);
             return;

@@ -79,7 +79,7 @@ impl Replay {
                     replay.queue.by_a_person(recorded.topup.created_at, n, What::Order(order));
                 }
                 if let Some(at) = recorded.reserved_at.filter(|at| *at >= from) {
-                    replay.queue.by_a_person(at, n, What::Missed(order));
+                    replay.queue.at_the_end_of(at, n, What::Missed(order));
                 }
                 replay.purse.begin(n, recorded, from);
             }

@@ -78,6 +78,23 @@ impl Queue {
         self.heap.push(Reverse(Due { at, round: PEOPLE, kind: Kind::Step, line, what }));
     }
 
+    /// Once more after what people do in this instant, and what is decided because of it. False
+    /// where that is over.
+    pub(super) fn after_people(&mut self, line: usize, what: What) -> bool {
+        let (at, round, _) = self.now;
+        if round > PEOPLE {
+            return false;
+        }
+        let round = PEOPLE.saturating_add(1);
+        self.heap.push(Reverse(Due { at, round, kind: Kind::Step, line, what }));
+        true
+    }
+
+    /// After everything else of that instant, what people made possible included.
+    pub(super) fn at_the_end_of(&mut self, at: Timestamp, line: usize, what: What) {
+        self.heap.push(Reverse(Due { at, round: u32::MAX, kind: Kind::Step, line, what }));
+    }
+
     /// The next thing before `end`.
     pub(super) fn pop_before(&mut self, end: Timestamp) -> Option<Due> {
         self.heap.peek().filter(|due| due.0.at < end)?;

@@ -110,6 +110,9 @@ impl Scene {
         store.save_fleet(&changes, clock.now()).await.unwrap();
         let oracle = Oracle::new(clock.clone(), seed);
         let provider: Arc<dyn Provider> = Arc::new(oracle.clone());
+        let recorder =
+            topupd::store::Recorder::open(&dir.path().join("recorder"), &install_id, clock.now());
+        let (recorder, _) = recorder.unwrap();
         let engine = Engine::new(Parts {
             settings,
             store,
@@ -118,7 +121,7 @@ impl Scene {
             channels: BTreeMap::new(),
             install_id,
             money_off_file: dir.path().join("money-off"),
-            may_pay: true,
+            recorder: Some(recorder),
         })
         .unwrap();
         Self { engine, clock, oracle, _dir: dir, dice: Dice::new(seed ^ 0xA5A5) }

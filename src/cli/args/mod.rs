@@ -1,5 +1,12 @@
 //! What can be typed.
 
+mod verbs;
+
+pub(super) use verbs::{
+    ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, PeriodArgs, ProviderVerb, ReadingArgs,
+    SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
+};
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -26,7 +33,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// The daemon.
-    Run,
+    Run {
+        /// Pay although the flight recorder is missing, damaged or another one: you checked at the
+        /// providers that nothing is under way.
+        #[arg(long)]
+        accept_missing_recorder: bool,
+    },
     /// The main job with nothing to configure: simulated carrier, captured mail, the story as it happens.
     #[command(
         after_help = "Examples:\n  topupd demo\n  topupd demo --speed 600 --for 30s\n  topupd demo --for 5m --listen 127.0.0.1:7878"
@@ -67,6 +79,23 @@ pub enum Verb {
     Receipts(PeriodArgs),
     /// Every money movement, oldest first.
     Ledger(PeriodArgs),
+    /// Prove the books: journal, orders, caps, notices; the first offending row of each.
+    #[command(
+        after_help = "Examples:\n  topupd verify\n  topupd verify --json\n  topupd verify --anchor 4711:9f2c...   a head that was printed or mailed before\n\nExit code 1 where something does not hold. The last line is the head to keep elsewhere."
+    )]
+    Verify {
+        /// A journal head from before, as SEQ:HASH; may be given several times.
+        #[arg(long, value_name = "SEQ:HASH")]
+        anchor: Vec<String>,
+    },
+    /// Compare with the providers' own books now (also done every day).
+    Reconcile {
+        /// Providers; all that can be compared where none is named.
+        payers: Vec<String>,
+    },
+    /// What our books and the providers' do not agree about.
+    #[command(subcommand)]
+    Discrepancies(DiscrepanciesVerb),
     /// When lines run out, as a range, from what was read of them.
     #[command(
         after_help = "Examples:\n  topupd forecast\n  topupd forecast li-tmobile --json\n\nTRUST: collecting until there are 7 days and 5 readings that show use; proven once it\npredicted each of the last four weeks within 25 %. Only a proven forecast moves money."
@@ -160,237 +189,4 @@ pub struct SimulateArgs {
     /// Tell what happens as it happens.
     #[arg(long)]
     pub story: bool,
-}
-
-/// `subscription`
-#[derive(Debug, Subcommand)]
-pub enum SubscriptionVerb {
-    /// All lines, with their newest reading and what happens next.
-    List,
-    /// One line.
-    Show {
-        /// The subscription.
-        id: String,
-    },
-    /// Stop polling, judging and paying for a line.
-    Pause {
-        /// The subscription.
-        id: String,
-    },
-    /// Go on with a line; forgives earlier failures.
-    Resume {
-        /// The subscription.
-        id: String,
-    },
-    /// Every gate passed or failed, what happens next and when.
-    Explain {
-        /// The subscription.
-        id: String,
-    },
-    /// Enter a reading by hand.
-    #[command(
-        after_help = "Example:\n  topupd subscription reading li-tmobile --balance \"5.00 USD\" --service-end 2026-12-24"
-    )]
-    Reading(ReadingArgs),
-}
-
-/// `subscription reading`
-#[derive(Debug, Args)]
-pub struct ReadingArgs {
-    /// The subscription.
-    pub id: String,
-    /// Money left, such as "5.00 USD".
-    #[arg(long)]
-    pub balance: Option<String>,
-    /// Data left, such as "500 MB".
-    #[arg(long)]
-    pub data_left: Option<String>,
-    /// Minutes left.
-    #[arg(long)]
-    pub minutes_left: Option<i64>,
-    /// Text messages left.
-    #[arg(long)]
-    pub sms_left: Option<i64>,
-    /// When the service stops: a date (start of that day at the operator) or RFC 3339.
-    #[arg(long)]
-    pub service_end: Option<String>,
-    /// When the number is lost.
-    #[arg(long)]
-    pub number_loss: Option<String>,
-    /// What the operator says it takes next, such as "16.20 USD".
-    #[arg(long)]
-    pub next_charge: Option<String>,
-    /// A balance with its own expiry: "name=Bonus,left=500 MB,expires=2026-12-01", with
-    /// `metric=balance`, `minutes_left` or `sms_left` for others than data. May be given several times.
-    #[arg(long = "bucket", value_name = "KEY=VALUE,…")]
-    pub buckets: Vec<String>,
-}
-
-/// `topup`
-#[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["amount", "product"])))]
-pub struct TopupArgs {
-    /// The subscription.
-    pub id: String,
-    /// How much, such as "10.00 USD".
-    #[arg(long)]
-    pub amount: Option<String>,
-    /// Which product.
-    #[arg(long)]
-    pub product: Option<String>,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
-    /// Show the order and every gate; order nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// `topups`
-#[derive(Debug, Subcommand)]
-pub enum TopupsVerb {
-    /// The newest top-ups.
-    List {
-        /// Only of this subscription.
-        #[arg(long)]
-        subscription: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 100)]
-        limit: i64,
-    },
-    /// One top-up with its full history and receipt.
-    Show {
-        /// The top-up, or a unique beginning of its id.
-        id: String,
-    },
-    /// Say yes to exactly this order.
-    Approve {
-        /// The top-up.
-        id: String,
-        /// Only if the order still has this hash.
-        #[arg(long)]
-        hash: Option<String>,
-    },
-    /// Say no, or withdraw an order that was not sent yet.
-    Reject {
-        /// The top-up.
-        id: String,
-    },
-    /// Settle a case that a person must decide.
-    #[command(
-        after_help = "Examples:\n  topupd topups resolve t_12ab --as paid --note \"seen in the console, tx 99\"\n  topupd topups resolve t_12ab --as failed --note \"console shows nothing\" --checked"
-    )]
-    Resolve {
-        /// The top-up.
-        id: String,
-        /// What the provider's records say.
-        #[arg(long = "as", value_parser = ["paid", "failed"])]
-        as_what: String,
-        /// How you know.
-        #[arg(long)]
-        note: String,
-        /// You looked at the provider's own console.
-        #[arg(long)]
-        checked: bool,
-    },
-}
-
-/// `receipts`, `ledger`
-#[derive(Debug, Args)]
-pub struct PeriodArgs {
-    /// From this date or instant on.
-    #[arg(long)]
-    pub from: Option<String>,
-    /// Up to this date or instant.
-    #[arg(long)]
-    pub to: Option<String>,
-    /// As CSV.
-    #[arg(long)]
-    pub csv: bool,
-}
-
-/// `notices`
-#[derive(Debug, Subcommand)]
-pub enum NoticesVerb {
-    /// The newest notices.
-    List {
-        /// Only to this subscriber.
-        #[arg(long)]
-        subscriber: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 100)]
-        limit: i64,
-    },
-    /// Send a test notice to a subscriber, now.
-    Test {
-        /// The subscriber.
-        subscriber: String,
-    },
-}
-
-/// `provider`
-#[derive(Debug, Subcommand)]
-pub enum ProviderVerb {
-    /// Configured providers and what they declare.
-    List,
-    /// Try the connection without spending.
-    Test {
-        /// Its name in config.
-        name: String,
-    },
-    /// What it sells.
-    Products {
-        /// Its name in config.
-        name: String,
-        /// For this subscription.
-        id: Option<String>,
-    },
-}
-
-/// `channel`
-#[derive(Debug, Subcommand)]
-pub enum ChannelVerb {
-    /// Configured channels.
-    List,
-    /// Try the connection without sending.
-    Test {
-        /// Its name in config.
-        name: String,
-    },
-}
-
-/// `money`
-#[derive(Debug, Subcommand)]
-pub enum MoneyVerb {
-    /// Stop all paying; works without the database.
-    Off {
-        /// Why, for whoever finds it.
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// Allow paying again; also clears tripped safeties.
-    On,
-    /// Whether paying is on, and what stops it.
-    Status,
-}
-
-/// `token`
-#[derive(Debug, Subcommand)]
-pub enum TokenVerb {
-    /// Make a token; its text is shown once.
-    Create {
-        /// What it may do.
-        #[arg(long, value_parser = ["viewer", "operator", "admin"])]
-        role: String,
-        /// What it is for.
-        #[arg(long, default_value = "")]
-        note: String,
-    },
-    /// All tokens, without their texts.
-    List,
-    /// Revoke a token for good.
-    Revoke {
-        /// Its id.
-        id: String,
-    },
 }
