@@ -1,7 +1,12 @@
 //! Late news: look-ups in a provider's list where there is none by reference, and a few more looks at
 //! what was settled already: a refusal that was charged after all, a payment that was taken back.
 
-use super::{Engine, EngineError, answer, answer::Pace, books::{self, BOOKS}, decide::order_of};
+use super::{
+    Engine, EngineError, answer,
+    answer::Pace,
+    books::{self, BOOKS},
+    decide::order_of,
+};
 use crate::domain::{Span, State, Timestamp, Topup};
 use crate::providers::{Answer, Booked, Evidence, Found, Listed, Lookup, Provider};
 use crate::store::{Change, Discrepancy, SnapshotRow};

@@ -6,7 +6,7 @@
 
 use super::{Engine, EngineError, Stage, StageReport, answer, answer::Pace, decide::order_of};
 use crate::config::Resubmit;
-use crate::domain::{Movement, State, Timestamp, Topup, movement};
+use crate::domain::{Movement, Span, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup, Provider, RefUnique};
 use crate::store::{Change, SnapshotRow};
 use futures_util::StreamExt;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 const CONCURRENCY: usize = 8;
 /// Counted "not found" answers that end the waiting.
 const NOT_FOUND_LIMIT: i64 = 3;
+/// A provider that has not made up its mind after this long needs a person.
+const PENDING_AT_MOST: Span = Span::days(1);
 /// Submissions of one reference, at most.
 const MAX_SUBMISSIONS: i64 = 2;
 
@@ -175,6 +177,17 @@ impl Engine {
         now: Timestamp,
     ) -> Result<bool, EngineError> {
         let after = answer::after_look(pace, topup, answer, now);
+        let sent = topup.last_sent_at.unwrap_or(topup.updated_at);
+        let is_overdue =
+            now.since(sent) >= PENDING_AT_MOST.max(pace.declares.max_processing.times(4));
+        if topup.state == State::Pending
+            && after.state == State::Pending
+            && is_overdue
+            && !pace.declares.assisted
+        {
+            let why = format!("the provider has called it pending for {}", now.since(sent));
+            return self.hold(topup, "pending_too_long", &why, "", now).await;
+        }
         // A person already has a held one; only news takes it away again. That the provider calls
         // it paid is none where it did so before.
         let leaves_hold =
@@ -307,12 +320,17 @@ impl Engine {
             self.settle(topup, adopted, answer::change("movement", &answer), now).await?;
             return Ok(true);
         }
-        if topup.state == State::Unknown && !pace.declares.assisted {
+        if matches!(topup.state, State::Unknown | State::Pending) && !pace.declares.assisted {
             let waited = now.since(sent);
             let patience = pace
                 .settle_min
                 .max(pace.declares.balance_lag)
                 .plus(self.settings().safety.not_found_over);
+            let patience = if topup.state == State::Pending {
+                patience.max(PENDING_AT_MOST)
+            } else {
+                patience
+            };
             if waited >= patience {
                 let why = format!(
                     "{} has no look-up and the line has not moved in {waited}",

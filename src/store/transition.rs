@@ -2,7 +2,7 @@
 //! history and its ledger entries in the same transaction.
 
 use super::{Store, StoreError, Tx};
-use crate::domain::{FailureClass, Money, NoticeDraft, State, Timestamp, Topup};
+use crate::domain::{FailureClass, Money, NeedOutcome, NoticeDraft, State, Timestamp, Topup};
 use crate::failpoint;
 
 /// What goes into the history beside the move itself.
@@ -202,7 +202,11 @@ pub(crate) async fn move_in(
     }
     super::topups::append_event(tx, &after, before.state.as_str(), change, now).await?;
     if after.state == State::Verified {
-        super::needs::close_need(tx, &after.need, crate::domain::NeedOutcome::Served, now).await?;
+        super::needs::close_need(tx, &after.need, NeedOutcome::Served, now).await?;
+    }
+    if after.state == State::Reversed {
+        // It has had its one order; if money is still wanted, that is another need.
+        super::needs::close_need(tx, &after.need, NeedOutcome::Gone, now).await?;
     }
     Ok(after)
 }

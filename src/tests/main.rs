@@ -16,4 +16,5 @@ mod money;
 mod safety;
 mod rules;
 mod simulate;
+mod model;
 mod commands;

@@ -203,6 +203,9 @@ impl Replay {
         if state == State::Verified {
             past.outcome = Some(NeedOutcome::Served);
             line.snapshot.need = None;
+        } else if state == State::Reversed {
+            past.outcome = Some(NeedOutcome::Gone);
+            line.snapshot.need = None;
         }
         line.remember(&after, past);
         if state == State::Submitting && before == Some(State::Reserved) {

@@ -1,0 +1,590 @@
+//! R5: the whole engine under a virtual clock, a fake provider of every class and a seed. Crashes at
+//! every named place, restored backups, clocks that leap, people that decide: whatever the seed says.
+//! The same seed gives the same trace.
+
+use super::{
+    house::House,
+    oracle::{Charge, Class},
+    table::Row,
+};
+use async_trait::async_trait;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write as _,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+use topupd::{
+    clock::Clock,
+    domain::{
+        Currency, ErrorKind, FailureClass, Money, Quality, Span, State, Subscription, Timestamp,
+        Values,
+    },
+    failpoint,
+    flow::{Resolution, Stage},
+    providers::{
+        Answer, Booked, Declares, Evidence, Found, FreezeError, Listed, Lookup, Order, Provider,
+        ReadError, ReadOk, RefUnique, Refusal, TestReport,
+    },
+};
+
+/// Numbers that look random and come again with the same seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut dice = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        for _ in 0..8 {
+            dice.roll(2);
+        }
+        dice
+    }
+
+    /// From 0 up to `n`, without it.
+    pub(crate) fn roll(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Booking {
+    id: String,
+    reference: String,
+    target: String,
+    cents: i64,
+    status: Booked,
+    /// Looks until it changes its mind, and what it becomes then.
+    later: Option<(u32, Booked)>,
+    shows: bool,
+    /// Charged already.
+    counted: bool,
+}
+
+#[derive(Debug)]
+struct Books {
+    dice: Dice,
+    cents: HashMap<String, i64>,
+    bookings: Vec<Booking>,
+    charges: Vec<Charge>,
+    next: u64,
+    /// Readings are lost or wrong while this is above zero.
+    fog: u64,
+}
+
+/// A fake provider of one class, sharing its books with the others.
+#[derive(Clone, Debug)]
+struct Fake {
+    class: Class,
+    books: Arc<Mutex<Books>>,
+    declares: Declares,
+}
+
+fn usd(cents: i64) -> Money {
+    Money::new(cents, Currency::parse("USD").unwrap_or_else(|_| unreachable!()))
+}
+
+impl Books {
+    fn charge(&mut self, booking: &Booking, class: Class) {
+        self.charges.push(Charge {
+            class: class.word(),
+            reference: booking.reference.clone(),
+            msisdn: booking.target.clone(),
+            cents: booking.cents,
+            id: booking.id.clone(),
+        });
+        if booking.shows {
+            *self.cents.entry(booking.target.clone()).or_default() += booking.cents;
+        }
+    }
+
+    /// Time goes by for what is under way under `reference`.
+    fn settle(&mut self, reference: &str, class: Class) {
+        let mut due = Vec::new();
+        for booking in self.bookings.iter_mut().filter(|b| b.reference == reference) {
+            match booking.later {
+                Some((0, then)) => {
+                    booking.status = then;
+                    booking.later = None;
+                    if matches!(then, Booked::Paid) && !booking.counted {
+                        booking.counted = true;
+                        due.push(booking.clone());
+                    }
+                }
+                Some((n, then)) => booking.later = Some((n - 1, then)),
+                None => {}
+            }
+        }
+        for booking in due {
+            self.charge(&booking, class);
+        }
+    }
+}
+
+impl Fake {
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn evidence(booking: &Booking) -> Evidence {
+        Evidence {
+            transaction_id: Some(booking.id.clone()),
+            raw: booking.reference.clone(),
+            ..Evidence::default()
+        }
+    }
+
+    fn answer(booking: &Booking) -> Answer {
+        match booking.status {
+            Booked::Paid => Answer::Paid(Self::evidence(booking)),
+            Booked::Pending => Answer::Pending(Self::evidence(booking)),
+            Booked::Reversed => Answer::Reversed(Self::evidence(booking)),
+            Booked::Refused => Answer::Refused(Refusal {
+                code: "no".into(),
+                class: FailureClass::DeclinedSoft,
+                raw: String::new(),
+            }),
+            Booked::Unclear => Answer::Unclear { why: "?".into(), raw: String::new() },
+        }
+    }
+}
+
+fn target(line: &Subscription) -> String {
+    line.msisdn.as_ref().map(|m| m.as_str().to_owned()).unwrap_or_default()
+}
+
+#[async_trait]
+impl Provider for Fake {
+    fn declares(&self) -> &Declares {
+        &self.declares
+    }
+
+    async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
+        let mut books = self.books();
+        let fog = books.fog > 0;
+        let fate = books.dice.roll(if fog { 3 } else { 30 });
+        match fate {
+            0 => return Err(ReadError::new(ErrorKind::Temporary, "timeout")),
+            1 if fog => return Err(ReadError::unparseable("maintenance")),
+            _ => {}
+        }
+        let burn = i64::try_from(books.dice.roll(60)).unwrap_or(0);
+        let cents = books.cents.entry(target(line)).or_insert(900);
+        *cents = (*cents - burn).max(0);
+        let values = Values {
+            balance: Some(usd(*cents)),
+            service_end_at: Timestamp::parse_rfc3339("2031-01-01T00:00:00Z"),
+            ..Values::default()
+        };
+        Ok(ReadOk { values, quality: Quality::Ok, detail: None })
+    }
+
+    fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
+        let number = target(&order.line);
+        Ok(format!(
+            "{}|{}|{}",
+            order.reference,
+            number.trim_start_matches('+'),
+            order.amount.minor()
+        ))
+    }
+
+    /// The frozen bytes are what is charged: whatever is in them.
+    async fn topup(&self, _: &Order, frozen: &str) -> Answer {
+        let mut parts = frozen.split('|');
+        let reference = parts.next().unwrap_or_default().to_owned();
+        let to = format!("+{}", parts.next().unwrap_or_default());
+        let cents: i64 = parts.next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let mut books = self.books();
+        let known = books.bookings.iter().find(|b| b.reference == reference).cloned();
+        let refuses = match self.class {
+            Class::A | Class::Sequential => known.is_some(),
+            Class::Reusable => known.as_ref().is_some_and(|b| b.status != Booked::Refused),
+            Class::B | Class::C | Class::D => false,
+        };
+        if refuses {
+            return Answer::Unclear { why: "duplicate reference".into(), raw: String::new() };
+        }
+        let fate = books.dice.roll(16);
+        let unclear = |why: &str| Answer::Unclear { why: why.to_owned(), raw: String::new() };
+        let (status, later, shows) = match fate {
+            // Never arrived, with and without our knowing.
+            0 => return Answer::NotSent { why: "no route".into() },
+            1 | 2 => return unclear("timeout before the request arrived"),
+            3 => (Booked::Refused, None, false),
+            // Accepted, and executed a good while later or never.
+            4 => (Booked::Pending, Some((2, Booked::Paid)), true),
+            5 => (Booked::Pending, Some((1, Booked::Refused)), false),
+            6 => (Booked::Unclear, Some((3, Booked::Paid)), true),
+            // Charged, nothing shows; charged and taken back.
+            7 => (Booked::Paid, None, false),
+            8 => (Booked::Paid, Some((0, Booked::Reversed)), false),
+            _ => (Booked::Paid, None, true),
+        };
+        books.next += 1;
+        let id = format!("{}-{}", self.class.word(), books.next);
+        let mut booking =
+            Booking { id, reference, target: to, cents, status, later, shows, counted: false };
+        if booking.status == Booked::Paid {
+            booking.counted = true;
+            books.charge(&booking, self.class);
+        }
+        books.bookings.push(booking.clone());
+        match fate {
+            6 => unclear("500"),
+            9 | 10 => unclear("reset after the charge"),
+            11 => unclear("an answer nobody can read"),
+            12 => Answer::Mismatch {
+                evidence: Self::evidence(&booking),
+                why: "another number".into(),
+            },
+            _ => Self::answer(&booking),
+        }
+    }
+
+    async fn find(&self, order: &Order) -> Found {
+        let mut books = self.books();
+        if books.dice.roll(6) == 0 {
+            return Found::Blind { why: "500".into() };
+        }
+        books.settle(&order.reference, self.class);
+        let mut found: Vec<Booking> =
+            books.bookings.iter().filter(|b| b.reference == order.reference).cloned().collect();
+        found.retain(|b| b.status != Booked::Unclear);
+        match found.as_slice() {
+            [] => Found::Nothing,
+            [one] => Found::One(Self::answer(one)),
+            several => Found::Several { count: several.len(), raw: String::new() },
+        }
+    }
+
+    async fn list(&self, _: Timestamp, _: Timestamp) -> Result<Vec<Listed>, ReadError> {
+        let books = self.books();
+        let mine = books.bookings.iter().filter(|b| b.id.starts_with(self.class.word()));
+        Ok(mine
+            .map(|b| Listed {
+                transaction_id: Some(b.id.clone()),
+                reference: None,
+                at: None,
+                target: Some(b.target.clone()),
+                product: None,
+                amount: Some(usd(b.cents)),
+                charged: None,
+                booked: b.status,
+                raw: String::new(),
+            })
+            .collect())
+    }
+
+    async fn test(&self) -> Result<TestReport, ReadError> {
+        Ok(TestReport { detail: "a fake".into() })
+    }
+}
+
+const CONFIG: &str = "[flow]\npoll_every = \"6h\"\n[safety]\nstorm_min = 50\npayer_rate = \"1000/s\"\nresubmit = \"strict\"\nunknown_limit = 40\n\
+    disk_min = \"1 MB\"\n[caps]\nglobal_24h = \"60.00 USD\"\n[channels.mail.email]\nurl = \"smtp://127.0.0.1:9\"\nfrom = \"a@example.com\"\n";
+
+fn declares(class: Class) -> Declares {
+    let lookup = match class {
+        Class::C => Lookup::ListOnly,
+        Class::D => Lookup::None,
+        _ => Lookup::ByRef,
+    };
+    let ref_unique = match class {
+        Class::A => RefUnique::Strict,
+        Class::Sequential => RefUnique::Sequential,
+        Class::Reusable => RefUnique::Reusable,
+        Class::B | Class::C | Class::D => RefUnique::NotEnforced,
+    };
+    Declares {
+        reads: true,
+        tops_up: true,
+        lookup,
+        ref_unique,
+        lists: class == Class::C,
+        max_processing: Span::seconds(5),
+        balance_lag: Span::ZERO,
+        ..Declares::default()
+    }
+}
+
+fn fleet() -> String {
+    let mut text = String::from(
+        "[[subscribers]]\nid = \"o\"\nname = \"O\"\nemail = \"o@example.com\"\nchannels = [\"mail\"]\ntime_zone = \"UTC\"\n",
+    );
+    for (n, class) in Class::ALL.iter().enumerate() {
+        let word = class.word();
+        write!(
+            text,
+            "[[subscriptions]]\nid = \"line-{word}\"\nsubscriber = \"o\"\nlabel = \"L\"\nmsisdn = \"+1202555{:04}\"\nreader = \"{word}\"\npayers = [\"{word}\"]\n",
+            1000 + n
+        )
+        .ok();
+    }
+    text + "[[rules]]\nid = \"keep\"\napplies_to = { all = true }\nmode = \"auto\"\nany = [{ metric = \"balance\", at_most = \"5.00 USD\" }]\n\
+            amount = { fixed = \"10.00 USD\" }\ncaps = { subscription_30d = \"60.00 USD\" }\napprove_first = false\ncooldown_attempt = \"1h\"\ncooldown_success = \"1h\"\nmax_declines = 50\n"
+}
+
+/// What one seed came to.
+#[derive(Debug, Default)]
+pub(crate) struct Seeded {
+    pub(crate) trace: u64,
+    pub(crate) charges: usize,
+    pub(crate) crashes: u64,
+    pub(crate) restores: u64,
+    pub(crate) arrows: BTreeSet<String>,
+    pub(crate) crashed_at: BTreeSet<String>,
+}
+
+/// The place at which a stage died, and how that is noticed.
+#[derive(Debug, Default)]
+struct Grave {
+    place: Mutex<Option<String>>,
+    dug: tokio::sync::Notify,
+}
+
+impl Grave {
+    fn take(&self) -> Option<String> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Decides whether, and at how-many-th place, the next stage dies.
+fn arm(dice: &mut Dice, grave: &Arc<Grave>, chance: u64) {
+    let mut left = if dice.roll(100) < chance { Some(dice.roll(12)) } else { None };
+    let grave = Arc::clone(grave);
+    failpoint::stop_when(Some(Box::new(move |name| {
+        if name.starts_with(':') {
+            return false;
+        }
+        match &mut left {
+            Some(0) => {
+                left = None;
+                *grave.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+                grave.dug.notify_one();
+                true
+            }
+            Some(n) => {
+                *n -= 1;
+                false
+            }
+            None => false,
+        }
+    })));
+}
+
+/// Runs one stage, or dies in it. True when it died.
+async fn stage(house: &House, what: Stage, grave: &Grave) -> anyhow::Result<bool> {
+    tokio::select! {
+        biased;
+        done = house.run(what) => done.map(|()| false),
+        () = grave.dug.notified() => Ok(true),
+    }
+}
+
+/// One life under one seed.
+pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
+    fastrand::seed(seed);
+    let mut dice = Dice::new(seed);
+    let books = Arc::new(Mutex::new(Books {
+        dice: Dice::new(seed ^ 0x5151),
+        cents: HashMap::new(),
+        bookings: Vec::new(),
+        charges: Vec::new(),
+        next: 0,
+        fog: 0,
+    }));
+    let providers: BTreeMap<String, Arc<dyn Provider>> = Class::ALL
+        .iter()
+        .map(|class| {
+            let fake =
+                Fake { class: *class, books: Arc::clone(&books), declares: declares(*class) };
+            (class.word().to_owned(), Arc::new(fake) as Arc<dyn Provider>)
+        })
+        .collect();
+    let stand_ins: String =
+        Class::ALL.iter().map(|c| format!("[providers.{}.manual]\n", c.word())).collect();
+    let begin = Timestamp::from_ms(1_800_000_000_000);
+    let mut house = House::new(&(stand_ins + CONFIG), &fleet(), providers, begin).await?;
+    let grave = Arc::<Grave>::default();
+    let mut out = Seeded::default();
+    let backup = house.dir.path().join("backup");
+    let mut has_backup = false;
+    let end = begin.plus(Span::days(2));
+    while house.now() < end {
+        for what in Stage::ALL {
+            arm(&mut dice, &grave, 6);
+            if stage(&house, what, &grave).await? {
+                failpoint::stop_when(None);
+                out.crashed_at.extend(grave.take());
+                out.crashes += 1;
+                house.close().await;
+                house.open().await?;
+            }
+        }
+        failpoint::stop_when(None);
+        match dice.roll(60) {
+            0 => {
+                house.close().await;
+                house.copy_rows(&backup)?;
+                has_backup = true;
+                house.open().await?;
+            }
+            1 if has_backup => {
+                house.close().await;
+                house.restore_rows(&backup)?;
+                out.restores += 1;
+                house.open().await?;
+            }
+            2 => {
+                let fog = dice.roll(2);
+                books.lock().unwrap_or_else(PoisonError::into_inner).fog = fog;
+            }
+            3 => somebody(&house, &mut dice).await?,
+            4 => house.clock.advance(Span::hours(7)),
+            _ => {}
+        }
+        let due = house.tick_due().await?;
+        let step =
+            Span::minutes(1).plus(Span::seconds(i64::try_from(dice.roll(1200)).unwrap_or(0)));
+        let to =
+            due.unwrap_or(end).max(house.now().plus(Span::seconds(1))).min(house.now().plus(step));
+        house.clock.advance(to.since(house.now()));
+    }
+    // Calm at the end: whatever can be settled is.
+    books.lock().unwrap_or_else(PoisonError::into_inner).fog = 0;
+    house.pass(Span::hours(6)).await?;
+    let (charges, topups) = (
+        books.lock().unwrap_or_else(PoisonError::into_inner).charges.clone(),
+        house.topups().await?,
+    );
+    let before = row.faults.len();
+    row.compare(&charges, &topups);
+    row.findings(house.findings().await?);
+    for fault in row.faults.iter_mut().skip(before) {
+        *fault = format!("seed {seed}: {fault}");
+    }
+    let mut hasher = DefaultHasher::new();
+    for topup in &topups {
+        for event in house.engine().store().topup_events(&topup.id).await? {
+            (&event.from, &event.to, event.at.ms(), topup.reference.as_str()).hash(&mut hasher);
+            if event.from != event.to {
+                out.arrows.insert(format!("{}>{}", event.from, event.to));
+            }
+        }
+    }
+    for charge in &charges {
+        (&charge.reference, &charge.id, charge.cents).hash(&mut hasher);
+    }
+    out.trace = hasher.finish();
+    out.charges = charges.len();
+    house.close().await;
+    Ok(out)
+}
+
+/// A person decides about something.
+async fn somebody(house: &House, dice: &mut Dice) -> anyhow::Result<()> {
+    for topup in house.topups().await? {
+        let id = topup.id.as_str();
+        match (topup.state, dice.roll(3)) {
+            (State::Held, 0) => drop(
+                house.engine().resolve(id, Resolution::Failed, "console", false, "somebody").await,
+            ),
+            (State::AwaitingApproval, 0 | 1) => {
+                drop(house.engine().approve(id, None, "somebody").await)
+            }
+            (State::AwaitingApproval, _) => drop(house.engine().reject(id, "somebody").await),
+            _ => {}
+        }
+    }
+    if dice.roll(2) == 0 {
+        house.engine().set_money(None).await?;
+    }
+    Ok(())
+}
+
+/// `seeds` seeds from `first` on, on every core; every tenth is lived twice.
+pub(crate) fn seeds(first: u64, seeds: u64) -> anyhow::Result<Row> {
+    let started = Instant::now();
+    let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
+    let workers: Vec<_> = (0..cores)
+        .map(|worker| {
+            std::thread::spawn(move || -> anyhow::Result<(Row, Seeded)> {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                let (mut row, mut sum) =
+                    (Row::new("R5 deterministic simulation"), Seeded::default());
+                for seed in (first..first + seeds).filter(|seed| seed % cores == worker) {
+                    let lived = runtime.block_on(live(seed, &mut row))?;
+                    row.trials += 1;
+                    if seed % 10 == 0 {
+                        let again = runtime.block_on(live(seed, &mut row))?;
+                        if again.trace != lived.trace {
+                            row.fault(format!("seed {seed}: lived twice, with different traces"));
+                        }
+                    }
+                    sum.charges += lived.charges;
+                    sum.crashes += lived.crashes;
+                    sum.restores += lived.restores;
+                    sum.arrows.extend(lived.arrows);
+                    sum.crashed_at.extend(lived.crashed_at);
+                }
+                Ok((row, sum))
+            })
+        })
+        .collect();
+    let mut row = Row::new("R5 deterministic simulation");
+    let mut sum = Seeded::default();
+    for worker in workers {
+        let (one, seeded) = worker.join().map_err(|_| anyhow::anyhow!("a worker died"))??;
+        row.trials += one.trials;
+        row.double += one.double;
+        row.lost += one.lost;
+        row.wrong += one.wrong;
+        row.overshoot += one.overshoot;
+        row.faults.extend(one.faults);
+        sum.charges += seeded.charges;
+        sum.crashes += seeded.crashes;
+        sum.restores += seeded.restores;
+        sum.arrows.extend(seeded.arrows);
+        sum.crashed_at.extend(seeded.crashed_at);
+    }
+    coverage(&sum, seeds, &mut row);
+    row.note = format!(
+        "seeds {first} to {}: {} charges, {} crashes at {} places, {} restored backups, {} of the arrows",
+        first + seeds - 1,
+        sum.charges,
+        sum.crashes,
+        sum.crashed_at.len(),
+        sum.restores,
+        sum.arrows.len()
+    );
+    Ok(row.timed(started))
+}
+
+/// R2, R3: every arrow of the state machine was gone, and died before and after its commit.
+fn coverage(sum: &Seeded, seeds: u64, row: &mut Row) {
+    if seeds < 500 {
+        return;
+    }
+    let all = State::ALL.iter().flat_map(|from| from.next().iter().map(move |to| (from, to)));
+    for (from, to) in all {
+        let arrow = format!("{}>{}", from.as_str(), to.as_str());
+        if !sum.arrows.contains(&arrow) {
+            row.fault(format!("no seed went {arrow}"));
+        }
+        for side in ["before", "after"] {
+            if !sum.crashed_at.contains(&format!("{arrow}:{side}")) {
+                row.fault(format!("no seed died {side} {arrow}"));
+            }
+        }
+    }
+    for place in failpoint::PLACES {
+        if !sum.crashed_at.contains(place) {
+            row.fault(format!("no seed died at {place}"));
+        }
+    }
+}
