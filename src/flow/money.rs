@@ -101,6 +101,9 @@ impl Engine {
         if known.is_some_and(|known| known.is_like(switch)) {
             return Ok(());
         }
+        for (gate, why) in switch.stops() {
+            tracing::warn!(gate, "paying waits: {why}");
+        }
         self.store().keep_switch(switch, now).await?;
         *self.0.switch.lock().unwrap_or_else(PoisonError::into_inner) = Some(switch.clone());
         Ok(())

@@ -44,20 +44,22 @@ impl Engine {
                 released.push(known.id);
             }
         }
-        let mut stranded = Vec::new();
+        let (mut stranded, mut unreleased) = (Vec::new(), 0_usize);
         for (sent, known) in missing {
             let behind = known.into_topup();
             if let Err(why) = self.bring_back(&sent, behind.as_ref(), now).await? {
                 let found = stranded_as(&sent, &why, now);
+                // What a person released is tried again like the others, but stops nothing.
                 if !released.contains(&found.id) {
                     self.store().find_discrepancy(&found).await?;
                     tracing::error!(reference = sent.reference, "cannot be brought back: {why}");
-                    stranded.push(sent);
+                    unreleased = unreleased.saturating_add(1);
                 }
+                stranded.push(sent);
             }
         }
         let mut why = doubts.clone();
-        if forgotten > 0 && (!stranded.is_empty() || self.is_recovering_rows().await?) {
+        if forgotten > 0 && (unreleased > 0 || self.is_recovering_rows().await?) {
             why.push(format!(
                 "the flight recorder knows {forgotten} submission(s) that the database had forgotten"
             ));
@@ -157,11 +159,12 @@ impl Engine {
 
     /// Ends RECOVERY once everything that came back is settled. Called after every look-up.
     pub(super) async fn watch_recovery(&self, now: Timestamp) -> Result<(), EngineError> {
+        let mut state = self.0.recovery.lock().await;
         let breakers = self.store().breakers().await?;
-        if !breakers.iter().any(|(name, _, _)| name == RECOVERY) {
+        let is_on = breakers.iter().any(|(name, _, _)| name == RECOVERY);
+        if !is_on && state.stranded.is_empty() {
             return Ok(());
         }
-        let mut state = self.0.recovery.lock().await;
         for sent in std::mem::take(&mut state.stranded) {
             let missing = self.store().missing(std::slice::from_ref(&sent)).await?;
             let Some((_, known)) = missing.into_iter().next() else { continue };
@@ -171,7 +174,7 @@ impl Engine {
             }
         }
         // Only who compared can tell that nothing is missing any more.
-        let is_over = state.compared.is_some() && state.stranded.is_empty() && !state.in_doubt;
+        let is_over = is_on && state.compared.is_some() && state.stranded.is_empty() && !state.in_doubt;
         drop(state);
         if is_over
             && !self.is_recovering_rows().await?
@@ -202,10 +205,7 @@ impl Engine {
                 self.store().close_discrepancy(&found.id, "money on", now).await?;
             }
         }
-        let mut state = self.0.recovery.lock().await;
-        state.stranded.clear();
-        state.in_doubt = false;
-        drop(state);
+        self.0.recovery.lock().await.in_doubt = false;
         if self.store().breakers().await?.iter().any(|(name, _, _)| name == RECOVERY) {
             self.rebase(now).await;
         }

@@ -2,6 +2,7 @@
 //! engine on a real SQLite file and a real flight recorder. It can be closed, copied and opened again.
 
 use anyhow::Context;
+use sqlx::Connection;
 use async_trait::async_trait;
 use std::{
     collections::BTreeMap,
@@ -115,6 +116,14 @@ impl House {
     pub(crate) async fn open(&mut self) -> anyhow::Result<()> {
         let store = Store::open(self.settings.database.url()).await?;
         store.migrate().await?;
+        // The same identity every time: references follow from it.
+        let mut connection = sqlx::AnyConnection::connect(self.settings.database.url()).await?;
+        sqlx::query(
+            "INSERT INTO installation (id, install_id, created_at, last_wall_at) VALUES (1, 'proof', 0, 0) ON CONFLICT DO NOTHING",
+        )
+        .execute(&mut connection)
+        .await?;
+        connection.close().await?;
         let install_id = store.install_id(self.clock.now()).await?;
         let (recorder, _) =
             Recorder::open(&self.dir.path().join("recorder"), &install_id, self.clock.now())?;

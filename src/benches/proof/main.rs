@@ -6,10 +6,14 @@
 #![expect(clippy::print_stdout, reason = "a proof prints its table")]
 
 mod chance;
+mod days;
 mod fault;
 mod faults;
+mod harm;
 mod house;
+mod kills;
 mod oracle;
+mod process;
 mod table;
 
 use std::process::ExitCode;
@@ -21,12 +25,22 @@ struct Plan {
     only: Option<String>,
     kills: u64,
     seeds: u64,
+    disks: u64,
+    lines: usize,
     first_seed: u64,
     share: usize,
 }
 
 fn plan() -> anyhow::Result<Plan> {
-    let mut plan = Plan { only: None, kills: 500, seeds: 1000, first_seed: 1, share: 1 };
+    let mut plan = Plan {
+        only: None,
+        kills: 500,
+        seeds: 1000,
+        disks: 60,
+        lines: 1000,
+        first_seed: 1,
+        share: 1,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value =
@@ -35,12 +49,14 @@ fn plan() -> anyhow::Result<Plan> {
             "--only" => plan.only = Some(value()?),
             "--kills" => plan.kills = value()?.parse()?,
             "--seeds" => plan.seeds = value()?.parse()?,
+            "--disks" => plan.disks = value()?.parse()?,
+            "--lines" => plan.lines = value()?.parse()?,
             "--first-seed" => plan.first_seed = value()?.parse()?,
             "--share" => plan.share = value()?.parse()?,
             // Cargo's own.
             "--bench" => {}
             other => anyhow::bail!(
-                "{other}: allowed are --only PART, --kills N, --seeds N, --first-seed N, --share N"
+                "{other}: allowed are --only PART, --kills N, --seeds N, --disks N, --lines N, --first-seed N, --share N"
             ),
         }
     }
@@ -54,6 +70,30 @@ fn main() -> anyhow::Result<ExitCode> {
     let wants = |part: &str| plan.only.as_deref().is_none_or(|only| only == part);
     if wants("faults") {
         rows.push(show(runtime.block_on(Box::pin(faults::matrix(plan.share)))?));
+    }
+    if wants("kills") {
+        rows.push(show(runtime.block_on(Box::pin(kills::random(plan.kills)))?));
+    }
+    if wants("places") {
+        rows.push(show(runtime.block_on(Box::pin(kills::places()))?));
+    }
+    if wants("restored") {
+        rows.push(show(runtime.block_on(Box::pin(harm::restored()))?));
+    }
+    if wants("disks") {
+        rows.push(show(runtime.block_on(Box::pin(harm::disks(plan.disks)))?));
+    }
+    if wants("clocks") {
+        rows.push(show(runtime.block_on(Box::pin(harm::clocks()))?));
+    }
+    if wants("downtime") {
+        rows.push(show(runtime.block_on(Box::pin(days::downtime()))?));
+    }
+    if wants("garbage") {
+        rows.push(show(runtime.block_on(Box::pin(days::garbage()))?));
+    }
+    if wants("silence") {
+        rows.push(show(runtime.block_on(Box::pin(days::silence(plan.lines)))?));
     }
     if wants("chance") {
         rows.push(show(chance::seeds(plan.first_seed, plan.seeds)?));
