@@ -1,8 +1,10 @@
 //! The JSON that the command line and the API share. Domain types are not serialisable by design;
 //! this is the boundary, and fields here are only ever added.
 
+mod receipt;
 mod simulation;
 
+pub use receipt::{Receipt, receipts_page};
 pub use simulation::{amounts, figures, figures_less};
 
 use crate::domain::{

@@ -1,12 +1,11 @@
 //! `receipts` and `ledger`: evidence for disputes and accounts.
 
-use super::args::PeriodArgs;
+use super::args::{PeriodArgs, ReceiptsArgs};
 use super::context::{CliError, Context, instant};
 use super::out::{Out, table};
-use crate::domain::{Money, State, Timestamp, Topup};
-use crate::shapes;
-use crate::store::TopupEvent;
-use serde_json::{Value as Json, json};
+use crate::domain::{Span, Timestamp};
+use crate::shapes::{self, Receipt, receipts_page};
+use serde_json::Value as Json;
 
 fn period(args: &PeriodArgs) -> Result<(Timestamp, Timestamp), CliError> {
     let from = instant("from", args.from.as_deref(), Timestamp::from_ms(0))?;
@@ -14,93 +13,47 @@ fn period(args: &PeriodArgs) -> Result<(Timestamp, Timestamp), CliError> {
     Ok((from, to))
 }
 
-/// Whatever was sent may have moved money, so it has a receipt.
-fn has_receipt(topup: &Topup) -> bool {
-    topup.submit_no > 0 && !matches!(topup.state, State::Reserved | State::Cancelled)
-}
-
 pub(super) async fn receipts(
     context: &Context,
-    args: &PeriodArgs,
+    args: &ReceiptsArgs,
     out: &Out,
 ) -> Result<(), CliError> {
-    let (from, to) = period(args)?;
+    let (from, to) = period(&args.period)?;
     let store = context.store().await?;
-    let mut found = store.topups(None, from, to, i64::MAX).await?;
-    found.retain(has_receipt);
+    let mut found = match &args.topup {
+        Some(id) => vec![store.topup(id).await?],
+        None => store.topups(None, from, to, i64::MAX).await?,
+    };
+    found.retain(Receipt::is_due);
     found.reverse();
     let mut receipts = Vec::with_capacity(found.len());
     for topup in found {
         let events = store.topup_events(&topup.id).await?;
-        receipts.push((topup, events));
+        // What was read last while it was under way, and at least once after it left.
+        let end =
+            if topup.state.is_final() { topup.updated_at } else { Timestamp::from_ms(i64::MAX) };
+        let after =
+            store.ok_before(&topup.subscription, end.plus(Span::from_ms(1)), 1).await?.pop();
+        let after = after.filter(|r| topup.last_sent_at.is_some_and(|sent| r.at >= sent));
+        receipts.push(Receipt { topup, events, after });
     }
-    if args.csv {
-        let rows = receipts.iter().map(|(t, _)| {
-            let money = |m: Option<Money>| {
-                (
-                    m.map(Money::plain).unwrap_or_default(),
-                    m.map(|m| m.currency().code().to_owned()).unwrap_or_default(),
-                )
-            };
-            let (amount, currency) = money(Some(t.amount));
-            let (charged, charged_currency) = money(t.charged);
-            vec![
-                t.id.to_string(),
-                t.created_at.rfc3339(),
-                t.subscription.to_string(),
-                t.subscriber.to_string(),
-                t.payer.clone(),
-                amount,
-                currency,
-                charged,
-                charged_currency,
-                t.state.as_str().to_owned(),
-                t.reference.clone(),
-                t.transaction_id.clone().unwrap_or_default(),
-                t.paid_at.map(Timestamp::rfc3339).unwrap_or_default(),
-                t.updated_at.rfc3339(),
-            ]
-        });
-        let heads = [
-            "topup",
-            "created_at",
-            "subscription",
-            "subscriber",
-            "payer",
-            "amount",
-            "currency",
-            "charged",
-            "charged_currency",
-            "state",
-            "reference",
-            "transaction_id",
-            "paid_at",
-            "updated_at",
-        ];
-        return csv(&heads, rows, *out);
+    if args.page {
+        out.raw(receipts_page(&receipts).map_err(anyhow::Error::from)?.as_bytes());
+        return Ok(());
     }
-    let documents: Vec<Json> =
-        receipts.iter().map(|(topup, events)| receipt(topup, events)).collect();
+    if args.period.csv {
+        return csv(&Receipt::COLUMNS, receipts.iter().map(Receipt::row), *out);
+    }
+    let documents: Vec<Json> = receipts.iter().map(Receipt::document).collect();
     out.result(&Json::Array(documents), || {
         if receipts.is_empty() {
             return "(none)".into();
         }
         let stories: Vec<String> =
-            receipts.iter().map(|(t, e)| super::topups::story(t, e)).collect();
+            receipts.iter().map(|r| super::topups::story(&r.topup, &r.events)).collect();
         stories.join("\n\n")
     });
     Ok(())
-}
-
-/// A receipt: the order, the provider's words, the line before and after.
-fn receipt(topup: &Topup, events: &[TopupEvent]) -> Json {
-    let mut document = shapes::topup_with_events(topup, events);
-    let verified = events.iter().find(|e| e.to == "verified" && e.from != e.to);
-    if let Some(fields) = document.as_object_mut() {
-        fields.insert("verified_at".into(), verified.map_or(Json::Null, |e| json!(e.at.rfc3339())));
-        fields.insert("effect".into(), verified.map_or(Json::Null, |e| json!(e.why)));
-    }
-    document
 }
 
 pub(super) async fn ledger(

@@ -243,3 +243,36 @@ fn the_examples_in_the_shipped_file_can_be_used() {
     assert_eq!(settings.flow.stale_after, Some(Span::hours(18)));
     assert!(!format!("{settings:?}").contains("s3cret"));
 }
+
+mod fuzz {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The shipped file with lines put wrong, and anything at all: faults or settings, no panic, and
+    /// no fault without a place.
+    fn broken() -> impl Strategy<Value = String> {
+        let lines: Vec<&'static str> = SHIPPED.lines().collect();
+        let n = lines.len();
+        proptest::collection::vec((0..n, "[a-z0-9_=\"\\[\\]{}.%: -]{0,40}"), 0..4).prop_map(
+            move |harms| {
+                let mut lines: Vec<String> =
+                    lines.iter().map(|l| l.trim_start_matches('#').to_owned()).collect();
+                for (at, text) in harms {
+                    lines[at] = text;
+                }
+                lines.join("\n")
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn any_configuration_is_read_or_refused(text in prop_oneof![any::<String>(), broken()]) {
+            if let Err(faults) = load(&[("a.toml", &text)], &[]) {
+                prop_assert!(!faults.is_empty());
+                prop_assert!(faults.iter().all(|fault| fault.contains("a.toml") || fault.contains(':')), "{faults:?}");
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Whether the wall clock can be believed. It decides what expires and when to pay, so a leap
 //! stops paying; polling and telling go on.
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Stage};
 use crate::clock::{Clock, since_boot};
 use crate::domain::{Span, Timestamp};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +20,8 @@ const FAR_OFF: Span = Span::hours(1);
 pub(super) struct ClockWatch {
     /// Wall minus boot, in milliseconds, when it was last believed.
     base: Mutex<Option<i64>>,
+    /// The same at the last look.
+    last: Mutex<Option<i64>>,
 }
 
 impl ClockWatch {
@@ -34,6 +36,14 @@ impl ClockWatch {
         Span::from_ms(offset.saturating_sub(base))
     }
 
+    /// How far the wall clock has leapt since the last look.
+    fn stepped(&self, now: Timestamp) -> Span {
+        let offset = now.ms().saturating_sub(since_boot().ms());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.replace(offset).unwrap_or(offset);
+        Span::from_ms(offset.saturating_sub(before))
+    }
+
     /// Believes the clock as it is.
     pub(super) fn believe(&self, now: Timestamp) {
         *self.base() = Some(now.ms().saturating_sub(since_boot().ms()));
@@ -41,6 +51,26 @@ impl ClockWatch {
 }
 
 impl Engine {
+    /// Looks whether the clock leapt since the last look. What is due is written down as wall time,
+    /// so after a leap back nothing would be due for as long: it is brought near again.
+    pub(super) async fn watch_clock(&self, now: Timestamp) -> Result<(), EngineError> {
+        if !matches!(self.0.parts.clock, Clock::System) {
+            return Ok(());
+        }
+        let step = self.0.clock_watch.stepped(now);
+        if step.abs() <= BACK {
+            return Ok(());
+        }
+        tracing::warn!("the clock leapt by {step}");
+        let soon = now.plus(self.settings().flow.poll_every);
+        self.store().nothing_later_than(soon).await?;
+        self.switch_turned().await?;
+        for stage in Stage::ALL {
+            self.wake(stage);
+        }
+        Ok(())
+    }
+
     /// Why the clock cannot be believed.
     pub(super) async fn clock_doubt(&self, now: Timestamp) -> Result<Option<String>, EngineError> {
         let off: Vec<(&str, Span)> = self

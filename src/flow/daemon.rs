@@ -22,8 +22,9 @@ impl std::fmt::Debug for Daemon {
 const DOWNTIME: Span = Span::minutes(10);
 /// Fewer overdue lines than this are no burst.
 const BURST: i64 = 50;
-/// A loop that found nothing due looks again after this, bell or not.
-const IDLE: Span = Span::seconds(30);
+/// A loop that found nothing due looks again after this, bell or not: the bells hang on the wall
+/// clock, and fall silent when that is set back.
+const IDLE: Span = Span::seconds(5);
 
 impl Daemon {
     /// Starts every loop. Before the first: claims of a dead process become `unknown`, and after a

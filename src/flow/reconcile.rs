@@ -35,6 +35,7 @@ impl Engine {
         ];
         let mut report = StageReport::default();
         let now = self.now();
+        self.watch_clock(now).await?;
         let due = self.store().due_topups(&states, 200, now).await?;
         let mut looks = futures_util::stream::iter(due)
             .map(|topup| self.look_into(topup, now))

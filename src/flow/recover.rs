@@ -174,7 +174,8 @@ impl Engine {
             }
         }
         // Only who compared can tell that nothing is missing any more.
-        let is_over = is_on && state.compared.is_some() && state.stranded.is_empty() && !state.in_doubt;
+        let is_over =
+            is_on && state.compared.is_some() && state.stranded.is_empty() && !state.in_doubt;
         drop(state);
         if is_over
             && !self.is_recovering_rows().await?

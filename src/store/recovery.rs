@@ -140,6 +140,7 @@ impl Store {
                 amount: sent.amount().ok_or_else(|| conflict("its amount cannot be read"))?,
                 order_hash: sent.order_hash.clone(),
                 request: Some(sent.request.clone()),
+                before: sent.before(),
                 next_action_at: Some(now),
                 ..topup.clone()
             };

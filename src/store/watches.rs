@@ -296,6 +296,23 @@ impl Store {
         Ok(done.rows_affected())
     }
 
+    /// After the clock was set back: whatever is due is due at `at` at the latest. Approvals and late
+    /// looks keep their time.
+    pub async fn nothing_later_than(&self, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for sql in [
+            "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1",
+            "UPDATE watches SET next_decide_at = $1 WHERE next_decide_at > $1",
+            "UPDATE topups SET next_action_at = $1 WHERE next_action_at > $1 \
+             AND state IN ('reserved', 'submitting', 'pending', 'unknown', 'paid', 'held')",
+            "UPDATE notices SET next_try_at = $1 WHERE next_try_at > $1",
+        ] {
+            sqlx::query(sql).bind(at.ms()).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// How many polls of known lines are overdue by more than `by`.
     pub async fn overdue(&self, by: Span, now: Timestamp) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar(

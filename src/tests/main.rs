@@ -17,4 +17,6 @@ mod safety;
 mod rules;
 mod simulate;
 mod model;
+mod fuzz;
+mod books;
 mod commands;

@@ -22,8 +22,10 @@ async fn story_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn story_on_postgresql() {
     let Some(server) = postgres::server() else { return };
-    let store = Store::open(&server.database("story").await).await.unwrap();
+    let url = server.database("story").await;
+    let store = Store::open(&url).await.unwrap();
     story(&store).await;
+    the_lock_of_the_caps_is_waited_for(&store, &url).await;
     store.close().await;
 }
 
@@ -256,6 +258,35 @@ async fn indexes_hold(store: &Store) {
 }
 
 /// Forty lines want 10.00 USD each at the same moment; 100.00 USD less what is used is allowed.
+/// While somebody else holds the lock of the caps, nobody reserves: without it, or with a check
+/// outside of it, this would not wait. (That too much is spent then, the forty reservations at once
+/// show.)
+async fn the_lock_of_the_caps_is_waited_for(store: &Store, url: &str) {
+    use sqlx::Connection;
+    let mut other = sqlx::AnyConnection::connect(url).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(7878)").execute(&mut *held).await.unwrap();
+    let mut waiting = Vec::new();
+    for mut row in store.snapshots(&["cap-38".to_owned(), "cap-39".to_owned()]).await.unwrap() {
+        row.snapshot.rules = vec![rule()];
+        let decision = decide(&row.snapshot, &policy(), at(23));
+        if matches!(decision.order, OrderStep::Reserve { .. }) {
+            let store = store.clone();
+            waiting.push(tokio::spawn(async move {
+                let prepared = prepared(Some("{}"));
+                store.apply_decision(&row, &decision, &prepared, at(24), at(23)).await
+            }));
+        }
+    }
+    assert!(!waiting.is_empty(), "nobody wants to reserve");
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(waiting.iter().all(|task| !task.is_finished()), "reserved without the lock");
+    held.rollback().await.unwrap();
+    for task in waiting {
+        assert!(matches!(task.await.unwrap(), Err(StoreError::Conflict { .. })));
+    }
+}
+
 async fn caps_under_concurrency(store: &Store) {
     let ids: Vec<String> = (0..40).map(|n| format!("cap-{n}")).collect();
     let subscriptions =

@@ -88,9 +88,8 @@ fn usd(cents: i64) -> Money {
 }
 
 impl Books {
-    fn charge(&mut self, booking: &Booking, class: Class) {
+    fn charge(&mut self, booking: &Booking) {
         self.charges.push(Charge {
-            class: class.word(),
             reference: booking.reference.clone(),
             msisdn: booking.target.clone(),
             cents: booking.cents,
@@ -102,7 +101,7 @@ impl Books {
     }
 
     /// Time goes by for what is under way under `reference`.
-    fn settle(&mut self, reference: &str, class: Class) {
+    fn settle(&mut self, reference: &str) {
         let mut due = Vec::new();
         for booking in self.bookings.iter_mut().filter(|b| b.reference == reference) {
             match booking.later {
@@ -119,7 +118,7 @@ impl Books {
             }
         }
         for booking in due {
-            self.charge(&booking, class);
+            self.charge(&booking);
         }
     }
 }
@@ -231,7 +230,7 @@ impl Provider for Fake {
             Booking { id, reference, target: to, cents, status, later, shows, counted: false };
         if booking.status == Booked::Paid {
             booking.counted = true;
-            books.charge(&booking, self.class);
+            books.charge(&booking);
         }
         books.bookings.push(booking.clone());
         match fate {
@@ -251,7 +250,7 @@ impl Provider for Fake {
         if books.dice.roll(6) == 0 {
             return Found::Blind { why: "500".into() };
         }
-        books.settle(&order.reference, self.class);
+        books.settle(&order.reference);
         let mut found: Vec<Booking> =
             books.bookings.iter().filter(|b| b.reference == order.reference).cloned().collect();
         found.retain(|b| b.status != Booked::Unclear);
@@ -421,7 +420,8 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     let stand_ins: String =
         classes.iter().map(|c| format!("[providers.{}.manual]\n", c.word())).collect();
     let begin = Timestamp::from_ms(1_800_000_000_000);
-    let mut house = House::new(&(stand_ins + CONFIG), &fleet(&classes, mode), providers, begin).await?;
+    let mut house =
+        House::new(&(stand_ins + CONFIG), &fleet(&classes, mode), providers, begin).await?;
     let grave = Arc::<Grave>::default();
     let all = places();
     let mut must = all.get(usize::try_from(seed)? % all.len()).cloned();
@@ -492,7 +492,8 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     let before = row.faults.len();
     // What could not be brought back into the rows was told to a person, by its reference.
     let told = house.engine().store().discrepancies(false).await?;
-    let is_told = |c: &&Charge| told.iter().any(|d| d.kind == "recorder" && d.what.contains(&c.reference));
+    let is_told =
+        |c: &&Charge| told.iter().any(|d| d.kind == "recorder" && d.what.contains(&c.reference));
     let in_rows: Vec<Charge> = charges.iter().filter(|c| !is_told(c)).cloned().collect();
     row.compare(&in_rows, &topups);
     row.findings(house.findings().await?);
@@ -520,14 +521,12 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
 /// What a person reads of a reference in the provider's console; `None` while nothing is final.
 fn console(books: &Mutex<Books>, reference: &str) -> Option<Resolution> {
     let books = books.lock().unwrap_or_else(PoisonError::into_inner);
-    let of_it: Vec<&Booking> =
-        books.bookings.iter().filter(|b| b.reference == reference).collect();
+    let of_it: Vec<&Booking> = books.bookings.iter().filter(|b| b.reference == reference).collect();
     if of_it.iter().any(|b| b.status == Booked::Paid) {
         return Some(Resolution::Paid);
     }
-    let is_final = |b: &&Booking| {
-        b.later.is_none() && matches!(b.status, Booked::Refused | Booked::Reversed)
-    };
+    let is_final =
+        |b: &&Booking| b.later.is_none() && matches!(b.status, Booked::Refused | Booked::Reversed);
     of_it.iter().all(is_final).then_some(Resolution::Failed)
 }
 

@@ -64,6 +64,8 @@ async fn restore(
     house.open().await?;
     house.pass(age).await?;
     oracle.line(&number(0), |line| line.cents = 320);
+    let id = topupd::domain::SubscriptionId::parse("line-00000")?;
+    house.engine().store().poll_now(&[id], house.now()).await?;
     // Until the order has left, then a moment more.
     for _ in 0..2000 {
         house.pass(Span::seconds(30)).await?;
@@ -199,7 +201,7 @@ pub(crate) async fn clocks() -> anyhow::Result<Row> {
         let daemon = place.start_as(command)?;
         tokio::time::sleep(Duration::from_millis(1500)).await;
         std::fs::write(&clock, leap)?;
-        tokio::time::sleep(Duration::from_millis(1200)).await;
+        tokio::time::sleep(Duration::from_millis(6500)).await;
         // Now money is needed, too: the leap keeps it back.
         oracle.line(&number(mine), |line| line.cents = 300);
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -212,7 +214,7 @@ pub(crate) async fn clocks() -> anyhow::Result<Row> {
         // Right again: what is needed is paid, once.
         std::fs::write(&clock, "+0")?;
         let paid =
-            until(Duration::from_secs(20), || async { Ok(!oracle.charges().is_empty()) }).await?;
+            until(Duration::from_secs(30), || async { Ok(!oracle.charges().is_empty()) }).await?;
         if !paid {
             row.fault(format!("{leap}: not paid when the clock was right again"));
         }

@@ -2,11 +2,11 @@
 //! engine on a real SQLite file and a real flight recorder. It can be closed, copied and opened again.
 
 use anyhow::Context;
-use sqlx::Connection;
 use async_trait::async_trait;
+use sqlx::Connection;
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 use topupd::{
@@ -106,10 +106,6 @@ impl House {
         };
         house.engine().store().save_fleet(&changes, begin).await?;
         Ok(house)
-    }
-
-    pub(crate) fn file(&self) -> PathBuf {
-        self.dir.path().join("t.db")
     }
 
     /// A process starts: recorder and rows are compared, orphans adopted.

@@ -58,7 +58,6 @@ impl Class {
 /// Money that left.
 #[derive(Clone, Debug)]
 pub(crate) struct Charge {
-    pub(crate) class: &'static str,
     pub(crate) reference: String,
     pub(crate) msisdn: String,
     pub(crate) cents: i64,
@@ -475,10 +474,7 @@ fn class_of(id: &str) -> &str {
 }
 
 fn charge(books: &mut Books, order: &Order) {
-    let class =
-        Class::ALL.iter().find(|c| c.word() == class_of(&order.id)).map_or("", |c| c.word());
     books.charges.push(Charge {
-        class,
         reference: order.reference.clone(),
         msisdn: order.msisdn.clone(),
         cents: order.cents,

@@ -4,7 +4,7 @@ mod verbs;
 
 pub(super) use verbs::{
     ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, PeriodArgs, ProviderVerb, ReadingArgs,
-    SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
+    ReceiptsArgs, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -76,7 +76,10 @@ pub enum Verb {
     #[command(subcommand)]
     Topups(TopupsVerb),
     /// Evidence of top-ups, for disputes and accounts.
-    Receipts(PeriodArgs),
+    #[command(
+        after_help = "Examples:\n  topupd receipts --from 2026-11-01 --csv > november.csv\n  topupd receipts --topup t_0123 --page > receipt.html"
+    )]
+    Receipts(ReceiptsArgs),
     /// Every money movement, oldest first.
     Ledger(PeriodArgs),
     /// Prove the books: journal, orders, caps, notices; the first offending row of each.

@@ -157,6 +157,20 @@ pub enum TopupsVerb {
     },
 }
 
+/// `receipts`
+#[derive(Debug, Args)]
+pub struct ReceiptsArgs {
+    /// Which ones, and how.
+    #[command(flatten)]
+    pub period: PeriodArgs,
+    /// As one HTML page to print, to standard output.
+    #[arg(long, conflicts_with = "csv")]
+    pub page: bool,
+    /// Only of this top-up.
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub topup: Option<String>,
+}
+
 /// `receipts`, `ledger`
 #[derive(Debug, Args)]
 pub struct PeriodArgs {

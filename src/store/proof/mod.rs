@@ -6,7 +6,8 @@
 //! P3 – no cap was exceeded by any reservation, counting money in flight.
 //! P4 – nothing was sent before it was reserved, and nothing whose request was not frozen.
 //! P5 – only arrows of the state machine, none out of a final state but a reversal.
-//! P6 – every notice was accepted, was superseded, or is still queued.
+//! P6 – every notice was accepted, was superseded, or is still queued, but to people who chose to
+//!      have no channel; every news about money was put into words.
 //! ledger – what moved sums up to what the top-ups count.
 
 mod caps;
@@ -107,7 +108,8 @@ async fn integrity(tx: &mut Tx, proof: &mut Proof) -> Result<(), StoreError> {
 async fn notices(tx: &mut Tx, proof: &mut Proof) -> Result<(), StoreError> {
     proof.notices = sqlx::query_scalar("SELECT COUNT(*) FROM notices").fetch_one(&mut **tx).await?;
     let bad = sqlx::query(
-        "SELECT id, kind, state, last_error FROM notices WHERE state = 'dead' \
+        "SELECT id, kind, state, last_error FROM notices WHERE (state = 'dead' AND EXISTS ( \
+             SELECT 1 FROM subscribers s WHERE s.id = notices.subscriber_id AND s.channels <> '[]')) \
          OR (state = 'sent' AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice_id = notices.id)) \
          ORDER BY created_at, id LIMIT 100",
     )

@@ -1,6 +1,6 @@
 //! One line of the flight recorder: a JSON document, a tab, its CRC-32.
 
-use crate::domain::{Money, Timestamp, Topup};
+use crate::domain::{Before, Currency, Money, Timestamp, Topup};
 use serde::{Deserialize, Serialize};
 
 /// A money request that is about to leave: enough to write its top-up anew, should the database
@@ -24,6 +24,10 @@ pub struct Sent {
     pub request: String,
     pub order_hash: String,
     pub created_at: i64,
+    pub before_balance: Option<(i64, String)>,
+    pub before_data_left: Option<i64>,
+    pub before_service_end_at: Option<i64>,
+    pub before_read_at: Option<i64>,
     /// The journal's head when it left: what a cut tail is measured with.
     pub head: (i64, String),
 }
@@ -114,13 +118,34 @@ impl Sent {
             request: topup.request.clone().unwrap_or_default(),
             order_hash: topup.order_hash.clone(),
             created_at: topup.created_at.ms(),
+            before_balance: topup
+                .before
+                .balance
+                .map(|m| (m.minor(), m.currency().code().to_owned())),
+            before_data_left: topup.before.data_left,
+            before_service_end_at: topup.before.service_end_at.map(Timestamp::ms),
+            before_read_at: topup.before.read_at.map(Timestamp::ms),
             head,
+        }
+    }
+
+    /// The line as it was just before.
+    pub(crate) fn before(&self) -> Before {
+        let balance = self
+            .before_balance
+            .as_ref()
+            .and_then(|(minor, code)| Some(Money::new(*minor, Currency::parse(code).ok()?)));
+        Before {
+            balance,
+            data_left: self.before_data_left,
+            service_end_at: self.before_service_end_at.map(Timestamp::from_ms),
+            read_at: self.before_read_at.map(Timestamp::from_ms),
         }
     }
 
     /// The face value.
     pub fn amount(&self) -> Option<Money> {
-        let currency = crate::domain::Currency::parse(&self.currency).ok()?;
+        let currency = Currency::parse(&self.currency).ok()?;
         Some(Money::new(self.amount_minor, currency))
     }
 }

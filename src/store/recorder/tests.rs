@@ -18,6 +18,10 @@ fn sent(reference: &str, submit_no: i64) -> Sent {
         request: "{}".into(),
         order_hash: "h".into(),
         created_at: 0,
+        before_balance: None,
+        before_data_left: None,
+        before_service_end_at: None,
+        before_read_at: None,
         head: (0, String::new()),
     }
 }

@@ -54,6 +54,7 @@ struct Books {
     bodies: Vec<String>,
     answer_reads_with: Option<String>,
     ends_at: String,
+    taken: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -73,11 +74,14 @@ impl Fake {
             bodies: vec![],
             answer_reads_with: None,
             ends_at: "2031-01-01T00:00:00Z".into(),
+            taken: 0,
         };
         let books = Arc::new(Mutex::new(books));
         let router = Router::new()
             .route("/v1/lines/{msisdn}", get(read))
             .route("/v1/topups", post(topup).get(find))
+            .route("/v1/list", get(list))
+            .route("/v1/wallet", get(wallet))
             .with_state(Arc::clone(&books));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { books, url }
@@ -89,6 +93,16 @@ impl Fake {
 
     pub(crate) fn set_manner(&self, manner: Manner) {
         self.books.lock().unwrap().manner = manner;
+    }
+
+    /// Somebody else charges through our account, or changes what was charged.
+    pub(crate) fn cook_the_books(&self, change: impl FnOnce(&mut Vec<Charge>)) {
+        change(&mut self.books.lock().unwrap().charges);
+    }
+
+    /// Money leaves our float for nothing.
+    pub(crate) fn take(&self, cents: i64) {
+        self.books.lock().unwrap().taken += cents;
     }
 
     /// When the service of every line ends, from now on.
@@ -178,6 +192,32 @@ async fn topup(State(books): Shared, body: String) -> Response {
             StatusCode::GATEWAY_TIMEOUT.into_response()
         }
     }
+}
+
+/// Everything charged, as the provider's own list has it; one page.
+async fn list(State(books): Shared, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    let books = books.lock().unwrap();
+    if query.get("page").is_some_and(|page| page != "1") {
+        return Json(json!({ "items": [] }));
+    }
+    let items: Vec<Value> = books
+        .charges
+        .iter()
+        .map(|c| {
+            let amount = format!("{}.{:02}", c.cents / 100, c.cents % 100);
+            json!({ "id": format!("tx-{}", c.reference), "ref": c.reference, "status": "done",
+                    "msisdn": c.msisdn, "amount": amount, "currency": "USD" })
+        })
+        .collect();
+    Json(json!({ "items": items }))
+}
+
+/// A float of 1000.00, less everything charged, less what somebody took.
+async fn wallet(State(books): Shared) -> Json<Value> {
+    let books = books.lock().unwrap();
+    let spent: i64 = books.charges.iter().map(|c| c.cents).sum();
+    let left = 100_000 - spent - books.taken;
+    Json(json!({ "balance": format!("{}.{:02}", left / 100, left % 100) }))
 }
 
 async fn find(State(books): Shared, Query(query): Query<HashMap<String, String>>) -> Json<Value> {

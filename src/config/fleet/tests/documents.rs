@@ -190,3 +190,23 @@ proptest! {
         read(&text).ok();
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    /// The sample with lines put wrong, and anything at all.
+    #[test]
+    fn any_fleet_file_is_read_or_refused(
+        harms in proptest::collection::vec((0..60_usize, "[a-z0-9_=\"\\[\\]{}.,%: -]{0,40}"), 0..4),
+        other in proptest::option::of(any::<String>()),
+    ) {
+        let mut lines: Vec<String> = SAMPLE.lines().map(str::to_owned).collect();
+        let n = lines.len();
+        for (at, text) in harms {
+            lines[at % n] = text;
+        }
+        let text = other.unwrap_or_else(|| lines.join("\n"));
+        if let Err(faults) = read(&text) {
+            prop_assert!(!faults.is_empty());
+        }
+    }
+}

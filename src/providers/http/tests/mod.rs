@@ -3,6 +3,7 @@
 mod answers;
 mod config;
 mod frozen;
+mod fuzz;
 mod lookups;
 mod readings;
 mod wire;
