@@ -66,7 +66,15 @@ impl Engine {
                 self.give_up_claim(&topup, "no outcome was written in time", now).await
             }
             State::Failed | State::Verified => self.look_late(&topup, now).await,
-            _ => self.look(&topup, now).await,
+            State::Proposed
+            | State::AwaitingApproval
+            | State::Reserved
+            | State::Pending
+            | State::Unknown
+            | State::Paid
+            | State::Held
+            | State::Cancelled
+            | State::Reversed => self.look(&topup, now).await,
         }
     }
 
@@ -237,6 +245,7 @@ impl Engine {
         let strict = declares.ref_unique == RefUnique::Strict
             && declares.lookup == Lookup::ByRef
             && remembers
+            && !self.is_recovering().await?
             && self.settings().safety.resubmit == Resubmit::Strict;
         if strict && topup.state == State::Unknown && topup.submit_no < MAX_SUBMISSIONS {
             let again = Topup {

@@ -151,6 +151,11 @@ impl Engine {
         }
     }
 
+    /// True in RECOVERY: what is not found then is a person's, not sent again.
+    pub(super) async fn is_recovering(&self) -> Result<bool, EngineError> {
+        Ok(self.store().breakers().await?.iter().any(|(name, _, _)| name == RECOVERY))
+    }
+
     async fn is_recovering_rows(&self) -> Result<bool, EngineError> {
         let last = self.store().last_breaker(RECOVERY).await?;
         let since = last.and_then(|(_, cleared)| cleared).unwrap_or(Timestamp::from_ms(0));
@@ -160,8 +165,7 @@ impl Engine {
     /// Ends RECOVERY once everything that came back is settled. Called after every look-up.
     pub(super) async fn watch_recovery(&self, now: Timestamp) -> Result<(), EngineError> {
         let mut state = self.0.recovery.lock().await;
-        let breakers = self.store().breakers().await?;
-        let is_on = breakers.iter().any(|(name, _, _)| name == RECOVERY);
+        let is_on = self.is_recovering().await?;
         if !is_on && state.stranded.is_empty() {
             return Ok(());
         }
@@ -207,7 +211,7 @@ impl Engine {
             }
         }
         self.0.recovery.lock().await.in_doubt = false;
-        if self.store().breakers().await?.iter().any(|(name, _, _)| name == RECOVERY) {
+        if self.is_recovering().await? {
             self.rebase(now).await;
         }
         Ok(())

@@ -113,12 +113,12 @@ impl Table {
         };
         let mut subject = table.to_owned();
         for column in key {
-            let part = match cell(column)? {
-                Json::String(text) => text,
-                other => other.to_string(),
-            };
+            let part = cell(column)?;
             subject.push(':');
-            subject.push_str(&part);
+            match part.as_str() {
+                Some(text) => subject.push_str(text),
+                None => subject.push_str(&part.to_string()),
+            }
         }
         let cells: Vec<Json> = rest.iter().map(cell).collect::<Result<_, _>>()?;
         let digest = sha256_hex(&json!([subject, cells]).to_string());

@@ -108,7 +108,9 @@ impl Store {
                     found.iter().find(|t| t.reference == sent.reference && t.payer == sent.payer);
                 match known(sent, row) {
                     Known::Yes => {}
-                    other => missing.push((sent.clone(), other)),
+                    lacking @ (Known::Behind(_) | Known::No) => {
+                        missing.push((sent.clone(), lacking))
+                    }
                 }
             }
         }

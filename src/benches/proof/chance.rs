@@ -400,7 +400,7 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     // Two lines at providers of two classes; every pair comes up.
     let (a, b) = (usize::try_from(seed % 6)?, usize::try_from(seed / 6 % 5)? + 1);
     let classes = [Class::ALL[a], Class::ALL[(a + b) % 6]];
-    let mode = if seed / 30 % 4 == 0 { "approve" } else { "auto" };
+    let mode = if (seed / 30).is_multiple_of(4) { "approve" } else { "auto" };
     let books = Arc::new(Mutex::new(Books {
         dice: Dice::new(seed ^ 0x5151),
         cents: BTreeMap::new(),
@@ -462,12 +462,8 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
             }
             3 => somebody(&house, &books, &mut dice).await?,
             5 => {
-                // Somebody else pays.
-                let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
-                let at = dice.roll(2);
-                if let Some(cents) = books.cents.values_mut().nth(usize::try_from(at)?) {
-                    *cents += 1500;
-                }
+                let at = usize::try_from(dice.roll(2))?;
+                somebody_else_pays(&books, at);
             }
             4 => house.clock.advance(Span::hours(7)),
             6 => drop(house.engine().set_money(Some("holiday")).await?),
@@ -485,10 +481,8 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     books.lock().unwrap_or_else(PoisonError::into_inner).fog = 0;
     house.engine().set_money(None).await?;
     house.pass(Span::hours(6)).await?;
-    let (charges, topups) = (
-        books.lock().unwrap_or_else(PoisonError::into_inner).charges.clone(),
-        house.topups().await?,
-    );
+    let topups = house.topups().await?;
+    let charges = books.lock().unwrap_or_else(PoisonError::into_inner).charges.clone();
     let before = row.faults.len();
     // What could not be brought back into the rows was told to a person, by its reference.
     let told = house.engine().store().discrepancies(false).await?;
@@ -516,6 +510,14 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     out.charges = charges.len();
     house.close().await;
     Ok(out)
+}
+
+/// Money that is not ours.
+fn somebody_else_pays(books: &Mutex<Books>, at: usize) {
+    let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(cents) = books.cents.values_mut().nth(at) {
+        *cents += 1500;
+    }
 }
 
 /// What a person reads of a reference in the provider's console; `None` while nothing is final.
@@ -570,7 +572,7 @@ pub(crate) fn seeds(first: u64, seeds: u64) -> anyhow::Result<Row> {
                 for seed in (first..first + seeds).filter(|seed| seed % cores == worker) {
                     let lived = runtime.block_on(live(seed, &mut row))?;
                     row.trials += 1;
-                    if seed % 10 == 0 {
+                    if seed.is_multiple_of(10) {
                         let again = runtime.block_on(live(seed, &mut row))?;
                         if again.trace != lived.trace {
                             row.fault(format!("seed {seed}: lived twice, with different traces"));

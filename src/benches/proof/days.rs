@@ -155,13 +155,19 @@ fn fleet(lines: usize, owners: usize, rules: &str) -> String {
 const AUTO: &str = "[[rules]]\nid = \"keep\"\napplies_to = { all = true }\nmode = \"auto\"\nany = [{ metric = \"balance\", at_most = \"5.00 USD\" }]\n\
     amount = { fixed = \"10.00 USD\" }\napprove_first = false\n";
 
-async fn begin(world: &Arc<World>, config: &str, fleet: &str) -> anyhow::Result<House> {
+async fn begin(
+    world: &Arc<World>,
+    config: &str,
+    fleet: &str,
+    grain: Span,
+) -> anyhow::Result<House> {
     let providers: BTreeMap<String, Arc<dyn Provider>> =
         BTreeMap::from([("world".to_owned(), Arc::clone(world) as Arc<dyn Provider>)]);
     let begin = Timestamp::from_ms(1_800_000_000_000);
     let clock = Arc::clone(&world.clock);
     *clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Clock::fixed(begin));
-    let house = House::new(config, fleet, providers, begin).await?;
+    let mut house = House::new(config, fleet, providers, begin).await?;
+    house.grain = grain;
     *clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(house.clock.clone());
     Ok(house)
 }
@@ -184,7 +190,8 @@ pub(crate) async fn downtime() -> anyhow::Result<Row> {
             };
             ok(values)
         }));
-        let mut house = begin(&world, CONFIG, &fleet(LINES, OWNERS, AUTO)).await?;
+        let mut house =
+            begin(&world, CONFIG, &fleet(LINES, OWNERS, AUTO), Span::minutes(1)).await?;
         house.pass(Span::days(1)).await?;
         house.close().await;
         house.clock.advance(Span::days(days));
@@ -192,10 +199,14 @@ pub(crate) async fn downtime() -> anyhow::Result<Row> {
         house.open().await?;
         house.pass(Span::hours(1)).await?;
         let in_first_hour = world.orders.lock().unwrap_or_else(PoisonError::into_inner).len();
+        // By recipient; what is said of money is said step by step, whenever it happens.
         let mut mails: HashMap<String, usize> = HashMap::new();
         for (_, text) in house.letterbox.took.lock().unwrap_or_else(PoisonError::into_inner).iter()
         {
-            *mails.entry(text.lines().next().unwrap_or_default().to_owned()).or_default() += 1;
+            let subject = text.lines().next().unwrap_or_default();
+            if !subject.contains("top-up") {
+                *mails.entry(text.lines().last().unwrap_or_default().to_owned()).or_default() += 1;
+            }
         }
         house.pass(Span::days(1)).await?;
         let orders = world.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -213,10 +224,10 @@ pub(crate) async fn downtime() -> anyhow::Result<Row> {
         if in_first_hour > 600 {
             row.fault(format!("{days} days: {in_first_hour} orders within an hour"));
         }
-        // A low line is told once before its order, its order step by step; nothing else is.
-        let most = mails.values().copied().max().unwrap_or(0);
-        if most > 5 {
-            row.fault(format!("{days} days: {most} mails under one subject within an hour"));
+        // What ran low meanwhile, in one; that all is well again, in another.
+        let (whom, most) = mails.into_iter().max_by_key(|(_, n)| *n).unwrap_or_default();
+        if most > 2 {
+            row.fault(format!("{days} days: {most} mails {whom} within an hour"));
         }
         row.findings(house.findings().await?);
     }
@@ -228,7 +239,7 @@ pub(crate) async fn downtime() -> anyhow::Result<Row> {
 pub(crate) async fn garbage() -> anyhow::Result<Row> {
     let started = Instant::now();
     let mut row = Row::new("R18 garbage storm");
-    const LINES: usize = 300;
+    const LINES: usize = 60;
     for kind in 0..8_usize {
         for by_turns in [false, true] {
             let born = Timestamp::from_ms(1_800_000_000_000);
@@ -237,8 +248,10 @@ pub(crate) async fn garbage() -> anyhow::Result<Row> {
                 let well =
                     Values { balance: Some(usd(2000)), service_end_at: end, ..Values::default() };
                 let age = at.since(born);
-                let is_calm = age < Span::days(3)
-                    || (by_turns && (age.ms() / Span::hours(1).ms() + n as i64) % 2 == 0);
+                let is_calm = age < Span::days(1)
+                    || (by_turns
+                        && (age.ms() / Span::hours(1).ms() + i64::try_from(n).unwrap_or(0)) % 2
+                            == 0);
                 if is_calm {
                     return ok(well);
                 }
@@ -264,10 +277,10 @@ pub(crate) async fn garbage() -> anyhow::Result<Row> {
                 "[{ metric = \"balance\"",
                 "[{ metric = \"days_to_service_end\", at_most = 7 }, { metric = \"balance\"",
             );
-            let house = begin(&world, CONFIG, &fleet(LINES, 3, &rules)).await?;
-            house.pass(Span::days(3)).await?;
+            let house = begin(&world, CONFIG, &fleet(LINES, 3, &rules), Span::minutes(2)).await?;
+            house.pass(Span::days(1)).await?;
             house.letterbox.took.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            house.pass(Span::days(2)).await?;
+            house.pass(Span::hours(18)).await?;
             let orders = world.orders.lock().unwrap_or_else(PoisonError::into_inner).len();
             row.trials += LINES as u64;
             if orders > 0 {
@@ -278,7 +291,7 @@ pub(crate) async fn garbage() -> anyhow::Result<Row> {
         }
     }
     row.note = format!(
-        "{LINES} lines, 8 kinds of garbage for two days, all at once and by turns: nothing is bought"
+        "{LINES} lines, 8 kinds of garbage for eighteen hours, all at once and by turns: nothing is bought"
     );
     Ok(row.timed(started))
 }
@@ -308,7 +321,7 @@ pub(crate) async fn silence(lines: usize) -> anyhow::Result<Row> {
     let (said, out) = (ends.clone(), outages.clone());
     let world = World::new(Box::new(move |n, at| {
         if out.iter().any(|(from, to)| at >= *from && at < *to)
-            || (at.ms() / 7_919 + n as i64 * 31) % 11 == 0
+            || (at.ms() / 7_919 + i64::try_from(n).unwrap_or(0) * 31) % 11 == 0
         {
             return Err(ReadError::new(ErrorKind::Temporary, "timeout"));
         }
@@ -316,7 +329,8 @@ pub(crate) async fn silence(lines: usize) -> anyhow::Result<Row> {
         ok(Values { balance: Some(usd(2000)), service_end_at: end, ..Values::default() })
     }));
     let rules = "[[rules]]\nid = \"dates\"\napplies_to = { all = true }\nmode = \"notify\"\nany = [{ metric = \"days_to_service_end\", at_most = 7 }]\n";
-    let house = begin(&world, CONFIG, &fleet(lines, lines.div_ceil(5), rules)).await?;
+    let house =
+        begin(&world, CONFIG, &fleet(lines, lines.div_ceil(5), rules), Span::minutes(30)).await?;
     let mut shut_until = born;
     for day in 0..92 {
         if dice.roll(9) == 0 {

@@ -20,23 +20,27 @@ const CALM: &str = "[flow]\npoll_every = \"6h\"\n[safety]\nstorm_min = 100000\np
 
 /// R12: a database from an hour, a day, a week ago takes the place of the present one, which had
 /// sent an order since.
-pub(crate) async fn restored() -> anyhow::Result<Row> {
+pub(crate) async fn restored(every: usize) -> anyhow::Result<Row> {
     let started = Instant::now();
     let mut row = Row::new("R12 restored backups");
     let fates =
         [Fault::Done, Fault::ResetCharged, Fault::ResetUncharged, Fault::Refused, Fault::Pending];
+    let mut all = Vec::new();
     for class in Class::ALL {
         for age in [Span::hours(1), Span::days(1), Span::days(7)] {
             for fate in fates {
-                for moment in [Span::ZERO, Span::minutes(20)] {
-                    row.trials += 1;
-                    let before = row.faults.len();
-                    restore(class, age, fate, moment, &mut row).await?;
-                    for fault in row.faults.iter_mut().skip(before) {
-                        *fault = format!("{class:?}, {age} old, {fate:?}, {moment} after: {fault}");
-                    }
-                }
+                all.extend(
+                    [Span::ZERO, Span::minutes(20)].map(|moment| (class, age, fate, moment)),
+                );
             }
+        }
+    }
+    for (class, age, fate, moment) in all.into_iter().step_by(every.max(1)) {
+        row.trials += 1;
+        let before = row.faults.len();
+        restore(class, age, fate, moment, &mut row).await?;
+        for fault in row.faults.iter_mut().skip(before) {
+            *fault = format!("{class:?}, {age} old, {fate:?}, {moment} after: {fault}");
         }
     }
     row.note = "1 hour, 1 day, 7 days old, at once and after the outcome was known; RECOVERY each time something had left".into();
@@ -185,7 +189,7 @@ pub(crate) async fn clocks() -> anyhow::Result<Row> {
         row.fault("libfaketime is not installed (apt-get install faketime)");
         return Ok(row.timed(started));
     };
-    for (n, leap) in ["+3d", "-3d", "+3650d", "+8h", "-8h", "+10m"].into_iter().enumerate() {
+    for (n, leap) in ["+3d", "-3d", "+3650d", "-10m"].into_iter().enumerate() {
         let oracle = Oracle::start(Duration::ZERO).await?;
         let mine = 30_000 + n;
         oracle.set_line(&number(mine), Line { cents: 2000, ..Line::default() });
@@ -224,6 +228,6 @@ pub(crate) async fn clocks() -> anyhow::Result<Row> {
         row.compare(&oracle.charges(), &place.topups().await?);
         row.findings(place.findings().await?);
     }
-    row.note = "three days, eight hours, ten minutes and ten years, forward and back; nothing is bought, then goes on".into();
+    row.note = "three days, ten minutes, ten years, forward and back; nothing is bought under it, then it goes on".into();
     Ok(row.timed(started))
 }

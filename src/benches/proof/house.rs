@@ -42,12 +42,13 @@ impl Channel for Letterbox {
         true
     }
 
-    async fn send(&self, message: &Message, _: &Recipient) -> Outcome {
+    async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
         if self.is_shut.load(std::sync::atomic::Ordering::SeqCst) {
             return Outcome::Retry { why: "shut".into(), after: None };
         }
         let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        took.push((message.at, format!("{}\n{}", message.subject, message.text)));
+        let whom = recipient.email.as_deref().unwrap_or_default();
+        took.push((message.at, format!("{}\n{}\nto {whom}", message.subject, message.text)));
         Outcome::Accepted { vendor_id: None }
     }
 
@@ -59,6 +60,8 @@ impl Channel for Letterbox {
 pub(crate) struct House {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Clock,
+    /// Time goes by in steps of at least this: many lines are then due at once.
+    pub(crate) grain: Span,
     pub(crate) letterbox: Arc<Letterbox>,
     settings: Settings,
     providers: BTreeMap<String, Arc<dyn Provider>>,
@@ -86,7 +89,15 @@ impl House {
         providers.extend(extra);
         let clock = Clock::fixed(begin);
         let letterbox = Arc::new(Letterbox::default());
-        let mut house = Self { dir, clock, letterbox, settings, providers, engine: None };
+        let mut house = Self {
+            dir,
+            grain: Span::from_ms(1),
+            clock,
+            letterbox,
+            settings,
+            providers,
+            engine: None,
+        };
         house.open().await?;
         let context = FleetContext::new(&house.settings, StoredFleet::default());
         let fleet = Fleet::read(&[fleet_path], &context).map_err(|f| anyhow::anyhow!("{f:?}"))?;
@@ -168,6 +179,7 @@ impl House {
     pub(crate) async fn pass(&self, span: Span) -> anyhow::Result<()> {
         let end = self.now().plus(span);
         while let Some(at) = self.tick().await?.filter(|at| *at < end) {
+            let at = at.max(self.now().plus(self.grain)).min(end);
             self.clock.advance(at.since(self.now()));
         }
         self.clock.advance(end.since(self.now()));

@@ -104,7 +104,8 @@ impl Path {
         let begins = self.at.is_none() && from == "none" && next == State::Proposed;
         let follows = start.is_some() && start == self.at;
         let allowed = start.is_some_and(|s| s == next || s.may_go_to(next));
-        if !begins && !(follows && allowed) {
+        let is_path = begins || (follows && allowed);
+        if !is_path {
             let before = self.at.map_or("nothing", State::as_str);
             proof.find(Finding::new("P5", row.clone(), format!("{from} → {to} after {before}")));
         }

@@ -88,7 +88,7 @@ async fn a_full_file_is_put_aside_and_still_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db.recorder");
     let (recorder, _) = Recorder::open(&path, "i", at(0)).unwrap();
-    let long = Sent { request: "x".repeat(ROTATE_AT as usize), ..sent("a", 1) };
+    let long = Sent { request: "x".repeat(usize::try_from(ROTATE_AT).unwrap()), ..sent("a", 1) };
     recorder.send(long, at(1)).await.unwrap();
     drop(recorder);
     let (recorder, _) = Recorder::open(&path, "i", at(2)).unwrap();
