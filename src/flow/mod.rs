@@ -21,6 +21,7 @@ mod decide;
 mod foresee;
 mod act;
 mod answer;
+mod orphans;
 mod reconcile;
 mod verify;
 mod resolve;

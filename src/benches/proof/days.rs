@@ -1,6 +1,6 @@
 //! R16, R18, R19: days and months in seconds, over many lines, with the whole engine in this process.
 
-use super::{chance::Dice, house::House, table::Row};
+use super::{fake::Dice, house::House, table::Row};
 use async_trait::async_trait;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -199,12 +199,11 @@ pub(crate) async fn downtime() -> anyhow::Result<Row> {
         house.open().await?;
         house.pass(Span::hours(1)).await?;
         let in_first_hour = world.orders.lock().unwrap_or_else(PoisonError::into_inner).len();
-        // By recipient; what is said of money is said step by step, whenever it happens.
+        // By recipient; orders and recoveries are told as they happen.
         let mut mails: HashMap<String, usize> = HashMap::new();
         for (_, text) in house.letterbox.took.lock().unwrap_or_else(PoisonError::into_inner).iter()
         {
-            let subject = text.lines().next().unwrap_or_default();
-            if !subject.contains("top-up") {
+            if text.contains("running low") {
                 *mails.entry(text.lines().last().unwrap_or_default().to_owned()).or_default() += 1;
             }
         }
@@ -224,10 +223,10 @@ pub(crate) async fn downtime() -> anyhow::Result<Row> {
         if in_first_hour > 600 {
             row.fault(format!("{days} days: {in_first_hour} orders within an hour"));
         }
-        // What ran low meanwhile, in one; that all is well again, in another.
+        // What ran low meanwhile comes in one mail, however many lines of theirs it is.
         let (whom, most) = mails.into_iter().max_by_key(|(_, n)| *n).unwrap_or_default();
-        if most > 2 {
-            row.fault(format!("{days} days: {most} mails {whom} within an hour"));
+        if most > 1 {
+            row.fault(format!("{days} days: {most} mails {whom} about low lines within an hour"));
         }
         row.findings(house.findings().await?);
     }

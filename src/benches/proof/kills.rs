@@ -2,7 +2,7 @@
 //! every class charge, lose and break off. R2: the same at every named place.
 
 use super::{
-    chance::Dice,
+    fake::Dice,
     fault::Fault,
     faults::number,
     oracle::{Class, Line, Oracle},

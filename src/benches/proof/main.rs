@@ -11,7 +11,9 @@
 #![expect(clippy::indexing_slicing, reason = "a proof that meets the unexpected should stop")]
 
 mod chance;
+mod class;
 mod days;
+mod fake;
 mod fault;
 mod faults;
 mod harm;
@@ -20,6 +22,7 @@ mod kills;
 mod oracle;
 mod process;
 mod table;
+mod wire;
 
 use std::{collections::BTreeMap, process::ExitCode};
 use table::{HEAD, Row};

@@ -2,7 +2,11 @@
 //!
 //! It speaks HTTP by hand, because it has to break it: resets, halves of answers, silence.
 
-use super::fault::{Fault, Look};
+pub(crate) use super::class::Class;
+use super::{
+    fault::{Fault, Look},
+    wire::{Request, answer, read_request, reset},
+};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,48 +16,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
-
-/// How far references protect; the first part of every path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Class {
-    /// Strict: one top-up per reference, also for copies in parallel.
-    A,
-    /// Looks, waits, inserts: copies in parallel all pass.
-    Sequential,
-    /// A refused reference may be used again.
-    Reusable,
-    /// Charges every copy.
-    B,
-    /// Charges every copy, has only a list without references.
-    C,
-    /// Charges every copy, tells nothing.
-    D,
-}
-
-impl Class {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::A, Self::Sequential, Self::Reusable, Self::B, Self::C, Self::D];
-
-    /// The provider's name in config, and in paths.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::A => "a",
-            Self::Sequential => "s",
-            Self::Reusable => "r",
-            Self::B => "b",
-            Self::C => "c",
-            Self::D => "d",
-        }
-    }
-
-    pub(crate) const fn by_ref(self) -> bool {
-        matches!(self, Self::A | Self::Sequential | Self::Reusable | Self::B)
-    }
-}
+use tokio::net::{TcpListener, TcpStream};
 
 /// Money that left.
 #[derive(Clone, Debug)]
@@ -66,14 +29,14 @@ pub(crate) struct Charge {
 
 /// One order as it stands in the books.
 #[derive(Clone, Debug)]
-struct Order {
-    id: String,
-    reference: String,
-    msisdn: String,
-    cents: i64,
-    status: &'static str,
-    looks: u32,
-    fault: Fault,
+pub(super) struct Order {
+    pub(super) id: String,
+    pub(super) reference: String,
+    pub(super) msisdn: String,
+    pub(super) cents: i64,
+    pub(super) status: &'static str,
+    pub(super) looks: u32,
+    pub(super) fault: Fault,
 }
 
 /// What a line is and what happens to it.
@@ -105,13 +68,6 @@ pub(crate) struct Oracle {
     pub(crate) address: String,
     /// Money answers come this much later.
     delay: Duration,
-}
-
-struct Request {
-    method: String,
-    path: String,
-    query: HashMap<String, String>,
-    body: String,
 }
 
 impl Oracle {
@@ -283,100 +239,6 @@ impl Oracle {
         }
     }
 
-    async fn reply(
-        &self,
-        stream: &mut TcpStream,
-        order: &Order,
-        fault: Fault,
-    ) -> std::io::Result<()> {
-        let whole = |status: &str| record(order, status).to_string();
-        match fault {
-            Fault::Done | Fault::NoEffect | Fault::Reversed => {
-                answer(stream, 200, &whole("done")).await
-            }
-            Fault::Refused => answer(stream, 402, r#"{"status":"refused"}"#).await,
-            Fault::RefusedThenCharged => answer(stream, 402, r#"{"status":"refused"}"#).await,
-            Fault::Code { code, .. } => answer(stream, code, "{}").await,
-            Fault::Redirect(code) => {
-                let head = format!(
-                    "HTTP/1.1 {code} Moved\r\nLocation: http://{}/a/topups\r\nContent-Length: 0\r\n\r\n",
-                    self.address
-                );
-                stream.write_all(head.as_bytes()).await
-            }
-            Fault::ResetBefore | Fault::ResetUncharged | Fault::ResetCharged => reset(stream),
-            Fault::ResetMidAnswer => {
-                let text = whole("done");
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
-                    text.len(),
-                    &text[..text.len() / 2]
-                );
-                stream.write_all(head.as_bytes()).await?;
-                stream.flush().await?;
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                reset(stream)
-            }
-            Fault::HangUncharged | Fault::HangCharged => {
-                tokio::time::sleep(Duration::from_secs(30)).await;
-                Ok(())
-            }
-            Fault::SlowLoris => {
-                for byte in
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n".iter().cycle().take(4000)
-                {
-                    stream.write_all(&[*byte]).await?;
-                    tokio::time::sleep(Duration::from_millis(40)).await;
-                }
-                Ok(())
-            }
-            Fault::Truncated => {
-                let text = whole("done");
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
-                    text.len() + 50,
-                    text
-                );
-                stream.write_all(head.as_bytes()).await
-            }
-            Fault::Html => {
-                answer(stream, 200, "<html><body>Welcome to our portal</body></html>").await
-            }
-            Fault::Empty => answer(stream, 200, "").await,
-            Fault::EmptyObject => answer(stream, 200, "{}").await,
-            Fault::Garbage => answer(stream, 200, "\u{0}\u{1}not json {{{").await,
-            Fault::NotHttp => stream.write_all(b"220 smtp.example.com ESMTP\r\n").await,
-            Fault::Bomb => {
-                let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-                stream.write_all(head.as_bytes()).await?;
-                let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
-                for _ in 0..64 {
-                    stream.write_all(chunk.as_bytes()).await?;
-                }
-                Ok(())
-            }
-            Fault::Deep => {
-                answer(stream, 200, &format!("{}{}", "[".repeat(50_000), "]".repeat(50_000))).await
-            }
-            Fault::WrongAmount | Fault::WrongCurrency | Fault::WrongNumber => {
-                let mut record = record(order, "done");
-                match fault {
-                    Fault::WrongAmount => record["amount"] = json!("11.00"),
-                    Fault::WrongCurrency => record["currency"] = json!("EUR"),
-                    _ => record["msisdn"] = json!("+12025559999"),
-                }
-                answer(stream, 200, &record.to_string()).await
-            }
-            Fault::WrongReference => answer(stream, 200, &whole("done")).await,
-            Fault::Duplicate => answer(stream, 409, r#"{"error":"duplicate reference"}"#).await,
-            Fault::UnknownWord => answer(stream, 200, &whole("queued-for-review")).await,
-            Fault::Pending | Fault::PendingForever | Fault::PendingThenRefused => {
-                answer(stream, 202, &whole("pending")).await
-            }
-            Fault::Late => answer(stream, 500, "{}").await,
-        }
-    }
-
     /// A look-up by reference. False where the conversation is over.
     async fn find(
         &self,
@@ -491,7 +353,7 @@ fn credit(books: &mut Books, order: &Order) {
     }
 }
 
-fn record(order: &Order, status: &str) -> Value {
+pub(super) fn record(order: &Order, status: &str) -> Value {
     json!({
         "id": order.id, "ref": order.reference, "status": status, "msisdn": order.msisdn,
         "amount": format!("{}.{:02}", order.cents / 100, order.cents % 100), "currency": "USD",
@@ -507,64 +369,4 @@ fn listed(order: &Order) -> Value {
         fields.remove("ref");
     }
     record
-}
-
-async fn answer(stream: &mut TcpStream, code: u16, body: &str) -> std::io::Result<()> {
-    let head = format!(
-        "HTTP/1.1 {code} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await?;
-    stream.flush().await
-}
-
-/// Ends with RST instead of FIN.
-fn reset(stream: &TcpStream) -> std::io::Result<()> {
-    stream.set_zero_linger()
-}
-
-async fn read_request(
-    stream: &mut TcpStream,
-    buffer: &mut Vec<u8>,
-) -> std::io::Result<Option<Request>> {
-    loop {
-        if let Some(end) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
-            let length = head
-                .lines()
-                .find_map(|line| {
-                    line.to_ascii_lowercase()
-                        .strip_prefix("content-length:")
-                        .map(|n| n.trim().to_owned())
-                })
-                .and_then(|n| n.parse::<usize>().ok())
-                .unwrap_or(0);
-            while buffer.len() < end + 4 + length {
-                if stream.read_buf(buffer).await? == 0 {
-                    return Ok(None);
-                }
-            }
-            let rest = buffer.split_off(end + 4 + length);
-            let body = String::from_utf8_lossy(&buffer[end + 4..]).into_owned();
-            *buffer = rest;
-            let mut words = head.split_whitespace();
-            let (method, target) =
-                (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            let query = query
-                .split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(k, v)| (k.to_owned(), v.to_owned()));
-            return Ok(Some(Request {
-                method: method.into(),
-                path: path.into(),
-                query: query.collect(),
-                body,
-            }));
-        }
-        // A TLS greeting: nobody here speaks that.
-        if stream.read_buf(buffer).await? == 0 || buffer.first() == Some(&0x16) {
-            return Ok(None);
-        }
-    }
 }
