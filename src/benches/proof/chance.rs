@@ -3,7 +3,7 @@
 //! The same seed gives the same trace.
 
 use super::{
-    fake::{Booking, Books, Dice, Fake},
+    fake::{Booking, Books, Dice, Fake, declares},
     house::House,
     oracle::{Charge, Class},
     table::Row,
@@ -13,41 +13,16 @@ use std::{
     fmt::Write as _,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 use topupd::{
     domain::{Span, State, Timestamp},
     failpoint,
     flow::{Resolution, Stage},
-    providers::{Booked, Declares, Lookup, Provider, RefUnique},
+    providers::{Booked, Provider},
 };
 
 const CONFIG: &str = "[flow]\npoll_every = \"6h\"\n[safety]\nstorm_min = 50\npayer_rate = \"1000/s\"\nresubmit = \"strict\"\nunknown_limit = 40\n\
     disk_min = \"1 MB\"\n[caps]\nglobal_24h = \"60.00 USD\"\n[channels.mail.email]\nurl = \"smtp://127.0.0.1:9\"\nfrom = \"a@example.com\"\n";
-
-fn declares(class: Class) -> Declares {
-    let lookup = match class {
-        Class::C => Lookup::ListOnly,
-        Class::D => Lookup::None,
-        _ => Lookup::ByRef,
-    };
-    let ref_unique = match class {
-        Class::A => RefUnique::Strict,
-        Class::Sequential => RefUnique::Sequential,
-        Class::Reusable => RefUnique::Reusable,
-        Class::B | Class::C | Class::D => RefUnique::NotEnforced,
-    };
-    Declares {
-        reads: true,
-        tops_up: true,
-        lookup,
-        ref_unique,
-        lists: class == Class::C,
-        max_processing: Span::seconds(5),
-        balance_lag: Span::ZERO,
-        ..Declares::default()
-    }
-}
 
 fn fleet(classes: &[Class], mode: &str) -> String {
     let mut text = String::from(
@@ -77,6 +52,25 @@ pub(crate) struct Seeded {
     pub(crate) crashed_at: BTreeSet<String>,
 }
 
+impl Seeded {
+    /// The process is gone; another one begins.
+    async fn die(
+        &mut self,
+        house: &mut House,
+        grave: &Grave,
+        must: &mut BTreeSet<String>,
+    ) -> anyhow::Result<()> {
+        failpoint::stop_when(None);
+        if let Some(place) = grave.take() {
+            must.remove(&place);
+            self.crashed_at.insert(place);
+        }
+        self.crashes += 1;
+        house.close().await;
+        house.open().await
+    }
+}
+
 /// The place at which a stage died, and how that is noticed.
 #[derive(Debug, Default)]
 struct Grave {
@@ -104,29 +98,36 @@ fn places() -> Vec<String> {
     all
 }
 
-/// Decides whether the next stage dies: where this life must die once, or at a random place.
-fn arm(dice: &mut Dice, grave: &Arc<Grave>, must: Option<&str>) {
-    let mut left = if dice.roll(100) < 8 { Some(dice.roll(4)) } else { None };
-    let (grave, mut must) = (Arc::clone(grave), must.map(str::to_owned));
+/// Decides where the next step dies: at each of the places where this life must die once, or,
+/// where `luck` says so, at a random one.
+fn arm(dice: &mut Dice, grave: &Arc<Grave>, must: &BTreeSet<String>, luck: bool) {
+    let mut left = if luck && dice.roll(100) < 8 { Some(dice.roll(4)) } else { None };
+    let (grave, must) = (Arc::clone(grave), must.clone());
+    let mut is_dead = false;
     failpoint::stop_when(Some(Box::new(move |name| {
         if name.starts_with(':') {
             return false;
         }
-        let here = must.take_if(|must| must == name).is_some() || left == Some(0);
+        let here = !is_dead && (must.contains(name) || left == Some(0));
         left = left.and_then(|n| n.checked_sub(1));
         if here {
             *grave.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
             grave.dug.notify_one();
         }
-        here
+        is_dead |= here;
+        // Whatever comes by after the death does not come farther either.
+        is_dead
     })));
 }
 
-/// Runs one stage, or dies in it. True when it died.
-async fn stage(house: &House, what: Stage, grave: &Grave) -> anyhow::Result<bool> {
+/// Does a step, or dies in it. True when it died.
+async fn step(
+    what: impl Future<Output = anyhow::Result<()>>,
+    grave: &Grave,
+) -> anyhow::Result<bool> {
     tokio::select! {
         biased;
-        done = house.run(what) => done.map(|()| false),
+        done = what => done.map(|()| false),
         () = grave.dug.notified() => Ok(true),
     }
 }
@@ -140,11 +141,11 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     let classes = [Class::ALL[a], Class::ALL[(a + b) % 6]];
     let mode = if (seed / 30).is_multiple_of(4) { "approve" } else { "auto" };
     let books = Arc::new(Mutex::new(Books {
-        dice: Dice::new(seed ^ 0x5151),
+        seed: seed ^ 0x5151,
+        rolled: BTreeMap::new(),
         cents: BTreeMap::new(),
         bookings: Vec::new(),
         charges: Vec::new(),
-        next: 0,
         fog: 0,
     }));
     let providers: BTreeMap<String, Arc<dyn Provider>> = classes
@@ -161,23 +162,18 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     let mut house =
         House::new(&(stand_ins + CONFIG), &fleet(&classes, mode), providers, begin).await?;
     let grave = Arc::<Grave>::default();
-    let all = places();
-    let mut must = all.get(usize::try_from(seed)? % all.len()).cloned();
+    // A third of all places, each once.
+    let mut must: BTreeSet<String> = places().into_iter().filter(|_| dice.roll(3) == 0).collect();
     let mut out = Seeded::default();
     let backup = house.dir.path().join("backup");
     let mut has_backup = false;
     let end = begin.plus(Span::hours(20));
     while house.now() < end {
         for what in Stage::ALL {
-            arm(&mut dice, &grave, must.as_deref());
-            if stage(&house, what, &grave).await? {
-                failpoint::stop_when(None);
-                let place = grave.take();
-                must.take_if(|must| place.as_ref() == Some(must));
-                out.crashed_at.extend(place);
-                out.crashes += 1;
-                house.close().await;
-                house.open().await?;
+            // Two look-ups run side by side, and which is first is nobody's to say.
+            arm(&mut dice, &grave, &must, what != Stage::Reconcile);
+            if step(Box::pin(house.run(what)), &grave).await? {
+                out.die(&mut house, &grave, &mut must).await?;
             }
         }
         failpoint::stop_when(None);
@@ -198,7 +194,13 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
                 let fog = dice.roll(2);
                 books.lock().unwrap_or_else(PoisonError::into_inner).fog = fog;
             }
-            3 => somebody(&house, &books, &mut dice).await?,
+            3 | 8 => {
+                arm(&mut dice.clone(), &grave, &must, false);
+                if step(somebody(&house, &books, &mut dice), &grave).await? {
+                    out.die(&mut house, &grave, &mut must).await?;
+                }
+                failpoint::stop_when(None);
+            }
             5 => {
                 let at = usize::try_from(dice.roll(2))?;
                 somebody_else_pays(&books, at);
@@ -220,7 +222,7 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     house.engine().set_money(None).await?;
     house.pass(Span::hours(6)).await?;
     let topups = house.topups().await?;
-    let charges = books.lock().unwrap_or_else(PoisonError::into_inner).charges.clone();
+    let charges = charged(&books);
     let before = row.faults.len();
     // What could not be brought back into the rows was told to a person, by its reference.
     let told = house.engine().store().discrepancies(false).await?;
@@ -229,6 +231,9 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     let in_rows: Vec<Charge> = charges.iter().filter(|c| !is_told(c)).cloned().collect();
     row.compare(&in_rows, &topups);
     row.findings(house.findings().await?);
+    if std::env::var_os("TELL").is_some() {
+        tell(&house, seed).await?;
+    }
     for fault in row.faults.iter_mut().skip(before) {
         *fault = format!("seed {seed}: {fault}");
     }
@@ -248,6 +253,28 @@ pub(crate) async fn live(seed: u64, row: &mut Row) -> anyhow::Result<Seeded> {
     out.charges = charges.len();
     house.close().await;
     Ok(out)
+}
+
+/// What the provider charged and did not give back, in an order that is always the same.
+fn charged(books: &Mutex<Books>) -> Vec<Charge> {
+    let books = books.lock().unwrap_or_else(PoisonError::into_inner);
+    let came_back =
+        |id: &str| books.bookings.iter().any(|b| b.id == id && b.status == Booked::Reversed);
+    let mut left: Vec<Charge> =
+        books.charges.iter().filter(|c| !came_back(&c.id)).cloned().collect();
+    left.sort_by(|a, b| a.id.cmp(&b.id));
+    left
+}
+
+/// Everything that happened, for whoever looks into a seed (`TELL=1 … -- --only chance --first-seed N --seeds 1`).
+async fn tell(house: &House, seed: u64) -> anyhow::Result<()> {
+    for topup in house.topups().await? {
+        println!("seed {seed}: {} {} {}", topup.id, topup.payer, topup.reference);
+        for e in house.engine().store().topup_events(&topup.id).await? {
+            println!("    {} {} > {} {}: {}", e.at, e.from, e.to, e.actor, e.why);
+        }
+    }
+    Ok(())
 }
 
 /// Money that is not ours.
@@ -295,90 +322,4 @@ async fn somebody(house: &House, books: &Mutex<Books>, dice: &mut Dice) -> anyho
         house.engine().set_money(None).await?;
     }
     Ok(())
-}
-
-/// `seeds` seeds from `first` on, on every core; every tenth is lived twice.
-pub(crate) fn seeds(first: u64, seeds: u64) -> anyhow::Result<Row> {
-    let started = Instant::now();
-    let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
-    let workers: Vec<_> = (0..cores)
-        .map(|worker| {
-            std::thread::spawn(move || -> anyhow::Result<(Row, Seeded)> {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                let (mut row, mut sum) =
-                    (Row::new("R5 deterministic simulation"), Seeded::default());
-                for seed in (first..first + seeds).filter(|seed| seed % cores == worker) {
-                    let lived = runtime.block_on(live(seed, &mut row))?;
-                    row.trials += 1;
-                    if seed.is_multiple_of(10) {
-                        let again = runtime.block_on(live(seed, &mut row))?;
-                        if again.trace != lived.trace {
-                            row.fault(format!("seed {seed}: lived twice, with different traces"));
-                        }
-                    }
-                    sum.charges += lived.charges;
-                    sum.crashes += lived.crashes;
-                    sum.restores += lived.restores;
-                    sum.arrows.extend(lived.arrows);
-                    sum.crashed_at.extend(lived.crashed_at);
-                }
-                Ok((row, sum))
-            })
-        })
-        .collect();
-    let mut row = Row::new("R5 deterministic simulation");
-    let mut sum = Seeded::default();
-    for worker in workers {
-        let (one, seeded) = worker.join().map_err(|_| anyhow::anyhow!("a worker died"))??;
-        row.trials += one.trials;
-        row.double += one.double;
-        row.lost += one.lost;
-        row.wrong += one.wrong;
-        row.overshoot += one.overshoot;
-        row.faults.extend(one.faults);
-        sum.charges += seeded.charges;
-        sum.crashes += seeded.crashes;
-        sum.restores += seeded.restores;
-        sum.arrows.extend(seeded.arrows);
-        sum.crashed_at.extend(seeded.crashed_at);
-    }
-    coverage(&sum, seeds, &mut row);
-    row.note = format!(
-        "seeds {first} to {}: {} charges, {} crashes at {} places, {} restored backups, {} of the arrows",
-        first + seeds - 1,
-        sum.charges,
-        sum.crashes,
-        sum.crashed_at.len(),
-        sum.restores,
-        sum.arrows.len()
-    );
-    Ok(row.timed(started))
-}
-
-/// R2, R3: every arrow of the state machine was gone, and died before and after its commit.
-fn coverage(sum: &Seeded, seeds: u64, row: &mut Row) {
-    if seeds < 500 {
-        return;
-    }
-    let all = State::ALL.iter().flat_map(|from| from.next().iter().map(move |to| (from, to)));
-    for (from, to) in all {
-        // In the table for providers that take back what they accepted; no look-up says that today.
-        if (*from, *to) == (State::Pending, State::Unknown) {
-            continue;
-        }
-        let arrow = format!("{}>{}", from.as_str(), to.as_str());
-        if !sum.arrows.contains(&arrow) {
-            row.fault(format!("no seed went {arrow}"));
-        }
-        for side in ["before", "after"] {
-            if !sum.crashed_at.contains(&format!("{arrow}:{side}")) {
-                row.fault(format!("no seed died {side} {arrow}"));
-            }
-        }
-    }
-    for place in failpoint::PLACES {
-        if !sum.crashed_at.contains(place) {
-            row.fault(format!("no seed died at {place}"));
-        }
-    }
 }

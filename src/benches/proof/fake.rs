@@ -7,10 +7,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use topupd::{
-    domain::{Currency, ErrorKind, FailureClass, Money, Quality, Subscription, Timestamp, Values},
+    domain::{
+        Currency, ErrorKind, FailureClass, Money, Quality, Span, Subscription, Timestamp, Values,
+    },
     providers::{
-        Answer, Booked, Declares, Evidence, Found, FreezeError, Listed, Order, Provider, ReadError,
-        ReadOk, Refusal, TestReport,
+        Answer, Booked, Declares, Evidence, Found, FreezeError, Listed, Lookup, Order, Provider,
+        ReadError, ReadOk, RefUnique, Refusal, TestReport,
     },
 };
 
@@ -52,11 +54,12 @@ pub(super) struct Booking {
 
 #[derive(Debug)]
 pub(super) struct Books {
-    pub(super) dice: Dice,
+    /// The luck of every line and order is its own: what happens to one does not hang on another.
+    pub(super) seed: u64,
+    pub(super) rolled: BTreeMap<String, u64>,
     pub(super) cents: BTreeMap<String, i64>,
     pub(super) bookings: Vec<Booking>,
     pub(super) charges: Vec<Charge>,
-    pub(super) next: u64,
     /// Readings are lost or wrong while this is above zero.
     pub(super) fog: u64,
 }
@@ -74,6 +77,16 @@ pub(super) fn usd(cents: i64) -> Money {
 }
 
 impl Books {
+    /// The next roll of `key`, from 0 up to `n`, without it.
+    fn roll(&mut self, key: &str, n: u64) -> u64 {
+        let times = self.rolled.entry(key.to_owned()).or_default();
+        *times += 1;
+        let mix = key.bytes().fold(self.seed ^ (*times << 40), |mix, byte| {
+            (mix ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Dice::new(mix).roll(n)
+    }
+
     pub(super) fn charge(&mut self, booking: &Booking) {
         self.charges.push(Charge {
             reference: booking.reference.clone(),
@@ -150,14 +163,15 @@ impl Provider for Fake {
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
         let mut books = self.books();
         let fog = books.fog > 0;
-        let fate = books.dice.roll(if fog { 3 } else { 30 });
+        let key = target(line);
+        let fate = books.roll(&key, if fog { 3 } else { 30 });
         match fate {
             0 => return Err(ReadError::new(ErrorKind::Temporary, "timeout")),
             1 if fog => return Err(ReadError::unparseable("maintenance")),
             _ => {}
         }
-        let burn = i64::try_from(books.dice.roll(400)).unwrap_or(0);
-        let cents = books.cents.entry(target(line)).or_insert(700);
+        let burn = i64::try_from(books.roll(&key, 400)).unwrap_or(0);
+        let cents = books.cents.entry(target(line)).or_insert(560);
         *cents = (*cents - burn).max(0);
         let values = Values {
             balance: Some(usd(*cents)),
@@ -193,7 +207,7 @@ impl Provider for Fake {
         if refuses {
             return Answer::Unclear { why: "duplicate reference".into(), raw: String::new() };
         }
-        let fate = books.dice.roll(16);
+        let fate = books.roll(&reference, 16);
         let unclear = |why: &str| Answer::Unclear { why: why.to_owned(), raw: String::new() };
         let (status, later, shows) = match fate {
             // Never arrived, with and without our knowing.
@@ -210,8 +224,8 @@ impl Provider for Fake {
             13 => (Booked::Paid, Some((0, Booked::Reversed)), true),
             _ => (Booked::Paid, None, true),
         };
-        books.next += 1;
-        let id = format!("{}-{}", self.class.word(), books.next);
+        let copy = books.bookings.iter().filter(|b| b.reference == reference).count();
+        let id = format!("{}-{reference}-{copy}", self.class.word());
         let mut booking =
             Booking { id, reference, target: to, cents, status, later, shows, counted: false };
         if booking.status == Booked::Paid {
@@ -233,7 +247,7 @@ impl Provider for Fake {
 
     async fn find(&self, order: &Order) -> Found {
         let mut books = self.books();
-        if books.dice.roll(6) == 0 {
+        if books.roll(&order.reference, 6) == 0 {
             return Found::Blind { why: "500".into() };
         }
         books.settle(&order.reference);
@@ -267,5 +281,30 @@ impl Provider for Fake {
 
     async fn test(&self) -> Result<TestReport, ReadError> {
         Ok(TestReport { detail: "a fake".into() })
+    }
+}
+
+/// What a provider of this class declares.
+pub(super) fn declares(class: Class) -> Declares {
+    let lookup = match class {
+        Class::C => Lookup::ListOnly,
+        Class::D => Lookup::None,
+        _ => Lookup::ByRef,
+    };
+    let ref_unique = match class {
+        Class::A => RefUnique::Strict,
+        Class::Sequential => RefUnique::Sequential,
+        Class::Reusable => RefUnique::Reusable,
+        Class::B | Class::C | Class::D => RefUnique::NotEnforced,
+    };
+    Declares {
+        reads: true,
+        tops_up: true,
+        lookup,
+        ref_unique,
+        lists: class == Class::C,
+        max_processing: Span::seconds(5),
+        balance_lag: Span::ZERO,
+        ..Declares::default()
     }
 }

@@ -19,7 +19,7 @@ use std::{
 use topupd::{domain::State, failpoint};
 
 /// Lines of each class.
-const LINES: usize = 10;
+const LINES: usize = 16;
 
 /// Orders that a person has to look at are looked at: the provider's console tells.
 async fn person(place: &Installation, oracle: &Oracle) -> anyhow::Result<usize> {
@@ -73,7 +73,7 @@ pub(crate) async fn random(kills: u64) -> anyhow::Result<Row> {
         let by = n % sends.len();
         sends.rotate_left(by);
         let sends = sends.iter().copied().cycle().take(100_000).collect();
-        oracle.set_line(&number(n), Line { cents: 320, burn: 190, sends, ..Line::default() });
+        oracle.set_line(&number(n), Line { cents: 320, burn: 90, sends, ..Line::default() });
     }
     // A cap that some lines reach, so that there is something to overshoot.
     let cap = 10 * (10 + kills / 20);

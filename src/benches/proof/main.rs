@@ -21,6 +21,7 @@ mod house;
 mod kills;
 mod oracle;
 mod process;
+mod seeds;
 mod table;
 mod wire;
 
@@ -94,7 +95,7 @@ fn main() -> anyhow::Result<ExitCode> {
     // Seeds keep every core busy; most of the others wait for clocks and processes meanwhile.
     let (first, seeds) = (plan.sizes["first-seed"], plan.sizes["seeds"]);
     let chance =
-        plan.wants("chance").then(|| std::thread::spawn(move || chance::seeds(first, seeds)));
+        plan.wants("chance").then(|| std::thread::spawn(move || seeds::lived(first, seeds)));
     for part in PARTS.into_iter().filter(|part| *part != "chance" && plan.wants(part)) {
         rows.push(show(runtime.block_on(Box::pin(run(part, &plan)))?));
     }
