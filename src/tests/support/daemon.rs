@@ -91,12 +91,12 @@ impl Install {
         topups.as_array().unwrap().iter().map(|t| t["state"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until `check` holds; fails with the log when it does not for half a minute.
+    /// Waits until `check` holds; fails with the log when it does not for a minute and a half.
     pub(crate) fn wait(&self, what: &str, mut check: impl FnMut() -> bool) {
         let started = Instant::now();
         while !check() {
             assert!(
-                started.elapsed() < Duration::from_secs(45),
+                started.elapsed() < Duration::from_secs(90),
                 "{what} did not come; states {:?}, log:\n{}",
                 self.states(),
                 self.log()
