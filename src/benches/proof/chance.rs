@@ -292,8 +292,10 @@ fn console(books: &Mutex<Books>, reference: &str) -> Option<Resolution> {
     if of_it.iter().any(|b| b.status == Booked::Paid) {
         return Some(Resolution::Paid);
     }
-    let is_final =
-        |b: &&Booking| b.later.is_none() && matches!(b.status, Booked::Refused | Booked::Reversed);
+    let is_final = |b: &&Booking| {
+        b.later.is_none()
+            && matches!(b.status, Booked::Refused | Booked::Reversed | Booked::Unclear)
+    };
     of_it.iter().all(is_final).then_some(Resolution::Failed)
 }
 

@@ -222,6 +222,8 @@ impl Provider for Fake {
             7 => (Booked::Paid, None, false),
             8 => (Booked::Paid, Some((0, Booked::Reversed)), false),
             13 => (Booked::Paid, Some((0, Booked::Reversed)), true),
+            // Accepted, and then nobody there has ever heard of it.
+            14 => (Booked::Pending, Some((1, Booked::Unclear)), false),
             _ => (Booked::Paid, None, true),
         };
         let copy = books.bookings.iter().filter(|b| b.reference == reference).count();
