@@ -5,9 +5,11 @@ use crate::config::Settings;
 use crate::flow::{BuiltParts, Daemon, Engine, EngineError, Parts, build_parts};
 use crate::input::Fault;
 use crate::store::{Dialect, Recorder, RecorderError, Store, StoreError};
+use crate::words::{Words, WordsError};
 use std::{
     fs::{File, TryLockError},
     path::PathBuf,
+    sync::Arc,
 };
 
 /// The program could not be put together.
@@ -22,6 +24,9 @@ pub enum AppError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The built-in texts are broken.
+    #[error(transparent)]
+    Words(#[from] WordsError),
     /// Another daemon runs on this database.
     #[error("another topupd runs on {0}; only one may pay from one SQLite database")]
     Taken(PathBuf),
@@ -102,6 +107,7 @@ impl App {
             install_id,
             money_off_file,
             recorder,
+            words: Arc::new(Words::new()?),
         };
         Ok(Self { engine: Engine::new(parts)?, right })
     }

@@ -104,8 +104,7 @@ impl From<EngineError> for Problem {
             EngineError::Rule { .. }
             | EngineError::Scheduler(_)
             | EngineError::Flag { .. }
-            | EngineError::Recorder { .. }
-            | EngineError::Words(_) => Self::inner(error),
+            | EngineError::Recorder { .. } => Self::inner(error),
         }
     }
 }

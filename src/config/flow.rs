@@ -22,6 +22,8 @@ pub struct Flow {
     pub notify_after: Vec<Span>,
     /// How long a person has to approve an order.
     pub approval_expires: Span,
+    /// Orders, and look-ups, under way at once.
+    pub concurrency: usize,
     /// How long work under way may take to end when the daemon stops.
     pub drain: Span,
 }
@@ -73,6 +75,9 @@ impl Flow {
             stale_after: has_stale.then_some(stale_after),
             notify_after: positive_spans(s, "notify_after", &NOTIFY),
             approval_expires: positive_span(s, "approval_expires", Span::hours(24)),
+            concurrency: s
+                .integer("concurrency", 1..=256)
+                .map_or(16, |n| usize::try_from(n).unwrap_or(1)),
             drain: positive_span(s, "drain", Span::seconds(30)),
         };
         section.finish();

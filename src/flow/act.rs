@@ -14,9 +14,6 @@ use futures_util::StreamExt;
 /// From the claim to the call: a process that was paused longer gives up instead of sending.
 const SEND_BUDGET: Span = Span::seconds(5);
 
-/// Orders under way at once.
-const CONCURRENCY: usize = 16;
-
 impl Engine {
     /// Sends every reserved order at `payer` that is due and allowed.
     pub async fn pay_through(&self, payer: &str) -> Result<StageReport, EngineError> {
@@ -52,7 +49,7 @@ impl Engine {
         }
         let mut outcomes = futures_util::stream::iter(calls)
             .map(|(claimed, started)| self.send(claimed, started))
-            .buffer_unordered(CONCURRENCY);
+            .buffer_unordered(self.settings().flow.concurrency);
         while let Some(outcome) = outcomes.next().await {
             outcome?;
             report.done += 1;

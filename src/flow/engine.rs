@@ -46,6 +46,8 @@ pub struct Parts {
     pub money_off_file: PathBuf,
     /// The flight recorder, where this process holds the right to pay.
     pub recorder: Option<Recorder>,
+    /// The texts of notices.
+    pub words: Arc<Words>,
 }
 
 /// A stage could not run at all.
@@ -81,9 +83,6 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
-    /// The built-in texts are broken.
-    #[error("texts of notices: {0}")]
-    Words(String),
 }
 
 /// The stages and what they share. Cheap to clone.
@@ -93,7 +92,6 @@ pub struct Engine(pub(super) Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) parts: Parts,
-    pub(super) words: Words,
     pub(super) bells: Bells,
     beats: Beats,
     stopping: AtomicBool,
@@ -111,7 +109,6 @@ pub(super) struct Inner {
 impl Engine {
     /// Puts an engine together.
     pub fn new(parts: Parts) -> Result<Self, EngineError> {
-        let words = Words::new().map_err(|error| EngineError::Words(error.to_string()))?;
         let limits = parts
             .providers
             .iter()
@@ -128,7 +125,6 @@ impl Engine {
             .collect();
         let inner = Inner {
             parts,
-            words,
             bells: Bells::default(),
             beats: Beats::default(),
             stopping: AtomicBool::new(false),

@@ -69,7 +69,7 @@ impl Engine {
                     at: notice.created_at,
                     subscription: notice.subscription.as_deref(),
                 };
-                match self.0.words.render(&text) {
+                match self.0.parts.words.render(&text) {
                     Ok(message) => channel.send(&message, &recipient).await,
                     Err(error) => {
                         Outcome::BadConfig { why: format!("the text cannot be made: {error}") }

@@ -12,8 +12,6 @@ use crate::store::{Change, SnapshotRow};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
-/// Look-ups under way at once.
-const CONCURRENCY: usize = 8;
 /// Counted "not found" answers that end the waiting.
 const NOT_FOUND_LIMIT: i64 = 3;
 /// A provider that has not made up its mind after this long needs a person.
@@ -39,7 +37,7 @@ impl Engine {
         let due = self.store().due_topups(&states, 200, now).await?;
         let mut looks = futures_util::stream::iter(due)
             .map(|topup| self.look_into(topup, now))
-            .buffer_unordered(CONCURRENCY);
+            .buffer_unordered(self.settings().flow.concurrency);
         while let Some(moved) = looks.next().await {
             report.seen += 1;
             if moved? {

@@ -171,7 +171,7 @@ impl Provider for Fake {
             _ => {}
         }
         let burn = i64::try_from(books.roll(&key, 400)).unwrap_or(0);
-        let cents = books.cents.entry(target(line)).or_insert(560);
+        let cents = books.cents.entry(target(line)).or_insert(420);
         *cents = (*cents - burn).max(0);
         let values = Values {
             balance: Some(usd(*cents)),

@@ -7,7 +7,7 @@ use sqlx::Connection;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use topupd::{
     channels::{Channel, Message, Outcome, Recipient},
@@ -20,6 +20,7 @@ use topupd::{
     flow::{Engine, Parts, Stage, build_parts},
     providers::Provider,
     store::{FleetChanges, Recorder, Store},
+    words::Words,
 };
 
 /// The fastest place for files that are synced all the time.
@@ -57,6 +58,38 @@ impl Channel for Letterbox {
     }
 }
 
+/// The texts, tried once for all lives.
+fn words() -> anyhow::Result<Arc<Words>> {
+    static WORDS: OnceLock<Arc<Words>> = OnceLock::new();
+    if WORDS.get().is_none() {
+        WORDS.set(Arc::new(Words::new()?)).ok();
+    }
+    WORDS.get().cloned().context("no words")
+}
+
+/// A database with nothing in it but an installation that is the same every time, since references
+/// follow from it. Made once, copied for every life.
+async fn empty_rows() -> anyhow::Result<&'static [u8]> {
+    static EMPTY: tokio::sync::OnceCell<Vec<u8>> = tokio::sync::OnceCell::const_new();
+    let make = async || -> anyhow::Result<Vec<u8>> {
+        let dir = folder()?;
+        let file = dir.path().join("t.db");
+        let url = format!("sqlite://{}", file.display());
+        let store = Store::open(&url).await?;
+        store.migrate().await?;
+        store.close().await;
+        let mut connection = sqlx::AnyConnection::connect(&url).await?;
+        sqlx::query(
+            "INSERT INTO installation (id, install_id, created_at, last_wall_at) VALUES (1, 'proof', 0, 0)",
+        )
+        .execute(&mut connection)
+        .await?;
+        connection.close().await?;
+        Ok(std::fs::read(file)?)
+    };
+    EMPTY.get_or_try_init(make).await.map(Vec::as_slice)
+}
+
 pub(crate) struct House {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) clock: Clock,
@@ -84,6 +117,7 @@ impl House {
         std::fs::write(&fleet_path, fleet)?;
         let settings =
             Settings::load(&[path], std::iter::empty()).map_err(|f| anyhow::anyhow!("{f:?}"))?;
+        std::fs::write(dir.path().join("t.db"), empty_rows().await?)?;
         let (mut providers, _) =
             build_parts(&settings).await.map_err(|f| anyhow::anyhow!("{f:?}"))?;
         providers.extend(extra);
@@ -122,15 +156,6 @@ impl House {
     /// A process starts: recorder and rows are compared, orphans adopted.
     pub(crate) async fn open(&mut self) -> anyhow::Result<()> {
         let store = Store::open(self.settings.database.url()).await?;
-        store.migrate().await?;
-        // The same identity every time: references follow from it.
-        let mut connection = sqlx::AnyConnection::connect(self.settings.database.url()).await?;
-        sqlx::query(
-            "INSERT INTO installation (id, install_id, created_at, last_wall_at) VALUES (1, 'proof', 0, 0) ON CONFLICT DO NOTHING",
-        )
-        .execute(&mut connection)
-        .await?;
-        connection.close().await?;
         let install_id = store.install_id(self.clock.now()).await?;
         let (recorder, _) =
             Recorder::open(&self.dir.path().join("recorder"), &install_id, self.clock.now())?;
@@ -144,6 +169,7 @@ impl House {
             install_id,
             money_off_file: self.dir.path().join("money-off"),
             recorder: Some(recorder),
+            words: words()?,
         })?;
         engine.recover().await?;
         engine.adopt_orphans().await?;

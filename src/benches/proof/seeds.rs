@@ -4,23 +4,30 @@ use super::{
     chance::{Seeded, live},
     table::Row,
 };
+use rustix::thread::{CpuSet, sched_setaffinity};
 use std::time::Instant;
 use topupd::{domain::State, failpoint};
 
-/// `seeds` seeds from `first` on, on every core; every tenth is lived twice.
+/// `seeds` seeds from `first` on, on every core; every tenth, and in long runs every fiftieth, is
+/// lived twice.
 pub(crate) fn lived(first: u64, seeds: u64) -> anyhow::Result<Row> {
     let started = Instant::now();
     let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
+    let twice = if seeds > 10_000 { 50 } else { 10 };
     let workers: Vec<_> = (0..cores)
         .map(|worker| {
             std::thread::spawn(move || -> anyhow::Result<(Row, Seeded)> {
+                stay_on(worker);
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 let (mut row, mut sum) =
                     (Row::new("R5 deterministic simulation"), Seeded::default());
                 for seed in (first..first + seeds).filter(|seed| seed % cores == worker) {
                     let lived = runtime.block_on(live(seed, &mut row))?;
                     row.trials += 1;
-                    if seed.is_multiple_of(10) {
+                    if row.trials.is_multiple_of(2500) {
+                        println!("  R5, worker {worker}: {} of its seeds", row.trials);
+                    }
+                    if seed.is_multiple_of(twice) {
                         let again = runtime.block_on(live(seed, &mut row))?;
                         if again.trace != lived.trace {
                             row.fault(format!("seed {seed}: lived twice, with different traces"));
@@ -63,6 +70,13 @@ pub(crate) fn lived(first: u64, seeds: u64) -> anyhow::Result<Row> {
         sum.arrows.len()
     );
     Ok(row.timed(started))
+}
+
+/// A life is a talk between two threads, which is twice as quick where both are on one core.
+fn stay_on(core: u64) {
+    let mut cores = CpuSet::new();
+    cores.set(usize::try_from(core).unwrap_or(0) % CpuSet::MAX_CPU);
+    sched_setaffinity(None, &cores).ok();
 }
 
 /// R2, R3: every arrow of the state machine was gone, and died before and after its commit.

@@ -122,6 +122,7 @@ impl Scene {
             install_id,
             money_off_file: dir.path().join("money-off"),
             recorder: Some(recorder),
+            words: Arc::new(topupd::words::Words::new().unwrap()),
         })
         .unwrap();
         Self { engine, clock, oracle, _dir: dir, dice: Dice::new(seed ^ 0xA5A5) }
