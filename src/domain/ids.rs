@@ -102,6 +102,18 @@ impl Msisdn {
         &self.0
     }
 
+    /// Its country (ISO 3166 alpha-2) and the number without the country code. Where several
+    /// countries share a code and the number does not tell, the main one.
+    pub fn parts(&self) -> Option<(String, String)> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        let code = number.country_code;
+        let region = PHONE_NUMBER_UTIL
+            .get_region_for_number(&number)
+            .or_else(|| PHONE_NUMBER_UTIL.get_region_for_country_code(code))?;
+        let national = self.0.strip_prefix(&format!("+{code}"))?;
+        Some((region.to_string(), national.to_owned()))
+    }
+
     /// The last four digits, the part that notices may show.
     pub fn last4(&self) -> &str {
         self.0.get(self.0.len().saturating_sub(4)..).unwrap_or("")

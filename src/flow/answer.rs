@@ -143,7 +143,7 @@ pub(super) fn recorded(outcome: &Outcome) -> Option<Answer> {
                 .as_ref()
                 .and_then(|(minor, code)| Some(Money::new(*minor, Currency::parse(code).ok()?)));
             let transaction_id = transaction_id.clone();
-            Some(Answer::Paid(Evidence { transaction_id, charged, delivered: None, raw }))
+            Some(Answer::Paid(Evidence { transaction_id, charged, raw, ..Evidence::default() }))
         }
         Outcome::Refused { code, class } => {
             let class = FailureClass::parse(class)?;

@@ -183,8 +183,8 @@ fn as_answer(one: &Listed) -> Answer {
     let evidence = Evidence {
         transaction_id: one.transaction_id.clone(),
         charged: one.charged,
-        delivered: None,
         raw: one.raw.clone(),
+        ..Evidence::default()
     };
     match one.booked {
         Booked::Paid => Answer::Paid(evidence),

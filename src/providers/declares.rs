@@ -73,7 +73,7 @@ impl Class {
 
 /// Capabilities and trust, as data; checked when the fleet is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts, each asked by name")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each asked by name")]
 pub struct Declares {
     /// It can read lines.
     pub reads: bool,
@@ -102,6 +102,12 @@ pub struct Declares {
     pub lists: bool,
     /// Our float there can be read.
     pub wallet: bool,
+    /// It has a catalogue of products.
+    pub sells: bool,
+    /// It can say what an order would cost.
+    pub quotes: bool,
+    /// It can say which operator serves a line.
+    pub knows_operators: bool,
     /// How long one call may take.
     pub timeout: Span,
     /// Polls under way at once.
@@ -129,6 +135,9 @@ impl Default for Declares {
             ref_window: None,
             lists: false,
             wallet: false,
+            sells: false,
+            quotes: false,
+            knows_operators: false,
             timeout: Span::seconds(30),
             concurrency: 32,
             rate: None,

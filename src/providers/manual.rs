@@ -4,7 +4,8 @@
 //! ended.
 
 use super::{
-    Answer, Declares, Evidence, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
+    About, Answer, Declares, Evidence, Found, FreezeError, Order, Provider, ReadError, ReadOk,
+    TestReport,
 };
 use crate::domain::{ErrorKind, Span, Subscription};
 use crate::input::{Fault, Section};
@@ -12,6 +13,15 @@ use async_trait::async_trait;
 use std::{
     future::{Ready, ready},
     sync::Arc,
+};
+
+pub(super) const ABOUT: About = About {
+    name: "People",
+    reads: "nothing by itself: people enter readings",
+    tops_up: "nothing by itself: every order becomes a task for a person",
+    after_silence: "a person says how it ended",
+    setup: "instructions = \"Log in at the carrier, choose Add money\"",
+    unverified: &[],
 };
 
 /// `[providers.NAME.manual]`.

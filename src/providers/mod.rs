@@ -2,27 +2,33 @@
 //! decides and retries.
 //!
 //! Invariant: no provider names the store, the config loader, a channel or another stage. A
-//! provider never repeats a request by itself.
+//! provider never repeats an order by itself.
 //!
 //! Adding one: a new file with `Config`, `Config::read` and `Config::build`, its `mod` line, and
 //! its word in the list at the end of this file.
 
+mod about;
+mod api;
+mod catalogue;
 pub mod client;
 mod declares;
-mod listed;
 mod http;
+mod listed;
 mod manual;
-
 mod outcome;
+mod redact;
+mod reloadly;
 mod simulated;
 
+pub use about::About;
+pub use catalogue::{Pin, Product, ProductKind, Quote};
 pub use declares::{Class, Declares, Lookup, RefUnique};
 pub use listed::{Booked, Listed, is_target};
 pub use outcome::{
     Answer, Evidence, Found, FreezeError, Order, ReadError, ReadOk, Refusal, TestReport,
 };
 
-use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
+use crate::domain::{ErrorKind, Money, Quality, Span, Subscription, Timestamp, Values};
 use crate::input::{Fault, Section};
 use async_trait::async_trait;
 use std::{fmt, sync::Arc};
@@ -58,6 +64,22 @@ pub trait Provider: Send + Sync + fmt::Debug {
         Err(ReadError::new(ErrorKind::Unsupported, "it has no wallet"))
     }
 
+    /// What it sells that suits `line`, or all of it. Only called where [`Declares::sells`].
+    async fn products(&self, _line: Option<&Subscription>) -> Result<Vec<Product>, ReadError> {
+        Err(ReadError::new(ErrorKind::Unsupported, "it has no catalogue"))
+    }
+
+    /// What `order` would cost. Moves nothing. Only called where [`Declares::quotes`].
+    async fn quote(&self, _order: &Order) -> Result<Quote, ReadError> {
+        Err(ReadError::new(ErrorKind::Unsupported, "it quotes no prices"))
+    }
+
+    /// Which operator serves the line, in the provider's words; `None` where it does not know.
+    /// Only called where [`Declares::knows_operators`].
+    async fn operator(&self, _line: &Subscription) -> Result<Option<String>, ReadError> {
+        Err(ReadError::new(ErrorKind::Unsupported, "it looks up no operators"))
+    }
+
     /// How far our clock was ahead of the provider's at the last answer; `None` where it is not
     /// known.
     fn clock_skew(&self) -> Option<Span> {
@@ -66,6 +88,19 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
     /// Tries the connection and the credentials without spending.
     async fn test(&self) -> Result<TestReport, ReadError>;
+}
+
+/// A reader that knows nothing of lines, only of our float: for subscriptions without number and
+/// serial.
+fn wallet_only(line: &Subscription, left: Result<Money, ReadError>) -> Result<ReadOk, ReadError> {
+    if line.msisdn.is_some() || line.iccid.is_some() {
+        return Err(ReadError::new(
+            ErrorKind::Unsupported,
+            "it reads its own wallet only: a subscription without msisdn and iccid",
+        ));
+    }
+    let values = Values { balance: Some(left?), ..Values::default() };
+    Ok(ReadOk { values, quality: Quality::Ok, detail: None })
 }
 
 /// Writes the enum of configurations and the list of kinds from one list of words.
@@ -93,6 +128,11 @@ macro_rules! providers {
                 match self { $(Self::$kind(config) => config.declares(),)* }
             }
 
+            /// What is written of the kind.
+            pub fn about(kind: &str) -> Option<&'static About> {
+                match kind { $(stringify!($kind) => Some(&$kind::ABOUT),)* _ => None }
+            }
+
             fn read(kind: &str, section: Section<'_>) -> Option<Self> {
                 match kind {
                     $(stringify!($kind) => $kind::Config::read(section).map(Box::new).map(Self::$kind),)*
@@ -114,4 +154,12 @@ pub fn read_config(mut named: Section<'_>) -> Option<ProviderConfig> {
     ProviderConfig::read(&kind, section)
 }
 
-providers! { http manual simulated }
+providers! {
+    http
+    manual
+    reloadly
+    simulated
+}
+
+#[cfg(test)]
+mod conformance;

@@ -1,6 +1,7 @@
 //! What can come of a call. Three things can follow a send (safe again, final, ask), so the
 //! answers are sorted by what may follow, not by what went wrong.
 
+use super::Pin;
 use crate::domain::{ErrorKind, FailureClass, Money, Quality, Span, Subscription, Values};
 
 /// A usable answer to a read.
@@ -67,7 +68,9 @@ pub struct Evidence {
     pub charged: Option<Money>,
     /// What the line got.
     pub delivered: Option<Money>,
-    /// The answer, cut to 4 KiB, without secrets.
+    /// The code it handed out, where it sold one.
+    pub pin: Option<Pin>,
+    /// The answer, cut to 4 KiB, without secrets and codes.
     pub raw: String,
 }
 
@@ -100,7 +103,8 @@ pub enum Answer {
         /// Which field differs, in words.
         why: String,
     },
-    /// Provably no byte of the request left.
+    /// Provably nothing was done: no byte of the request left, or it was turned away at the door
+    /// (a token that ran out, too many requests) as the provider documents it.
     NotSent {
         /// Why, in words.
         why: String,

@@ -4,8 +4,8 @@
 //! Invariant: it is asked through the declarative provider, like any other carrier.
 
 use super::{
-    Answer, Declares, Found, FreezeError, Lookup, Order, Provider, ReadError, ReadOk, RefUnique,
-    TestReport, http,
+    About, Answer, Declares, Found, FreezeError, Lookup, Order, Provider, ReadError, ReadOk,
+    RefUnique, TestReport, http,
 };
 use crate::domain::{Money, Msisdn, Span, Subscription};
 use crate::input::{Fault, Intake, Origin, Section, from_toml, parse_bytes};
@@ -14,6 +14,15 @@ use async_trait::async_trait;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+};
+
+pub(super) const ABOUT: About = About {
+    name: "A made-up carrier in the same process",
+    reads: "balance, data and expiry of made-up lines",
+    tops_up: "the same lines, without money",
+    after_silence: "looked up by reference, sent again once",
+    setup: "balance = \"20.00 USD\"",
+    unverified: &[],
 };
 
 /// `[providers.NAME.simulated]`.

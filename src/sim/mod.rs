@@ -8,6 +8,7 @@
 //! Its API is that of the example of the declarative provider:
 //! `GET /v1/lines/{msisdn}`, `POST /v1/topups`, `GET /v1/topups?ref=…`, with a bearer token.
 
+pub mod fakes;
 pub mod mailbox;
 pub mod replay;
 mod simulate;

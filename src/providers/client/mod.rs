@@ -4,12 +4,15 @@
 //! may a `reqwest::Client` be built.
 
 mod address;
+mod base;
 mod guard;
+mod rendered;
 
-pub(crate) use guard::check_host;
+pub(crate) use base::base_url;
+pub(crate) use rendered::Rendered;
 
 use crate::clock::Clock;
-use crate::domain::{Span, Timestamp};
+use crate::domain::{ErrorKind, Span, Timestamp};
 use guard::{Guard, Refused};
 use reqwest::{Client, ClientBuilder, RequestBuilder, header, redirect::Policy};
 use std::{
@@ -61,6 +64,20 @@ fn common(reach: Reach) -> ClientBuilder {
 
 fn finish(builder: ClientBuilder) -> Result<Client, String> {
     builder.build().map_err(|error| chain(&error))
+}
+
+/// What a status means for a read; `None` where the body has the say.
+pub(crate) fn kind_of(status: u16) -> Option<ErrorKind> {
+    Some(match status {
+        200..=299 => return None,
+        401 | 403 => ErrorKind::Authentication,
+        404 | 410 => ErrorKind::Permanent,
+        429 => ErrorKind::RateLimit,
+        503 => ErrorKind::Maintenance,
+        500..=599 => ErrorKind::Temporary,
+        300..=499 => ErrorKind::Configuration,
+        _ => ErrorKind::Temporary,
+    })
 }
 
 /// How far our clock is ahead of a provider's, by the `Date` of its last answer.

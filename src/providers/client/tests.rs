@@ -1,6 +1,6 @@
 //! Both clients against servers that misbehave on the wire.
 
-use super::*;
+use super::{guard::check_host, *};
 use std::io::Write as _;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

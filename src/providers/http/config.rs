@@ -13,13 +13,27 @@ use super::{
 };
 use crate::domain::{Money, Offer, Span};
 use crate::input::{Fault, Section};
-use crate::providers::{Declares, Lookup, Provider, RefUnique, client::Reach};
+use crate::providers::{
+    About, Declares, Lookup, Provider, RefUnique,
+    client::{Reach, base_url},
+};
 use reqwest::header::HeaderName;
 use std::{
     future::{Ready, ready},
     sync::Arc,
 };
 use url::Url;
+
+pub(in crate::providers) const ABOUT: About = About {
+    name: "Any HTTP API, described in the config",
+    reads: "whatever the answer holds: balance, data, minutes, messages, dates, buckets",
+    tops_up: "whatever one request can order",
+    after_silence: "as `[declares]` says: looked up by reference or in a list; sent again only to \
+                    a provider that refuses a used reference",
+    setup: "base_url = \"https://api.example.com\"\n[read]\npath = \"/lines/{{ subscription.msisdn }}\"\n\
+            balance = \"/balance\"\ncurrency = \"/currency\"",
+    unverified: &[],
+};
 
 /// A declarative provider as configured. Prints without secrets.
 #[derive(Clone, Debug)]
@@ -42,7 +56,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let base = base_url(s);
+        let base = base_url(s, None);
         let private_network = s.boolean("allow_private_network").unwrap_or(false);
         let timeout = s.span("timeout");
         let (headers, content_type) = headers(s.section_or_empty("headers"));
@@ -143,32 +157,6 @@ impl Config {
                 allowed: format!("allowed is a URL for which an HTTP client can be made ({why})"),
             }),
         })
-    }
-}
-
-fn base_url(s: &mut Section<'_>) -> Option<Url> {
-    let allowed = "allowed is a URL such as \"https://api.example.com\"";
-    let text = s.required("base_url", allowed)?;
-    match text.trim().parse::<Url>() {
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            s.fault_hidden(
-                "base_url",
-                "allowed is a URL without user and password (use `headers`)",
-            );
-            None
-        }
-        Ok(url)
-            if matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.query().is_none()
-                && url.fragment().is_none() =>
-        {
-            Some(url)
-        }
-        Ok(_) | Err(_) => {
-            s.fault("base_url", allowed);
-            None
-        }
     }
 }
 

@@ -19,15 +19,14 @@ mod secrets;
 mod template;
 mod topup;
 
-pub(super) use config::Config;
+pub(super) use config::{ABOUT, Config};
 
-use super::client::{self, CallError, Reply};
+use super::client::{self, CallError, Rendered, Reply};
 use super::{
     Answer, Declares, Found, FreezeError, Listed, Order, Provider, ReadError, ReadOk, TestReport,
 };
 use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
 use async_trait::async_trait;
-use request::Rendered;
 use reqwest::{
     Client,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -135,19 +134,9 @@ impl Provider for Http {
             .topup
             .as_ref()
             .ok_or_else(|| FreezeError("there is no [topup]".to_owned()))?;
-        if !order.amount.is_positive() {
-            return Err(FreezeError(format!("{} is no amount to pay", order.amount)));
-        }
         let variables = Variables::order(order, &self.config.secrets);
         let frozen = topup.request.freeze(&variables, &self.config.secrets).map_err(FreezeError)?;
-        if !names_target(&frozen, &order.line) {
-            return Err(FreezeError(format!(
-                "the request for {} does not contain the line's msisdn or iccid, so nothing proves \
-                 which line it pays for",
-                order.line.id
-            )));
-        }
-        serde_json::to_string(&frozen).map_err(|error| FreezeError(error.to_string()))
+        frozen.freeze(order)
     }
 
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
@@ -217,12 +206,7 @@ impl Provider for Http {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let rendered = Rendered {
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            body: None,
-            content_type: None,
-        };
+        let rendered = Rendered::get("/");
         let variables = Variables::none(&self.config.secrets);
         let reply = self
             .send(&self.poll, rendered, &variables, self.config.poll_timeout)
@@ -240,14 +224,6 @@ fn no_answer(error: &CallError) -> ReadError {
         CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
     };
     ReadError::new(kind, error.why())
-}
-
-/// True where the request's bytes contain the line's number or serial.
-fn names_target(request: &Rendered, line: &Subscription) -> bool {
-    let texts = [Some(&request.path), request.body.as_ref()];
-    let has = |digits: &str| texts.iter().flatten().any(|text| text.contains(digits));
-    line.msisdn.as_ref().is_some_and(|msisdn| has(msisdn.as_str().trim_start_matches('+')))
-        || line.iccid.as_ref().is_some_and(|iccid| has(iccid.as_str()))
 }
 
 #[cfg(test)]

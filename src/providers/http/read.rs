@@ -13,7 +13,10 @@ use crate::domain::{
     Currency, ErrorKind, Money, Quality, Rounding, Subscription, Timestamp, Values,
 };
 use crate::input::Section;
-use crate::providers::{ReadError, ReadOk, client::Reply};
+use crate::providers::{
+    ReadError, ReadOk,
+    client::{Reply, kind_of},
+};
 use regex::Regex;
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde_json::Value;
@@ -216,20 +219,6 @@ impl Read {
         let text = stated(document, place, "data_left", gaps)?;
         note(whole(&text, *unit), "data_left", gaps)
     }
-}
-
-/// What a status means for a read; `None` where the body has the say.
-pub(super) fn kind_of(status: u16) -> Option<ErrorKind> {
-    Some(match status {
-        200..=299 => return None,
-        401 | 403 => ErrorKind::Authentication,
-        404 | 410 => ErrorKind::Permanent,
-        429 => ErrorKind::RateLimit,
-        503 => ErrorKind::Maintenance,
-        500..=599 => ErrorKind::Temporary,
-        300..=499 => ErrorKind::Configuration,
-        _ => ErrorKind::Temporary,
-    })
 }
 
 /// The error object of an answer that calls itself a success.

@@ -144,6 +144,7 @@ impl Record {
             charged: money("charged"),
             delivered: money("delivered"),
             raw,
+            ..Evidence::default()
         };
         match (verdict, differs) {
             // A refusal of something else proves nothing about this order.

@@ -6,11 +6,8 @@ use super::{
     template::{Template, Variables},
 };
 use crate::input::Section;
-use crate::providers::client::check_host;
-use reqwest::Method;
-use serde::{Deserialize, Serialize};
+use crate::providers::client::Rendered;
 use std::collections::BTreeSet;
-use url::Url;
 
 /// The methods a call may have.
 const METHODS: [(&str, &str); 4] =
@@ -25,15 +22,6 @@ pub(super) struct Request {
     path: Template,
     body: Option<Template>,
     content_type: Option<String>,
-}
-
-/// One request, rendered; with markers for secrets this is what is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Rendered {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) body: Option<String>,
-    pub(super) content_type: Option<String>,
 }
 
 impl Request {
@@ -73,7 +61,7 @@ impl Request {
                 .map_err(|error| format!("the body is not JSON once rendered ({error})"))?;
         }
         let (method, content_type) = (self.method.to_owned(), self.content_type.clone());
-        Ok(Rendered { method, path, body, content_type })
+        Ok(Rendered { method, path, body, content_type, ..Rendered::default() })
     }
 
     /// The request with markers for secrets. It is proven here that putting the secrets back gives
@@ -108,41 +96,6 @@ impl Request {
     }
 }
 
-impl Rendered {
-    /// The request's method.
-    pub(super) fn method(&self) -> Result<Method, String> {
-        Method::from_bytes(self.method.as_bytes())
-            .map_err(|_| format!("`{}` is not an HTTP method", self.method))
-    }
-
-    /// Where it goes: below `base`, and nowhere else, whatever the values were.
-    pub(super) fn url(&self, base: &Url, private_network: bool) -> Result<Url, String> {
-        let text = format!("{}{}", base.as_str().trim_end_matches('/'), self.path);
-        let url: Url = text.parse().map_err(|error| format!("the URL cannot be read ({error})"))?;
-        let origin = |url: &Url| {
-            let host = url.host_str().map(str::to_owned);
-            (
-                url.scheme().to_owned(),
-                host,
-                url.port(),
-                url.username().to_owned(),
-                url.password().is_some(),
-            )
-        };
-        let steps_out = self.path.split(['?', '#']).next().is_some_and(|path| {
-            path.replace("%2e", ".")
-                .replace("%2E", ".")
-                .split(['/', '\\'])
-                .any(|s| matches!(s, "." | ".."))
-        });
-        if origin(&url) != origin(base) || url.fragment().is_some() || steps_out {
-            return Err("the rendered path leaves `base_url`".to_owned());
-        }
-        check_host(&url, private_network).map_err(|refused| refused.to_string())?;
-        Ok(url)
-    }
-}
-
 /// How values are written into a body, and the content type that goes without saying.
 fn kind(body: &str, content_type: Option<&str>) -> (Escape, &'static str) {
     let body = body.trim_start();
@@ -168,43 +121,6 @@ fn template(section: &Section<'_>, key: &str, source: &str, escape: Escape) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn url(base: &str, path: &str) -> Result<String, String> {
-        let rendered =
-            Rendered { method: "GET".into(), path: path.into(), body: None, content_type: None };
-        rendered.url(&base.parse().unwrap(), true).map(String::from)
-    }
-
-    #[test]
-    fn a_path_never_leaves_its_base() {
-        let base = "http://127.0.0.1:9100";
-        assert_eq!(
-            url(base, "/v1/lines/+1202?a=b").unwrap(),
-            "http://127.0.0.1:9100/v1/lines/+1202?a=b"
-        );
-        assert_eq!(url("https://a.example/api/", "/x").unwrap(), "https://a.example/api/x");
-        for bad in [
-            "@evil.example/",
-            ".evil.example/",
-            "/a/../../b",
-            "/a/%2e%2E/b",
-            "/./a",
-            "/a#b",
-            ":80/",
-        ] {
-            assert!(url(base, bad).is_err(), "{bad} became {:?}", url(base, bad));
-        }
-        assert!(url("http://127.0.0.1", "9/a").is_err());
-        assert!(url("https://a.example", "/?q=../x").is_ok());
-    }
-
-    #[test]
-    fn private_literals_need_permission() {
-        let rendered =
-            Rendered { method: "GET".into(), path: "/x".into(), body: None, content_type: None };
-        let why = rendered.url(&"http://10.1.2.3/".parse().unwrap(), false).unwrap_err();
-        assert!(why.contains("allow_private_network"), "{why}");
-    }
 
     #[test]
     fn bodies_have_the_kind_they_look_like() {

@@ -1,11 +1,9 @@
 //! The provider's secrets: never in a stored request, never in evidence.
 
 use super::{escape::Escape, template::MARK};
+use crate::providers::redact::clean;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeMap;
-
-/// How much of an answer is kept.
-const RAW_MAX: usize = 4096;
 
 /// Secrets by name. Prints as names only.
 #[derive(Clone, Default)]
@@ -44,23 +42,10 @@ impl Secrets {
 
     /// An answer as it may be kept: without control characters and secrets, cut to 4 KiB.
     pub(super) fn redact(&self, text: &str) -> String {
-        let mut clean: String =
-            text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
-        for secret in self.0.values().map(|secret| secret.expose_secret()) {
-            for written in
-                [secret.to_owned(), Escape::Json.secret(secret), Escape::Url.secret(secret)]
-            {
-                if !written.is_empty() {
-                    clean = clean.replace(&written, "<secret>");
-                }
-            }
-        }
-        let mut end = RAW_MAX.min(clean.len());
-        while !clean.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        clean.truncate(end);
-        clean
+        let written = |secret: &str| {
+            vec![secret.to_owned(), Escape::Json.secret(secret), Escape::Url.secret(secret)]
+        };
+        clean(text, self.0.values().map(|secret| written(secret.expose_secret())))
     }
 }
 
@@ -73,6 +58,7 @@ impl std::fmt::Debug for Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::redact::RAW_MAX;
 
     fn secrets() -> Secrets {
         let mut secrets = Secrets::default();

@@ -121,6 +121,7 @@ fn configured_echoes_are_the_only_ones_looked_at() {
             charged: Money::parse("10.51 USD").ok(),
             delivered: Money::parse("9.50 USD").ok(),
             raw: body.to_owned(),
+            ..Evidence::default()
         }
     );
     for (from, to) in

@@ -1,8 +1,9 @@
 //! From answers to readings.
 
+use super::super::Config;
 use super::super::testing::{config, edited, example, line};
-use super::super::{Config, read::kind_of};
 use crate::domain::{Currency, ErrorKind, Money, Quality, Span, Subscription, Timestamp};
+use crate::providers::client::kind_of;
 use crate::providers::{ReadError, ReadOk, client::Reply};
 
 fn judge(

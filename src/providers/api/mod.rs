@@ -1,0 +1,206 @@
+//! What the adapters of published APIs share: where the API is, its two clients, its token, and
+//! what an answer means before anybody knows whose it is.
+//!
+//! Invariant: questions may be asked twice; an order is sent once.
+
+mod json;
+mod said;
+mod site;
+mod token;
+
+pub(super) use json::{bytes, decimal, exact, items, moment, money, number, text};
+pub(super) use said::{Echo, Said, cut};
+pub(super) use site::{Site, secret};
+pub(super) use token::{Token, Tokens};
+
+use super::client::{self, CallError, Rendered, Reply, Skew, kind_of, money_client, poll_client};
+use super::{Answer, Found, ReadError};
+use crate::domain::{ErrorKind, Span};
+use reqwest::{
+    Client,
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+/// A way to one API.
+#[derive(Debug)]
+pub(super) struct Api {
+    site: Site,
+    poll: Client,
+    money: Client,
+    poll_timeout: Span,
+    money_timeout: Span,
+    skew: Skew,
+    /// What must never be kept of an answer.
+    secrets: Vec<SecretString>,
+}
+
+impl Api {
+    /// Makes the clients. `max_processing` is how long the API may work on one order.
+    pub(super) fn new(
+        site: &Site,
+        max_processing: Span,
+        secrets: Vec<SecretString>,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            site: site.clone(),
+            poll: poll_client(site.reach)?,
+            money: money_client(site.reach)?,
+            poll_timeout: site.poll_timeout(),
+            money_timeout: site.money_timeout(max_processing),
+            skew: Skew::default(),
+            secrets,
+        })
+    }
+
+    /// How far our clock was ahead of the API's at the last answer.
+    pub(super) fn skew(&self) -> Option<Span> {
+        self.skew.known()
+    }
+
+    /// Asks, and gives back whatever came.
+    pub(super) async fn get(
+        &self,
+        request: &Rendered,
+        headers: &HeaderMap,
+    ) -> Result<Reply, CallError> {
+        self.send(&self.poll, request, headers, self.poll_timeout).await
+    }
+
+    /// Asks for values: anything but a success with a JSON body is an error.
+    pub(super) async fn ask(
+        &self,
+        request: &Rendered,
+        headers: &HeaderMap,
+    ) -> Result<Value, ReadError> {
+        let reply = self.get(request, headers).await.map_err(|error| no_answer(&error))?;
+        self.values(&reply)
+    }
+
+    /// What an answer to a question holds.
+    pub(super) fn values(&self, reply: &Reply) -> Result<Value, ReadError> {
+        if let Some(kind) = kind_of(reply.status) {
+            let detail =
+                format!("HTTP status {}: {}", reply.status, cut(&self.clean(&reply.body), 200));
+            return Err(ReadError {
+                retry_after: reply.retry_after,
+                ..ReadError::new(kind, detail)
+            });
+        }
+        parse(&reply.body).map_err(ReadError::unparseable)
+    }
+
+    /// Sends an order, once, on a connection of its own. `Err` is what is known without reading
+    /// the answer.
+    pub(super) async fn order(
+        &self,
+        request: &Rendered,
+        headers: &HeaderMap,
+    ) -> Result<Said, Answer> {
+        match self.send(&self.money, request, headers, self.money_timeout).await {
+            Ok(reply) => self.said(&reply),
+            Err(CallError::Forbidden(why) | CallError::NotConnected(why)) => {
+                Err(Answer::NotSent { why })
+            }
+            Err(CallError::Lost(why)) => Err(Answer::Unclear { why, raw: String::new() }),
+        }
+    }
+
+    /// Looks something up. `Err` is what is known without reading the answer.
+    pub(super) async fn look(
+        &self,
+        request: &Rendered,
+        headers: &HeaderMap,
+    ) -> Result<Said, Found> {
+        let blind = |why: &str| Found::Blind { why: why.to_owned() };
+        let reply = self.get(request, headers).await.map_err(|error| blind(error.why()))?;
+        self.said(&reply).map_err(|answer| match answer {
+            Answer::Unclear { why, .. } | Answer::NotSent { why } => Found::Blind { why },
+            Answer::Paid(_)
+            | Answer::Pending(_)
+            | Answer::Refused(_)
+            | Answer::Reversed(_)
+            | Answer::Mismatch { .. } => blind("an answer that cannot be"),
+        })
+    }
+
+    /// An answer with a JSON body, whatever its status; without one nothing is proved.
+    fn said(&self, reply: &Reply) -> Result<Said, Answer> {
+        let (status, raw) = (reply.status, self.clean(&reply.body));
+        match parse(&reply.body) {
+            Ok(value) => Ok(Said { status, value, raw }),
+            Err(why) => Err(Answer::Unclear { why: format!("HTTP status {status}: {why}"), raw }),
+        }
+    }
+
+    /// An answer as it may be kept: without secrets, cut to 4 KiB.
+    pub(super) fn clean(&self, text: &str) -> String {
+        super::redact::clean(text, self.secrets.iter().map(|s| vec![s.expose_secret().to_owned()]))
+    }
+
+    async fn send(
+        &self,
+        client: &Client,
+        request: &Rendered,
+        headers: &HeaderMap,
+        timeout: Span,
+    ) -> Result<Reply, CallError> {
+        let forbidden = CallError::Forbidden;
+        let method = request.method().map_err(forbidden)?;
+        let url = request
+            .url(&self.site.base, self.site.reach.private_network)
+            .map_err(CallError::Forbidden)?;
+        let mut all = headers.clone();
+        let cannot = |name: &str| CallError::Forbidden(format!("the header {name} cannot be sent"));
+        for (name, value) in &request.headers {
+            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot(name))?;
+            all.insert(key, HeaderValue::from_str(value).map_err(|_| cannot(name))?);
+        }
+        if let Some(kind) = &request.content_type {
+            let kind = HeaderValue::from_str(kind).map_err(|_| cannot("Content-Type"))?;
+            all.insert(CONTENT_TYPE, kind);
+        }
+        all.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        let mut built = client.request(method, url).headers(all);
+        if let Some(body) = &request.body {
+            built = built.body(body.clone());
+        }
+        let reply = client::call(built, timeout).await?;
+        self.skew.note(reply.skew);
+        Ok(reply)
+    }
+}
+
+/// Headers with secrets in them.
+pub(super) fn headers(pairs: &[(&'static str, &str)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| format!("the header {name} has characters no header may have"))?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(headers)
+}
+
+/// What it means for a read that there is no whole answer.
+pub(super) fn no_answer(error: &CallError) -> ReadError {
+    let kind = match error {
+        CallError::Forbidden(_) => ErrorKind::Configuration,
+        CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
+    };
+    ReadError::new(kind, error.why())
+}
+
+/// A JSON body; pages and garbage are named as such.
+fn parse(body: &str) -> Result<Value, String> {
+    let body = body.trim_start_matches('\u{feff}').trim();
+    if body.is_empty() {
+        Err("the answer is empty".to_owned())
+    } else if body.starts_with('<') {
+        Err("the answer is a page (HTML or XML), not JSON".to_owned())
+    } else {
+        serde_json::from_str(body).map_err(|error| format!("the answer is not JSON ({error})"))
+    }
+}
