@@ -16,6 +16,7 @@ mod forecast;
 mod simulate;
 mod foretell;
 mod notices;
+mod catalogue;
 mod remote;
 mod money;
 mod token;

@@ -1,9 +1,9 @@
 //! `provider` and `channel`: what is configured, and whether it answers.
 
 use super::args::{ChannelVerb, ProviderVerb};
-use super::context::{CliError, Context, subscription_id};
+use super::catalogue;
+use super::context::{CliError, Context};
 use super::out::{Out, table};
-use crate::config::Settings;
 use crate::providers::{Declares, Lookup, RefUnique};
 use serde_json::{Value as Json, json};
 
@@ -56,40 +56,13 @@ pub(super) async fn provider(
                 Err(error) => Err(anyhow::anyhow!("{name}: {error}").into()),
             }
         }
-        ProviderVerb::Products { name, id } => products(context, name, id.as_deref(), out).await,
+        ProviderVerb::Products { name, id, refresh } => {
+            catalogue::products(context, name, id.as_deref(), *refresh, out).await
+        }
+        ProviderVerb::Quote { name, id, amount } => {
+            catalogue::quote(context, name, id, amount, out).await
+        }
     }
-}
-
-/// The products that the fleet names at a provider; a declarative provider has no catalogue of its own.
-async fn products(
-    context: &Context,
-    name: &str,
-    id: Option<&str>,
-    out: &Out,
-) -> Result<(), CliError> {
-    let settings: Settings = context.settings()?;
-    known(&settings.providers, "provider", name)?;
-    let store = context.store().await?;
-    let views = match id {
-        Some(id) => store.views_of(&[subscription_id(id)?.to_string()]).await?,
-        None => store.views(None, "", i64::MAX).await?,
-    };
-    let found: Vec<(String, String)> = views
-        .iter()
-        .filter_map(|v| {
-            v.subscription.products.get(name).map(|p| (v.subscription.id.to_string(), p.clone()))
-        })
-        .collect();
-    let documents = found
-        .iter()
-        .map(|(line, product)| json!({ "subscription": line, "product": product }))
-        .collect();
-    out.result(&Json::Array(documents), || {
-        let rows: Vec<Vec<String>> =
-            found.iter().map(|(line, product)| vec![line.clone(), product.clone()]).collect();
-        table(&["SUBSCRIPTION", "PRODUCT"], &rows)
-    });
-    Ok(())
 }
 
 pub(super) async fn channel(
@@ -129,7 +102,7 @@ pub(super) async fn channel(
     }
 }
 
-fn known<'a, T>(
+pub(super) fn known<'a, T>(
     all: &'a std::collections::BTreeMap<String, T>,
     what: &str,
     name: &str,
@@ -152,7 +125,8 @@ fn declared(name: &str, kind: &str, d: &Declares) -> Json {
         "name": name, "kind": kind, "reads": d.reads, "tops_up": d.tops_up, "assisted": d.assisted,
         "lookup": word(&Lookup::WORDS, d.lookup), "ref_unique": word(&RefUnique::WORDS, d.ref_unique),
         "max_processing_ms": d.max_processing.ms(), "balance_lag_ms": d.balance_lag.ms(), "timeout_ms": d.timeout.ms(),
-        "concurrency": d.concurrency,
+        "concurrency": d.concurrency, "class": d.class().as_str(), "lists": d.lists, "wallet": d.wallet,
+        "sells": d.sells, "quotes": d.quotes, "knows_operators": d.knows_operators,
     })
 }
 

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 /// What stops paying, and how doubt about an outcome is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Safety {
+    /// Where a payer wants more than the face value by more than this many percent, a person is asked.
+    pub cost_over: i64,
     /// So many new needs within an hour are no storm, however few lines there are …
     pub storm_min: i64,
     /// … nor is this share of all lines, in hundredths; more than both stops all paying.
@@ -62,6 +64,7 @@ impl Safety {
         let size = "allowed is a size such as \"64 MB\"";
         let disk_min = s.parsed("disk_min", size, crate::input::parse_bytes);
         let safety = Self {
+            cost_over: s.percent("cost_over").unwrap_or(25),
             storm_min: s.integer("storm_min", 1..=1_000_000).unwrap_or(3),
             storm_share: storm_share.unwrap_or(10),
             payer_rate: s.rate("payer_rate").unwrap_or(Rate { events: 10, per: Span::minutes(1) }),

@@ -1,16 +1,22 @@
 //! What needs a person's yes, and why.
 
 use super::{
-    Amount, FailureClass, Mode, OnEnable, Renewal, Rule, Snapshot,
+    Amount, FailureClass, Mode, OnEnable, Policy, Renewal, Rule, Snapshot, Timestamp,
     episodes::flaps,
     gates::{Candidate, Gate, gate},
+    payer::known,
     paying::{price_rise, was_in_breach},
     renewal,
 };
 use std::cmp::Ordering;
 
 /// The last two gates: both open when a person approved exactly this order.
-pub(super) fn gates(snapshot: &Snapshot, candidate: Candidate<'_>) -> [Gate; 2] {
+pub(super) fn gates(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    candidate: Candidate<'_>,
+    now: Timestamp,
+) -> [Gate; 2] {
     let approved = snapshot.topup.as_ref().and_then(|t| t.approved.as_ref()).map(|(_, who)| who);
     let check = |name, why: Option<String>, open: &str| match (approved, why) {
         (Some(who), _) => gate(name, true, format!("approved by {who}")),
@@ -18,7 +24,11 @@ pub(super) fn gates(snapshot: &Snapshot, candidate: Candidate<'_>) -> [Gate; 2] 
         (None, Some(why)) => gate(name, false, why),
     };
     [
-        check("price_guard", risen(snapshot, candidate), "the price has not risen"),
+        check(
+            "price_guard",
+            risen(snapshot, candidate).or_else(|| dear(snapshot, policy, candidate, now)),
+            "the price has not risen",
+        ),
         check("approval_needed", wanted(snapshot, candidate), "no approval is needed"),
     ]
 }
@@ -33,6 +43,25 @@ fn risen(snapshot: &Snapshot, candidate: Candidate<'_>) -> Option<String> {
     Some(format!(
         "the price of a renewal rose from {last} to {now}, by more than approve_if_price_up = {limit}%"
     ))
+}
+
+/// A payer that wants far more than the face value.
+fn dear(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    candidate: Candidate<'_>,
+    now: Timestamp,
+) -> Option<String> {
+    let amount = candidate.size.amount;
+    let cost = known(snapshot, candidate.payer, amount, now)?.cost?;
+    let limit = amount.percent_ceiling(policy.cost_over.saturating_add(100))?;
+    let over = policy.cost_over;
+    cost.partial_cmp_same(limit).is_some_and(Ordering::is_gt).then(|| {
+        format!(
+            "{} wants {cost} for {amount}, more than cost_over = {over}% above it",
+            candidate.payer
+        )
+    })
 }
 
 /// Why this order needs a person; `None` when it does not.

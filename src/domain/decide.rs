@@ -10,7 +10,8 @@ use super::{
     episodes::{episode_changes, first_read, next_firing},
     gates::cooldown_until,
     milestone,
-    order::{order_step, rule_of},
+    order::{PRICES, order_step, rule_of},
+    payer::{patience_ends, prices_awaited},
     paying::{for_period, paying_rule},
     renewal, speak,
 };
@@ -36,8 +37,14 @@ pub fn decide(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Decision 
         doubt: doubt::change(snapshot, policy),
         milestone: milestone.map(|m| (m.day, m.end)),
         period_end: moved_period(snapshot),
+        prices: Vec::new(),
         next: Next { at: None, what: "wait", why: String::new() },
     };
+    if decision.order == (OrderStep::Wait { reason: PRICES })
+        && let Some((rule, _)) = paying_rule(snapshot, now)
+    {
+        decision.prices = prices_awaited(snapshot, policy, rule, now).0;
+    }
     decision.decide_at = wake_up(snapshot, policy, &decision, now);
     decision.next = speak::next(snapshot, &decision, now);
     decision.notices = speak::notices(snapshot, policy, &decision, milestone, now);
@@ -161,8 +168,11 @@ fn order_wakes(
         "payment_suspended",
         "number_lost",
         "order_max",
+        PRICES,
     ];
     let retry = waits_for.filter(|why| !by_itself.contains(why)).map(|_| now.plus(modest));
+    let retry =
+        retry.or(waits_for.filter(|why| *why == PRICES).map(|_| patience_ends(snapshot, now)));
     [
         waits_for.and_then(|_| cooldown_until(snapshot, rule)),
         waits_for.and(in_time),

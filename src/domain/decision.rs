@@ -1,6 +1,9 @@
 //! What a decision is made of. The deciding is next door.
 
-use super::{EpisodeChange, Gate, Money, NeedKind, NoticeDraft, RuleId, Timestamp};
+use super::{
+    EpisodeChange, Gate, Money, NeedKind, NoticeDraft, RuleId, Timestamp, WantedPrice,
+    order::PRICES,
+};
 
 /// What to do about one line now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Decision {
     pub milestone: Option<(i64, Timestamp)>,
     /// The open need's period ends then, by the newest reading; the need stays the same.
     pub period_end: Option<Timestamp>,
+    /// What payers are to be asked before anything can be ordered.
+    pub prices: Vec<WantedPrice>,
     /// The same for people.
     pub next: Next,
 }
@@ -47,7 +52,8 @@ impl Recorded {
     /// The written form of `decision`.
     pub fn of(decision: &Decision) -> Self {
         let (step, reason, amount) = match &decision.order {
-            OrderStep::Nothing => ("nothing", "", None),
+            // Waiting for prices takes seconds, and replays know no prices.
+            OrderStep::Nothing | OrderStep::Wait { reason: PRICES } => ("nothing", "", None),
             OrderStep::Propose { rule, amount, .. } => ("propose", rule.as_str(), Some(*amount)),
             OrderStep::Ask { amount, .. } => ("ask", "approval_needed", Some(*amount)),
             OrderStep::Reserve { amount } => ("reserve", "every_gate_open", Some(*amount)),

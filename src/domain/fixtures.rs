@@ -103,6 +103,8 @@ pub(crate) fn at(minute: i64) -> Timestamp {
 /// Poll every 6 hours, confirm after 2 minutes, 200.00 USD a day in all.
 pub(crate) fn policy() -> Policy {
     Policy {
+        quoting: Vec::new(),
+        cost_over: 25,
         poll_every: Span::hours(6),
         confirm_after: Span::minutes(2),
         stale_after: None,
@@ -118,6 +120,7 @@ pub(crate) fn policy() -> Policy {
 /// The sample line under [`keep_alive`], just read.
 pub(crate) fn snapshot(reading: Reading) -> Snapshot {
     Snapshot {
+        prices: Vec::new(),
         subscription: line("li-tmobile"),
         rules: vec![keep_alive()],
         reading: Some(reading),

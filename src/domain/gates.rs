@@ -60,7 +60,7 @@ pub(super) fn gates(
     gates.push(plausible(snapshot, policy, candidate));
     gates.push(fresh_readings(snapshot, policy, candidate, now));
     gates.push(caps(snapshot, policy, candidate));
-    gates.extend(approval::gates(snapshot, candidate));
+    gates.extend(approval::gates(snapshot, policy, candidate, now));
     gates
 }
 

@@ -5,8 +5,12 @@ use super::{
     amount::{AmountError, OrderSize, amount_needed},
     episodes::first_read,
     gates::{ASKED, Candidate, gate, gates},
+    payer::{Chosen, choose, prices_awaited},
     paying::{for_period, payable_breach, paying_rule, period_end, renewed_by_others},
 };
+
+/// Waiting until several payers have said what an order would cost.
+pub(super) const PRICES: &str = "prices_awaited";
 
 /// The step, and every gate where an order is in question.
 pub(super) fn order_step(
@@ -101,7 +105,7 @@ fn propose(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, 
         return nothing;
     }
     let Some((rule, fired)) = paying_rule(snapshot, now) else { return nothing };
-    let Some(payer) = usable_payer(snapshot) else { return nothing };
+    let Some(Chosen { payer, why }) = choose(snapshot, policy, rule, now) else { return nothing };
     let size = match amount_needed(snapshot, policy, rule, payer) {
         Ok(size) => size,
         Err(AmountError::AboveMax { needed, most }) => {
@@ -118,8 +122,13 @@ fn propose(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, 
     if let Some(gate) = gates.iter().find(|gate| !gate.passed && early.contains(&gate.name)) {
         return (OrderStep::Wait { reason: gate.name }, gates);
     }
+    if prices_awaited(snapshot, policy, rule, now).1 {
+        let why = "its payers are asked what this order would cost";
+        return (OrderStep::Wait { reason: PRICES }, vec![gate(PRICES, false, why)]);
+    }
+    let fired = fired.words();
     let step = OrderStep::Propose {
-        why: fired.words(),
+        why: why.map_or(fired.clone(), |why| format!("{fired}; {why}")),
         kind: if for_period { NeedKind::Period } else { NeedKind::Episode },
         period_end: period_end(snapshot, rule, now),
         rule: rule.id.clone(),
@@ -132,13 +141,6 @@ fn propose(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> (OrderStep, 
 fn above_max(needed: super::Money, most: super::Money) -> Gate {
     let why = format!("{needed} is needed, and at most {most} may be ordered at once (order_max)");
     gate("order_max", false, why)
-}
-
-/// The first payer whose outcomes are known; the first of all where none is.
-fn usable_payer(snapshot: &Snapshot) -> Option<&String> {
-    let payers = &snapshot.subscription.payers;
-    let out = |name: &&String| snapshot.money.payers_out.iter().any(|(payer, _)| payer == *name);
-    payers.iter().find(|name| !out(name)).or_else(|| payers.first())
 }
 
 pub(super) fn rule_of<'a>(snapshot: &'a Snapshot, topup: &Topup) -> Option<&'a Rule> {

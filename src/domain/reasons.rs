@@ -144,7 +144,12 @@ pub const GATES: [Reason; 27] = [
 ];
 
 /// Reasons that are no gates: why an order is not named at all, or is taken back.
-pub const STEPS: [Reason; 6] = [
+pub const STEPS: [Reason; 7] = [
+    reason(
+        "prices_awaited",
+        "the line has several payers, and they are asked what the order would cost",
+        "goes on when they have answered, after two minutes without those that have not",
+    ),
     reason(
         "order_max",
         "more is needed than may be ordered at once, and less would not help",

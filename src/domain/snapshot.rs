@@ -1,8 +1,8 @@
 //! Everything a decision may look at, gathered beforehand. Nothing in here reads a clock.
 
 use super::{
-    CapLimits, CapUsage, Episode, FailureClass, Forecast, Metric, Money, Need, Offer, Quality,
-    Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup, Trust, Values,
+    CapLimits, CapUsage, Episode, FailureClass, Forecast, Metric, Money, Need, Offer, Price,
+    Quality, Quantity, Reading, Rule, RuleId, Span, Subscription, Timestamp, Topup, Trust, Values,
 };
 use std::collections::BTreeMap;
 
@@ -23,6 +23,10 @@ pub struct Policy {
     pub implausible_after: Span,
     /// What each payer sells, as far as it says so.
     pub offers: BTreeMap<String, Offer>,
+    /// Payers that say what an order would cost.
+    pub quoting: Vec<String>,
+    /// A cost above the face value by more than this many percent needs a person.
+    pub cost_over: i64,
     /// How long a top-up takes at each payer until it shows on the line, in 99 of 100 cases.
     pub settle_p99: BTreeMap<String, Span>,
     /// The configured limits; rules may only tighten them.
@@ -157,6 +161,8 @@ pub struct Snapshot {
     pub usage: CapUsage,
     /// What stops paying elsewhere.
     pub money: MoneySwitch,
+    /// What payers said an order would cost, where the line has several.
+    pub prices: Vec<Price>,
     /// When the line is polled next.
     pub next_poll_at: Option<Timestamp>,
 }

@@ -22,6 +22,7 @@ impl Engine {
             return Ok(report);
         }
         let now = self.now();
+        self.ask_prices(payer, now).await?;
         let due = self.store().due_orders(payer, 200, now).await?;
         if due.is_empty() {
             return Ok(report);

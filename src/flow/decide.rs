@@ -37,6 +37,7 @@ impl Engine {
                 row.snapshot.money = switch.clone();
                 self.look_back(&mut row.snapshot).await?;
                 self.foresee(&mut row.snapshot, now).await?;
+                self.add_prices(&mut row.snapshot, now).await?;
                 let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
                 report.seen += 1;
                 if is_calm(&row.snapshot, &decision) {
@@ -131,6 +132,7 @@ impl Engine {
         };
         self.store().apply_decision(row, decision, &prepared, claimed, now).await?;
         let id = &row.snapshot.subscription.id;
+        self.store().want_prices(id, &decision.prices, now).await?;
         if decision.doubt == Some(true) {
             self.compare_with_siblings(&row.snapshot.subscription.reader, now).await?;
         }

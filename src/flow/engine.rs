@@ -191,9 +191,16 @@ impl Engine {
             approval_expires: settings.flow.approval_expires,
             implausible_after: settings.flow.confirm_after.times(5),
             offers: self.offers(),
+            quoting: self.quoting(),
+            cost_over: settings.safety.cost_over,
             settle_p99: self.0.settle.known(),
             caps: settings.caps.clone(),
         }
+    }
+
+    fn quoting(&self) -> Vec<String> {
+        let quotes = self.providers().iter().filter(|(_, p)| p.declares().quotes);
+        quotes.map(|(name, _)| name.clone()).collect()
     }
 
     fn offers(&self) -> BTreeMap<String, Offer> {

@@ -182,6 +182,8 @@ impl Past<'_> {
         }
         Ok(Setup {
             policy: Policy {
+                // Nobody kept what orders would have cost.
+                quoting: Vec::new(),
                 settle_p99: store.settle_times_before(*from).await?,
                 ..self.policy.clone()
             },

@@ -81,6 +81,7 @@ impl Store {
                 history: SpendHistory::default(),
                 usage: CapUsage::default(),
                 money: MoneySwitch::default(),
+                prices: Vec::new(),
                 next_poll_at: c.maybe_at("next_poll_at")?,
             };
             let row = SnapshotRow {

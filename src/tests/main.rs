@@ -14,6 +14,7 @@ mod store;
 mod store_parts;
 mod money;
 mod safety;
+mod prices;
 mod rules;
 mod simulate;
 mod model;

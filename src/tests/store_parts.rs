@@ -121,6 +121,7 @@ pub(crate) async fn switches_and_tokens(store: &Store) {
 async fn calm(store: &Store) {
     let next = Next { at: None, what: "poll", why: "calm".into() };
     let decision = Decision {
+        prices: Vec::new(),
         episodes: vec![],
         order: OrderStep::Nothing,
         gates: vec![],

@@ -18,6 +18,8 @@ pub(super) fn start() -> Timestamp {
 
 pub(super) fn policy() -> Policy {
     Policy {
+        quoting: Vec::new(),
+        cost_over: 25,
         poll_every: Span::hours(1),
         confirm_after: Span::minutes(2),
         stale_after: None,
@@ -133,6 +135,7 @@ pub(super) fn setup() -> Setup {
 pub(super) fn snapshot(rules: &[Rule]) -> Snapshot {
     let (_, reading) = day_of_readings(0).into_iter().next().unwrap();
     Snapshot {
+        prices: Vec::new(),
         subscription: line(0),
         rules: rules.to_vec(),
         earlier: vec![reading.clone()],

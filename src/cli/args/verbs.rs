@@ -214,12 +214,28 @@ pub enum ProviderVerb {
         /// Its name in config.
         name: String,
     },
-    /// What it sells.
+    /// What it sells; its catalogue is kept for a day.
+    #[command(
+        after_help = "Examples:\n  topupd provider products reloadly\n  topupd provider products airalo travel-esim --refresh"
+    )]
     Products {
         /// Its name in config.
         name: String,
         /// For this subscription.
         id: Option<String>,
+        /// Ask anew.
+        #[arg(long)]
+        refresh: bool,
+    },
+    /// What an order would cost, without making it.
+    #[command(after_help = "Example:\n  topupd provider quote reloadly bank-sim \"10.00 USD\"")]
+    Quote {
+        /// Its name in config.
+        name: String,
+        /// For this subscription.
+        id: String,
+        /// The face value.
+        amount: String,
     },
 }
 

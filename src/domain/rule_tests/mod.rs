@@ -2,6 +2,7 @@
 
 mod dates;
 mod money;
+mod payers;
 mod reasons;
 
 use super::fixtures::{

@@ -77,6 +77,10 @@ fn story(code: &str) -> (Snapshot, Timestamp) {
         }
         "approval_needed" => s.rules[0].approve_first = true,
         "order_max" => s.rules[0].order_max = Some(money("9.99 USD")),
+        "prices_awaited" => {
+            (s.topup, s.need) = (None, None);
+            s.subscription.payers = vec!["carrier".into(), "reseller".into()];
+        }
         "need_gone" => s.reading = Some(reading("25.00 USD", 2)),
         "externally_renewed" => {
             let end = s.service_end_at().map(|end| end.minus(Span::days(30)));
@@ -96,9 +100,11 @@ fn story(code: &str) -> (Snapshot, Timestamp) {
 /// What a person reads about it.
 fn example(code: &str) -> String {
     let (s, now) = story(code);
-    let decision = decide(&s, &policy(), now);
+    let quoting = if code == "prices_awaited" { vec!["reseller".to_owned()] } else { Vec::new() };
+    let policy = Policy { quoting, ..policy() };
+    let decision = decide(&s, &policy, now);
     // What nothing is ordered for shows its gates in `explain` only; its first says so.
-    let gates = explain_gates(&s, &policy(), decision.gates.clone(), now);
+    let gates = explain_gates(&s, &policy, decision.gates.clone(), now);
     let shut = gates.iter().find(|gate| !gate.passed && gate.name != "need");
     match (&decision.order, shut) {
         (OrderStep::Cancel { reason, .. }, _) => {

@@ -186,8 +186,12 @@ fn catalogue(id: u64) -> Value {
     })
 }
 
-async fn operator(Path(id): Path<u64>) -> Json<Value> {
-    Json(catalogue(id))
+async fn operator(State(shared): State<Shared>, Path(id): Path<u64>) -> Json<Value> {
+    let mut operator = catalogue(id);
+    if let Some(fee) = shared.books().world.get("fee") {
+        operator["fees"]["international"] = fee.clone();
+    }
+    Json(operator)
 }
 
 async fn operators(Path(_): Path<String>) -> Json<Value> {

@@ -54,6 +54,7 @@ impl Line {
         let others_paid = burn.as_ref().map_or(0, |burn| burn.external().len());
         let wants = rules.iter().any(Rule::wants_forecast);
         let snapshot = Snapshot {
+            prices: Vec::new(),
             subscription,
             rules,
             earlier,

@@ -114,6 +114,8 @@ pub(crate) fn reading(id: &str, balance: &str, minute: i64) -> Reading {
 
 pub(crate) fn policy() -> Policy {
     Policy {
+        quoting: Vec::new(),
+        cost_over: 25,
         poll_every: Span::hours(6),
         confirm_after: Span::minutes(2),
         stale_after: None,
