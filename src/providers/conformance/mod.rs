@@ -10,6 +10,7 @@ use crate::sim::fakes::{FAKES, Fake, FakeKind, Shared, Trouble};
 use std::sync::Arc;
 
 mod orders;
+mod page;
 mod questions;
 
 /// What is particular about one adapter.
