@@ -5,6 +5,7 @@ use crate::config::Settings;
 use crate::flow::{BuiltParts, Daemon, Engine, EngineError, Parts, build_parts};
 use crate::input::Fault;
 use crate::store::{Dialect, Recorder, RecorderError, Store, StoreError};
+use crate::vault::Vault;
 use crate::words::{Words, WordsError};
 use std::{
     fs::{File, TryLockError},
@@ -98,6 +99,7 @@ impl App {
             PayRight::Elsewhere => None,
         };
         let money_off_file = money_off_file(&settings);
+        let vault = Vault::at(pin_key_file(&settings));
         let parts = Parts {
             settings,
             store,
@@ -108,6 +110,7 @@ impl App {
             money_off_file,
             recorder,
             words: Arc::new(Words::new()?),
+            vault,
         };
         Ok(Self { engine: Engine::new(parts)?, right })
     }
@@ -171,6 +174,12 @@ pub fn recorder_file(settings: &Settings) -> PathBuf {
 /// working directory (systemd sets it to the state directory).
 pub fn money_off_file(settings: &Settings) -> PathBuf {
     settings.safety.money_off_file.clone().unwrap_or_else(|| beside_database(settings, "money-off"))
+}
+
+/// The key that seals bought codes: as configured, else beside the SQLite file, else in the working
+/// directory. Without it they cannot be opened, so it belongs in backups, and in another place.
+pub fn pin_key_file(settings: &Settings) -> PathBuf {
+    settings.safety.pin_key_file.clone().unwrap_or_else(|| beside_database(settings, "pins.key"))
 }
 
 fn beside_database(settings: &Settings, what: &str) -> PathBuf {

@@ -23,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod providers;
 pub mod channels;
+pub mod vault;
 pub mod words;
 pub mod store;
 pub mod flow;

@@ -104,6 +104,7 @@ impl From<EngineError> for Problem {
             EngineError::Rule { .. }
             | EngineError::Scheduler(_)
             | EngineError::Flag { .. }
+            | EngineError::Vault(_)
             | EngineError::Recorder { .. } => Self::inner(error),
         }
     }

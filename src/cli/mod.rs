@@ -17,6 +17,7 @@ mod simulate;
 mod foretell;
 mod notices;
 mod catalogue;
+mod pins;
 mod remote;
 mod money;
 mod token;
@@ -88,6 +89,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Verify { anchor } => verify::verify(&context, anchor, out).await,
         Verb::Reconcile { payers } => verify::reconcile(&context, payers, out).await,
         Verb::Discrepancies(verb) => verify::discrepancies(&context, verb, out).await,
+        Verb::Pins(verb) => pins::pins(&context, verb, out).await,
         Verb::Forecast { ids } => forecast::forecast(&context, ids, out).await,
         Verb::Simulate(args) => simulate::simulate(&context, args, out).await,
         Verb::Notices(verb) => notices::notices(&context, verb, out).await,

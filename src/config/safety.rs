@@ -28,6 +28,8 @@ pub struct Safety {
     pub money_off_file: Option<PathBuf>,
     /// The flight recorder; by default it lies beside the database.
     pub recorder_file: Option<PathBuf>,
+    /// The key that seals bought codes; else beside the database.
+    pub pin_key_file: Option<PathBuf>,
     /// With less room than this, in bytes, on the disks of database and recorder nothing is sent.
     pub disk_min: i64,
     /// So many unknown outcomes in a row at one payer stop paying through it.
@@ -58,6 +60,9 @@ impl Safety {
         let money_off_file = s.parsed("money_off_file", "allowed is a path", |text| {
             (!text.trim().is_empty()).then(|| PathBuf::from(text))
         });
+        let pin_key_file = s.parsed("pin_key_file", "allowed is a path", |text| {
+            (!text.trim().is_empty()).then(|| PathBuf::from(text))
+        });
         let recorder_file = s.parsed("recorder_file", "allowed is a path", |text| {
             (!text.trim().is_empty()).then(|| PathBuf::from(text))
         });
@@ -73,6 +78,7 @@ impl Safety {
             not_found_over: positive_span(s, "not_found_over", Span::minutes(10)),
             money_off_file,
             recorder_file,
+            pin_key_file,
             disk_min: disk_min.unwrap_or(64_000_000),
             unknown_limit: s.integer("unknown_limit", 1..=1_000).unwrap_or(3),
         };

@@ -71,6 +71,8 @@ words! {
         PayingStopped = "paying_stopped",
         /// A provider's own books and ours do not agree.
         BooksDisagree = "books_disagree",
+        /// A code was bought; somebody has to redeem it.
+        PinReady = "pin_ready",
         /// A test, asked for by a person.
         Test = "test",
     }
@@ -114,6 +116,7 @@ impl NoticeKind {
             | Self::TopupRefused
             | Self::TopupTask
             | Self::BooksDisagree
+            | Self::PinReady
             | Self::PayingStopped => Span::days(7),
         }
     }
@@ -135,6 +138,7 @@ impl NoticeKind {
             | Self::TopupReversed
             | Self::TopupRefused
             | Self::TopupTask
+            | Self::PinReady
             | Self::ApprovalWanted => "topup",
             Self::Stale | Self::ProviderIncident => "readings",
             Self::PayingStopped | Self::BooksDisagree => "paying",

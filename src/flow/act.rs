@@ -163,6 +163,7 @@ impl Engine {
             _ => Answer::NotSent { why: "the order has no payer or no frozen request".into() },
         };
         let now = self.now();
+        self.keep_pin(&claimed, &answer, now).await?;
         self.record_outcome(&claimed, &answer, now).await;
         failpoint::at("act:outcome_recorded").await;
         // The last possible moment of the send is now, whenever it began.

@@ -15,6 +15,7 @@ use crate::domain::{MoneySwitch, Offer, Policy, Timestamp};
 use crate::input::Fault;
 use crate::providers::Provider;
 use crate::store::{Recorder, Store, StoreError};
+use crate::vault::{Vault, VaultError};
 use crate::words::Words;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::{
@@ -48,6 +49,8 @@ pub struct Parts {
     pub recorder: Option<Recorder>,
     /// The texts of notices.
     pub words: Arc<Words>,
+    /// Where codes that were bought are sealed.
+    pub vault: Vault,
 }
 
 /// A stage could not run at all.
@@ -75,6 +78,9 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// A code cannot be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The flight recorder cannot be read.
     #[error("the flight recorder {path} cannot be read: {source}")]
     Recorder {

@@ -19,6 +19,7 @@ mod poll;
 mod assess;
 mod decide;
 mod foresee;
+mod pins;
 mod prices;
 mod act;
 mod answer;

@@ -119,6 +119,7 @@ impl Engine {
         answer: &Answer,
         now: Timestamp,
     ) -> Result<bool, EngineError> {
+        self.keep_pin(topup, answer, now).await?;
         let after = answer::after_look(pace, topup, answer, now);
         let sent = topup.last_sent_at.unwrap_or(topup.updated_at);
         let is_overdue =

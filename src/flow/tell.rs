@@ -68,6 +68,7 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::ProviderIncident
         | NoticeKind::TopupReversed
         | NoticeKind::BooksDisagree
+        | NoticeKind::PinReady
         | NoticeKind::TopupRefused => Severity::High,
         NoticeKind::LowBalance
         | NoticeKind::ExpiryNear

@@ -39,6 +39,13 @@ impl Engine {
             Some(Movement::Silent(why)) => why.to_owned(),
             None => "the line has no usable reading".to_owned(),
         };
+        if self.store().open_pin(&topup.id).await?.is_some() {
+            // The money is in the code, and nothing moves until somebody redeems it.
+            let next_action_at = Some(now.plus(Span::hours(1)));
+            let after = Topup { next_action_at, ..topup.clone() };
+            self.store().keep_topup(topup, after, None, now).await?;
+            return Ok(false);
+        }
         // The looks are spread by the list; when it is used up, time is up.
         let total = pace.verify.iter().fold(Span::ZERO, |sum, span| sum.plus(*span));
         let deadline = paid_at.plus(total.max(pace.declares.balance_lag.times(4)));
@@ -85,6 +92,10 @@ impl Engine {
             ..topup.clone()
         };
         let after = self.looked_at_late(after, now);
+        if let Some(pin) = self.store().open_pin(&topup.id).await? {
+            let seen = ("verify", Some("its effect was seen on the line"));
+            self.store().move_pin(&pin, "redeemed", seen, now).await?;
+        }
         let notices = self.notices_of(&after, how, now).await?;
         answer::log_move(topup, &after, how);
         let change = Change::by("verify", how);

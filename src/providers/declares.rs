@@ -102,6 +102,8 @@ pub struct Declares {
     pub lists: bool,
     /// Our float there can be read.
     pub wallet: bool,
+    /// It can enter codes that were bought elsewhere.
+    pub redeems: bool,
     /// It has a catalogue of products.
     pub sells: bool,
     /// It can say what an order would cost.
@@ -135,6 +137,7 @@ impl Default for Declares {
             ref_window: None,
             lists: false,
             wallet: false,
+            redeems: false,
             sells: false,
             quotes: false,
             knows_operators: false,

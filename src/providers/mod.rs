@@ -80,6 +80,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
         Err(ReadError::new(ErrorKind::Unsupported, "it looks up no operators"))
     }
 
+    /// Enters a code for `line`, once. Every doubt is [`Answer::Unclear`]. Only called where
+    /// [`Declares::redeems`].
+    async fn redeem(&self, _line: &Subscription, _code: &str) -> Answer {
+        Answer::NotSent { why: "it redeems no codes".to_owned() }
+    }
+
     /// How far our clock was ahead of the provider's at the last answer; `None` where it is not
     /// known.
     fn clock_skew(&self) -> Option<Span> {

@@ -15,6 +15,7 @@ mod store_parts;
 mod money;
 mod safety;
 mod prices;
+mod pins;
 mod rules;
 mod simulate;
 mod model;

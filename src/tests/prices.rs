@@ -1,130 +1,12 @@
 //! A line with two payers: both are asked what the order would cost, the cheaper one is paid, and
 //! the receipt says why. The reader is a person.
 
-use std::{collections::BTreeMap, sync::Arc};
-use topupd::{
-    clock::Clock,
-    config::{
-        Settings,
-        fleet::{Fleet, FleetContext, StoredFleet},
-    },
-    domain::{Money, Span, State, SubscriptionId, Timestamp},
-    flow::{Engine, HandReading, Parts, build_parts},
-    sim::fakes::{FAKES, Fake, Trouble},
-    store::{FleetChanges, Recorder, Store},
-    words::Words,
-};
-
-const FLEET: &str = r#"
-[[subscribers]]
-id = "li"
-name = "Li"
-time_zone = "UTC"
-[[subscriptions]]
-id = "bank"
-subscriber = "li"
-label = "Bank"
-msisdn = "+12025550123"
-reader = "me"
-payers = ["alpha", "beta"]
-products = { alpha = "548", beta = "548" }
-[[rules]]
-id = "keep"
-applies_to = { all = true }
-mode = "auto"
-any = [{ metric = "balance", at_most = "5.00 USD" }]
-amount = { fixed = "10.00 USD" }
-caps = { subscription_30d = "60.00 USD" }
-approve_first = false
-"#;
-
-struct Place {
-    engine: Engine,
-    clock: Clock,
-    alpha: Fake,
-    beta: Fake,
-    _dir: tempfile::TempDir,
-}
-
-impl Place {
-    async fn new() -> Self {
-        let reloadly = *FAKES.iter().find(|fake| fake.kind == "reloadly").unwrap();
-        let (alpha, beta) =
-            (Fake::start(reloadly).await.unwrap(), Fake::start(reloadly).await.unwrap());
-        let dir = tempfile::tempdir().unwrap();
-        let (config, fleet) = (dir.path().join("topupd.toml"), dir.path().join("fleet.toml"));
-        let database = format!("sqlite://{}", dir.path().join("t.db").display());
-        let text = format!(
-            "[database]\nurl = \"{database}\"\n[providers.me.manual]\n[providers.alpha.reloadly]\n{}\n[providers.beta.reloadly]\n{}",
-            alpha.config(),
-            beta.config()
-        );
-        std::fs::write(&config, text).unwrap();
-        std::fs::write(&fleet, FLEET).unwrap();
-        let settings = Settings::load(&[config], std::iter::empty()).unwrap();
-        let (providers, _) = build_parts(&settings).await.unwrap();
-        let context = FleetContext::new(&settings, StoredFleet::default());
-        let fleet = Fleet::read(&[fleet], &context).unwrap();
-        let clock = Clock::fixed(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
-        let store = Store::open(&database).await.unwrap();
-        store.migrate().await.unwrap();
-        let install_id = store.install_id(clock.now()).await.unwrap();
-        let changes = FleetChanges {
-            subscribers: fleet
-                .subscribers
-                .iter()
-                .map(|s| (s.clone(), s.to_document().to_string()))
-                .collect(),
-            subscriptions: fleet
-                .subscriptions
-                .iter()
-                .map(|s| (s.clone(), s.to_document().to_string()))
-                .collect(),
-            rules: fleet.rules.iter().map(|r| (r.clone(), r.to_document().to_string())).collect(),
-            ..FleetChanges::default()
-        };
-        store.save_fleet(&changes, clock.now()).await.unwrap();
-        let (recorder, _) =
-            Recorder::open(&dir.path().join("recorder"), &install_id, clock.now()).unwrap();
-        let engine = Engine::new(Parts {
-            settings,
-            store,
-            clock: clock.clone(),
-            providers,
-            channels: BTreeMap::new(),
-            install_id,
-            money_off_file: dir.path().join("money-off"),
-            recorder: Some(recorder),
-            words: Arc::new(Words::new().unwrap()),
-        })
-        .unwrap();
-        Self { engine, clock, alpha, beta, _dir: dir }
-    }
-
-    /// Two readings by hand that agree, and everything that follows.
-    async fn runs_low(&self) {
-        for _ in 0..2 {
-            let line = SubscriptionId::parse("bank").unwrap();
-            let reading =
-                HandReading { balance: Money::parse("3.00 USD").ok(), ..HandReading::default() };
-            self.engine.reading_by_hand(&line, reading).await.unwrap();
-            self.engine.tick().await.unwrap();
-            self.clock.advance(Span::minutes(3));
-        }
-        self.engine.tick().await.unwrap();
-    }
-
-    async fn topup(&self) -> topupd::domain::Topup {
-        let all = (Timestamp::from_ms(0), Timestamp::from_ms(i64::MAX));
-        let mut found = self.engine.store().topups(None, all.0, all.1, 10).await.unwrap();
-        assert_eq!(found.len(), 1, "{found:?}");
-        found.remove(0)
-    }
-}
+use super::support::place::Place;
+use topupd::{domain::State, sim::fakes::Trouble};
 
 #[tokio::test]
 async fn the_cheaper_of_two_payers_is_paid_and_the_history_says_why() {
-    let place = Place::new().await;
+    let place = Place::new(str::to_owned).await;
     place.alpha.shared().books().world.insert("fee".into(), serde_json::json!(0.75));
     place.runs_low().await;
     let topup = place.topup().await;
@@ -138,7 +20,7 @@ async fn the_cheaper_of_two_payers_is_paid_and_the_history_says_why() {
 
 #[tokio::test]
 async fn a_payer_that_names_no_price_only_loses_the_comparison() {
-    let place = Place::new().await;
+    let place = Place::new(str::to_owned).await;
     // Whatever beta is asked, a gateway answers with a page.
     place.beta.shared().trouble_questions(&[Trouble::Page; 50]);
     place.runs_low().await;

@@ -44,6 +44,9 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         | NoticeKind::Recovered
         | NoticeKind::ExternalTopup
         | NoticeKind::Test => Vec::new(),
+        NoticeKind::PinReady => {
+            vec!["topupd pins list".to_owned(), "topupd pins show CODE".to_owned()]
+        }
         NoticeKind::BooksDisagree => vec!["topupd discrepancies list".to_owned()],
         NoticeKind::ProviderIncident => vec!["topupd provider list".to_owned()],
         NoticeKind::ChannelTrouble => vec!["topupd channel list".to_owned()],

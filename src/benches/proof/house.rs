@@ -20,6 +20,7 @@ use topupd::{
     flow::{Engine, Parts, Stage, build_parts},
     providers::Provider,
     store::{FleetChanges, Recorder, Store},
+    vault::Vault,
     words::Words,
 };
 
@@ -170,6 +171,7 @@ impl House {
             money_off_file: self.dir.path().join("money-off"),
             recorder: Some(recorder),
             words: words()?,
+            vault: Vault::at(self.dir.path().join("pins.key")),
         })?;
         engine.recover().await?;
         engine.adopt_orphans().await?;

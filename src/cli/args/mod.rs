@@ -3,8 +3,8 @@
 mod verbs;
 
 pub(super) use verbs::{
-    ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, PeriodArgs, ProviderVerb, ReadingArgs,
-    ReceiptsArgs, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
+    ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, PeriodArgs, PinsVerb, ProviderVerb,
+    ReadingArgs, ReceiptsArgs, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -99,6 +99,9 @@ pub enum Verb {
     /// What our books and the providers' do not agree about.
     #[command(subcommand)]
     Discrepancies(DiscrepanciesVerb),
+    /// Codes that were bought: list them, show one, say what became of it.
+    #[command(subcommand)]
+    Pins(PinsVerb),
     /// When lines run out, as a range, from what was read of them.
     #[command(
         after_help = "Examples:\n  topupd forecast\n  topupd forecast li-tmobile --json\n\nTRUST: collecting until there are 7 days and 5 readings that show use; proven once it\npredicted each of the last four weeks within 25 %. Only a proven forecast moves money."

@@ -24,6 +24,51 @@ pub enum DiscrepanciesVerb {
     },
 }
 
+/// `pins`
+#[derive(Debug, Subcommand)]
+pub enum PinsVerb {
+    /// Codes that nobody has redeemed yet; never the codes themselves.
+    List {
+        /// Those that are redeemed or rejected, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Print one code. That you asked is written down.
+    #[command(after_help = "Example:\n  topupd pins show p_0123")]
+    Show {
+        /// Its id, or that of its top-up.
+        id: String,
+    },
+    /// Have a provider enter a code, once.
+    #[command(after_help = "Example:\n  topupd pins redeem p_0123 --with gsm")]
+    Redeem {
+        /// Its id, or that of its top-up.
+        id: String,
+        /// A provider that redeems codes.
+        #[arg(long)]
+        with: String,
+    },
+    /// Say what became of a code that you entered yourself.
+    #[command(
+        after_help = "Example:\n  topupd pins end p_0123 --as rejected --note \"expired voucher\""
+    )]
+    End {
+        /// Its id, or that of its top-up.
+        id: String,
+        /// What the network said.
+        #[arg(long = "as", value_parser = ["redeemed", "rejected"])]
+        as_what: String,
+        /// How you know.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Fetch the code of a top-up again by its reference. Nothing is bought.
+    Fetch {
+        /// The top-up.
+        topup: String,
+    },
+}
+
 /// `subscription`
 #[derive(Debug, Subcommand)]
 pub enum SubscriptionVerb {

@@ -115,11 +115,22 @@ async fn order(
         "operatorId": operator, "operatorName": "T-Mobile USA RTR", "countryCode": "US",
         "requestedAmount": amount, "requestedAmountCurrencyCode": "USD",
         "deliveredAmount": amount, "deliveredAmountCurrencyCode": "USD",
-        "transactionDate": "2026-11-20 19:00:00", "pinDetail": null, "balanceInfo": null,
+        "transactionDate": "2026-11-20 19:00:00", "pinDetail": code(operator, id), "balanceInfo": null,
         // At how many looks from now it becomes final.
         "_looks": if trouble == Trouble::Pending { 2 } else { 0 },
     }));
     Json(json!({"transactionId": id})).into_response()
+}
+
+/// A code, where the operator sells codes; with the leading zeros that a number would lose.
+fn code(operator: u64, id: usize) -> Value {
+    if operator != 1230 {
+        return Value::Null;
+    }
+    json!({
+        "serial": 558_111, "info1": "DIAL *233", "info2": "ENTER THE CODE", "info3": "PRESS #",
+        "value": null, "code": format!("00{id:010}"), "ivr": "1-800-000-0000", "validity": "30 days",
+    })
 }
 
 /// The word of a record, which time changes; and the record as it is shown, without one.

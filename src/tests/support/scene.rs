@@ -123,6 +123,7 @@ impl Scene {
             money_off_file: dir.path().join("money-off"),
             recorder: Some(recorder),
             words: Arc::new(topupd::words::Words::new().unwrap()),
+            vault: topupd::vault::Vault::at(dir.path().join("pins.key")),
         })
         .unwrap();
         Self { engine, clock, oracle, _dir: dir, dice: Dice::new(seed ^ 0xA5A5) }

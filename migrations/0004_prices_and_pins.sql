@@ -24,3 +24,19 @@ CREATE TABLE prices (
     PRIMARY KEY (payer, product, amount_minor, currency)
 );
 CREATE INDEX prices_wanted ON prices (payer, wanted_at) WHERE answered_at IS NULL;
+
+-- Codes that were bought: sealed before anything else is written of them. One for each top-up.
+CREATE TABLE pins (
+    id              TEXT   PRIMARY KEY,
+    topup_id        TEXT   NOT NULL UNIQUE,
+    subscription_id TEXT   NOT NULL,
+    payer           TEXT   NOT NULL,
+    sealed          TEXT   NOT NULL,
+    state           TEXT   NOT NULL CHECK (state IN ('stored', 'shown', 'redeeming', 'redeemed', 'rejected')),
+    expires_at      BIGINT,
+    stored_at       BIGINT NOT NULL,
+    changed_at      BIGINT NOT NULL,
+    actor           TEXT   NOT NULL,
+    note            TEXT
+);
+CREATE INDEX pins_open ON pins (stored_at) WHERE state IN ('stored', 'shown', 'redeeming');
