@@ -73,19 +73,19 @@ impl Seeded {
 
 /// The place at which a stage died, and how that is noticed.
 #[derive(Debug, Default)]
-struct Grave {
+pub(super) struct Grave {
     place: Mutex<Option<String>>,
     dug: tokio::sync::Notify,
 }
 
 impl Grave {
-    fn take(&self) -> Option<String> {
+    pub(super) fn take(&self) -> Option<String> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// Every place at which it can die.
-fn places() -> Vec<String> {
+pub(super) fn places() -> Vec<String> {
     let arrows = State::ALL.iter().flat_map(|from| from.next().iter().map(move |to| (from, to)));
     let mut all: Vec<String> = arrows
         .flat_map(|(from, to)| {
@@ -100,7 +100,7 @@ fn places() -> Vec<String> {
 
 /// Decides where the next step dies: at each of the places where this life must die once, or,
 /// where `luck` says so, at a random one.
-fn arm(dice: &mut Dice, grave: &Arc<Grave>, must: &BTreeSet<String>, luck: bool) {
+pub(super) fn arm(dice: &mut Dice, grave: &Arc<Grave>, must: &BTreeSet<String>, luck: bool) {
     let mut left = if luck && dice.roll(100) < 8 { Some(dice.roll(4)) } else { None };
     let (grave, must) = (Arc::clone(grave), must.clone());
     let mut is_dead = false;
@@ -121,7 +121,7 @@ fn arm(dice: &mut Dice, grave: &Arc<Grave>, must: &BTreeSet<String>, luck: bool)
 }
 
 /// Does a step, or dies in it. True when it died.
-async fn step(
+pub(super) async fn step(
     what: impl Future<Output = anyhow::Result<()>>,
     grave: &Grave,
 ) -> anyhow::Result<bool> {

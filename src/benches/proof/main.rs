@@ -10,6 +10,7 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a proof that meets the unexpected should stop")]
 
+mod apis;
 mod chance;
 mod class;
 mod days;
@@ -29,13 +30,14 @@ use std::{collections::BTreeMap, process::ExitCode};
 use table::{HEAD, Row};
 
 /// The parts, in the order in which they run.
-const PARTS: [&str; 10] = [
-    "faults", "kills", "places", "chance", "restored", "disks", "clocks", "downtime", "garbage",
-    "silence",
+const PARTS: [&str; 11] = [
+    "apis", "faults", "kills", "places", "chance", "restored", "disks", "clocks", "downtime",
+    "garbage", "silence",
 ];
 
 /// How much of what, and how much that is where nothing is said.
-const SIZES: [(&str, u64, &str); 7] = [
+const SIZES: [(&str, u64, &str); 8] = [
+    ("apis", 12, "lives of each adapter of a published API (R20)"),
     ("kills", 500, "random kills (R1)"),
     ("seeds", 1000, "seeds of the simulation (R5)"),
     ("first-seed", 1, "where they begin"),
@@ -121,6 +123,7 @@ fn show(row: Row) -> Row {
 
 async fn run(part: &str, plan: &Plan) -> anyhow::Result<Row> {
     match part {
+        "apis" => apis::lived(plan.sizes["apis"]).await,
         "faults" => faults::matrix(plan.size("share")?).await,
         "kills" => kills::random(plan.sizes["kills"]).await,
         "places" => kills::places().await,

@@ -141,6 +141,12 @@ pub struct FakeKind {
     pub router: fn(Shared) -> Router,
     /// Which requests are orders.
     pub is_order: IsOrder,
+    /// It sells something.
+    pub pays: bool,
+    /// What is ordered there.
+    pub product: Option<&'static str>,
+    /// It serves eSIMs, this one.
+    pub iccid: Option<&'static str>,
     /// The configuration of a provider that asks it, where `{url}` stands for its address.
     pub config: &'static str,
 }

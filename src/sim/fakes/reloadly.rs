@@ -16,6 +16,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "reloadly",
     router,
     is_order: |method, path| method == "POST" && path.starts_with("/topups"),
+    pays: true,
+    product: Some("548"),
+    iccid: None,
     config: "base_url = \"{url}\"\nauth_url = \"{url}\"\nclient_id = \"me\"\nclient_secret = \"hush\"\ncurrency = \"USD\"\n",
 };
 
