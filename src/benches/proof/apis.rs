@@ -25,7 +25,7 @@ use topupd::{
 };
 
 const CONFIG: &str = "[flow]\npoll_every = \"1h\"\nconcurrency = 1\n[safety]\nstorm_min = 50\npayer_rate = \"1000/s\"\nresubmit = \"strict\"\n\
-    unknown_limit = 40\ndisk_min = \"1 MB\"\n[caps]\nglobal_24h = \"200.00 USD\"\n[channels.mail.email]\nurl = \"smtp://127.0.0.1:9\"\n\
+    unknown_limit = 40\ndisk_min = \"1 MB\"\n[caps]\nglobal_24h = \"200.00 USD\"\norders_24h = 100\norders_30d = 100\n[channels.mail.email]\nurl = \"smtp://127.0.0.1:9\"\n\
     from = \"a@example.com\"\n[providers.reader.manual]\n";
 
 fn fleet(kind: &FakeKind) -> String {

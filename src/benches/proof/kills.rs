@@ -44,10 +44,43 @@ async fn person(place: &Installation, oracle: &Oracle) -> anyhow::Result<usize> 
     Ok(done)
 }
 
+/// Several installations side by side, since each of them mostly sleeps.
 pub(crate) async fn random(kills: u64) -> anyhow::Result<Row> {
     let started = Instant::now();
+    let lanes = (kills / 100).clamp(1, 4);
+    let mut runs = tokio::task::JoinSet::new();
+    for lane in 0..lanes {
+        let share = kills / lanes + u64::from(lane < kills % lanes);
+        runs.spawn(killed(share, lane));
+    }
     let mut row = Row::new("R1 random kill -9");
-    let mut dice = Dice::new(7);
+    let (mut charges, mut orders, mut settled) = (0, 0, 0);
+    while let Some(run) = runs.join_next().await {
+        let (one, figures) = run??;
+        row.add(one);
+        charges += figures.charges;
+        orders += figures.orders;
+        settled += figures.settled;
+    }
+    row.note = format!(
+        "{lanes} installations of {} lines: {charges} charges, {orders} orders, {settled} settled by a person, providers of 6 classes; \
+         rows, recorder and provider agree",
+        LINES * Class::ALL.len()
+    );
+    Ok(row.timed(started))
+}
+
+/// What one installation came to.
+#[derive(Clone, Copy, Debug)]
+struct Figures {
+    charges: usize,
+    orders: usize,
+    settled: usize,
+}
+
+async fn killed(kills: u64, lane: u64) -> anyhow::Result<(Row, Figures)> {
+    let mut row = Row::new("");
+    let mut dice = Dice::new(7 + lane);
     let oracle = Oracle::start(Duration::from_millis(15)).await?;
     let lines: Vec<Class> = Class::ALL.into_iter().flat_map(|class| [class; LINES]).collect();
     let fates = [
@@ -89,6 +122,9 @@ pub(crate) async fn random(kills: u64) -> anyhow::Result<Row> {
         tokio::time::sleep(span).await;
         daemon.kill()?;
         row.trials += 1;
+        if n % 500 == 499 {
+            println!("  R1, installation {lane}: {} kills", n + 1);
+        }
         if n % 20 == 19 {
             resolved.fetch_add(person(&place, &oracle).await?, Ordering::SeqCst);
         }
@@ -128,13 +164,8 @@ pub(crate) async fn random(kills: u64) -> anyhow::Result<Row> {
         row.lost += 1;
         row.fault(format!("{} was charged and is not in the flight recorder", charge.reference));
     }
-    row.note = format!(
-        "{} charges, {} orders, {} settled by a person, providers of 6 classes; rows, recorder and provider agree",
-        charges.len(),
-        topups.len(),
-        resolved.into_inner()
-    );
-    Ok(row.timed(started))
+    let (charges, orders) = (charges.len(), topups.len());
+    Ok((row, Figures { charges, orders, settled: resolved.into_inner() }))
 }
 
 /// One run that dies at one place.
@@ -212,13 +243,7 @@ pub(crate) async fn places() -> anyhow::Result<Row> {
         });
     }
     while let Some(run) = runs.join_next().await {
-        let one = run??;
-        row.trials += one.trials;
-        row.double += one.double;
-        row.lost += one.lost;
-        row.wrong += one.wrong;
-        row.overshoot += one.overshoot;
-        row.faults.extend(one.faults);
+        row.add(run??);
     }
     row.note = "before and after every arrow of an order and every step of a send, first and second submission, 6 classes".into();
     Ok(row.timed(started))

@@ -21,7 +21,7 @@ use topupd::{
 const FAST: &str = "[admin]\nlisten = \"off\"\n[log]\nlevel = \"info\"\n[flow]\npoll_every = \"300ms\"\nconfirm_after = \"100ms\"\n\
     verify_after = [\"100ms\", \"200ms\", \"500ms\", \"1s\", \"2s\", \"4s\"]\nreconcile_after = [\"100ms\", \"200ms\", \"300ms\"]\nretry_after = \"100ms\"\n\
     [safety]\nstorm_min = 100000\npayer_rate = \"1000000/s\"\nresubmit = \"strict\"\nunknown_limit = 1000\ndisk_min = \"0 MB\"\n\
-    settle_min = \"1s\"\nnot_found_over = \"500ms\"\n[caps]\nglobal_24h = \"10000000.00 USD\"\n";
+    settle_min = \"1s\"\nnot_found_over = \"500ms\"\n[caps]\nglobal_24h = \"10000000.00 USD\"\norders_24h = 1000\norders_30d = 10000\n";
 
 /// An installation of the real binary.
 pub(crate) struct Installation {

@@ -47,12 +47,7 @@ pub(crate) fn lived(first: u64, seeds: u64) -> anyhow::Result<Row> {
     let mut sum = Seeded::default();
     for worker in workers {
         let (one, seeded) = worker.join().map_err(|_| anyhow::anyhow!("a worker died"))??;
-        row.trials += one.trials;
-        row.double += one.double;
-        row.lost += one.lost;
-        row.wrong += one.wrong;
-        row.overshoot += one.overshoot;
-        row.faults.extend(one.faults);
+        row.add(one);
         sum.charges += seeded.charges;
         sum.crashes += seeded.crashes;
         sum.restores += seeded.restores;

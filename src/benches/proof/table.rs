@@ -32,6 +32,16 @@ impl Row {
         self.faults.push(why.into());
     }
 
+    /// Adds what another found.
+    pub(crate) fn add(&mut self, one: Self) {
+        self.trials += one.trials;
+        self.double += one.double;
+        self.lost += one.lost;
+        self.wrong += one.wrong;
+        self.overshoot += one.overshoot;
+        self.faults.extend(one.faults);
+    }
+
     pub(crate) fn holds(&self) -> bool {
         self.double + self.lost + self.wrong + self.overshoot == 0
             && self.faults.is_empty()
