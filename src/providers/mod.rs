@@ -12,6 +12,7 @@ mod api;
 mod catalogue;
 pub mod client;
 mod declares;
+mod dingconnect;
 mod http;
 mod listed;
 mod manual;
@@ -161,6 +162,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ProviderConfig> {
 }
 
 providers! {
+    dingconnect
     http
     manual
     reloadly

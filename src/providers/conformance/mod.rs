@@ -37,6 +37,7 @@ pub(super) struct Case {
 /// Every case. An adapter adds its own.
 const CASES: &[Case] = &[
     // One line each.
+    super::dingconnect::CASE,
     super::reloadly::CASE,
 ];
 

@@ -4,6 +4,7 @@
 //! A fake is a router over [`Books`]; everything that can go wrong on the way is in [`Trouble`] and
 //! the same for all.
 
+pub mod dingconnect;
 pub mod reloadly;
 
 use super::wire::{Cut, Door};
@@ -160,6 +161,7 @@ impl std::fmt::Debug for FakeKind {
 /// Every fake.
 pub const FAKES: &[FakeKind] = &[
     // One line each.
+    dingconnect::FAKE,
     reloadly::FAKE,
 ];
 
