@@ -13,6 +13,7 @@ mod catalogue;
 pub mod client;
 mod declares;
 mod dingconnect;
+mod dtone;
 mod http;
 mod listed;
 mod manual;
@@ -163,6 +164,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ProviderConfig> {
 
 providers! {
     dingconnect
+    dtone
     http
     manual
     reloadly

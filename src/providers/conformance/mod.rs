@@ -38,6 +38,8 @@ pub(super) struct Case {
 const CASES: &[Case] = &[
     // One line each.
     super::dingconnect::CASE,
+    super::dtone::CASE,
+    super::dtone::ESIM_CASE,
     super::reloadly::CASE,
 ];
 

@@ -5,6 +5,7 @@
 //! the same for all.
 
 pub mod dingconnect;
+pub mod dtone;
 pub mod reloadly;
 
 use super::wire::{Cut, Door};
@@ -162,6 +163,7 @@ impl std::fmt::Debug for FakeKind {
 pub const FAKES: &[FakeKind] = &[
     // One line each.
     dingconnect::FAKE,
+    dtone::FAKE,
     reloadly::FAKE,
 ];
 
