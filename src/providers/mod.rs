@@ -8,6 +8,7 @@
 //! its word in the list at the end of this file.
 
 mod about;
+mod airalo;
 mod api;
 mod catalogue;
 pub mod client;
@@ -165,6 +166,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ProviderConfig> {
 providers! {
     dingconnect
     dtone
+    airalo
     http
     manual
     reloadly

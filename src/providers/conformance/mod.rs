@@ -40,6 +40,7 @@ const CASES: &[Case] = &[
     super::dingconnect::CASE,
     super::dtone::CASE,
     super::dtone::ESIM_CASE,
+    super::airalo::CASE,
     super::reloadly::CASE,
 ];
 

@@ -6,6 +6,7 @@
 
 pub mod dingconnect;
 pub mod dtone;
+pub mod airalo;
 pub mod reloadly;
 
 use super::wire::{Cut, Door};
@@ -164,6 +165,7 @@ pub const FAKES: &[FakeKind] = &[
     // One line each.
     dingconnect::FAKE,
     dtone::FAKE,
+    airalo::FAKE,
     reloadly::FAKE,
 ];
 
