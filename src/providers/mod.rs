@@ -15,6 +15,7 @@ pub mod client;
 mod declares;
 mod dingconnect;
 mod dtone;
+mod esim_access;
 mod http;
 mod listed;
 mod manual;
@@ -167,6 +168,7 @@ providers! {
     dingconnect
     dtone
     airalo
+    esim_access
     http
     manual
     reloadly

@@ -41,6 +41,7 @@ const CASES: &[Case] = &[
     super::dtone::CASE,
     super::dtone::ESIM_CASE,
     super::airalo::CASE,
+    super::esim_access::CASE,
     super::reloadly::CASE,
 ];
 

@@ -7,6 +7,7 @@
 pub mod dingconnect;
 pub mod dtone;
 pub mod airalo;
+pub mod esim_access;
 pub mod reloadly;
 
 use super::wire::{Cut, Door};
@@ -166,6 +167,7 @@ pub const FAKES: &[FakeKind] = &[
     dingconnect::FAKE,
     dtone::FAKE,
     airalo::FAKE,
+    esim_access::FAKE,
     reloadly::FAKE,
 ];
 
