@@ -18,6 +18,10 @@ mod questions;
 pub(super) struct Case {
     /// Its kind.
     pub(super) kind: &'static str,
+    /// The product that is ordered.
+    pub(super) product: Option<&'static str>,
+    /// The line is an eSIM with this serial and has no number.
+    pub(super) iccid: Option<&'static str>,
     /// The line that is read is a wallet.
     pub(super) reads_wallet: bool,
     /// It has tokens that run out.
@@ -49,22 +53,20 @@ const CASES: &[Case] = &[
 struct Scene {
     case: Case,
     _fake: Fake,
-    kind: FakeKind,
     shared: Shared,
     provider: Arc<dyn Provider>,
 }
 
 impl Scene {
     async fn new(case: Case) -> Self {
-        let kind = fake_of(case.kind);
-        let fake = Fake::start(kind).await.unwrap();
+        let fake = Fake::start(fake_of(case.kind)).await.unwrap();
         let provider = config(case.kind, &fake.config()).build(case.kind).await.unwrap();
-        Self { case, kind, shared: fake.shared().clone(), _fake: fake, provider }
+        Self { case, shared: fake.shared().clone(), _fake: fake, provider }
     }
 
     fn line(&self) -> Subscription {
         let line = testing::line();
-        match self.kind.iccid {
+        match self.case.iccid {
             Some(iccid) => Subscription { msisdn: None, iccid: Iccid::parse(iccid).ok(), ..line },
             None => line,
         }
@@ -82,7 +84,7 @@ impl Scene {
     fn order(&self) -> Order {
         Order {
             line: self.line(),
-            product: self.kind.product.map(str::to_owned),
+            product: self.case.product.map(str::to_owned),
             ..testing::order()
         }
     }

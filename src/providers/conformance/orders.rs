@@ -38,7 +38,7 @@ async fn the_frozen_request_names_line_and_reference_and_no_secret() {
         let frozen = scene.provider.freeze(&order).unwrap();
         assert_eq!(frozen, scene.provider.freeze(&order).unwrap(), "{kind}: not the same twice");
         assert!(!frozen.contains("hush"), "{kind}: {frozen}");
-        let target = scene.kind.iccid.unwrap_or("2025550123");
+        let target = scene.case.iccid.unwrap_or("2025550123");
         assert!(frozen.contains(target), "{kind}: {frozen}");
         if scene.provider.declares().lookup == Lookup::ByRef {
             assert!(frozen.contains(&order.reference), "{kind}: {frozen}");

@@ -83,7 +83,7 @@ async fn what_is_declared_can_be_asked() {
         }
         if declares.sells {
             let products = scene.provider.products(Some(&scene.line())).await.unwrap();
-            let wanted = scene.kind.product.unwrap_or_default();
+            let wanted = scene.case.product.unwrap_or_default();
             assert!(products.iter().any(|p| p.id == wanted), "{kind}: {products:?}");
         }
         if declares.quotes {

@@ -365,6 +365,8 @@ impl Provider for Reloadly {
 #[cfg(test)]
 pub(super) const CASE: super::conformance::Case = super::conformance::Case {
     kind: "reloadly",
+    product: Some("548"),
+    iccid: None,
     reads_wallet: true,
     has_token: true,
     turns_away: true,

@@ -20,6 +20,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "airalo",
     router,
     is_order: |method, path| method == "POST" && path == "/v2/orders/topups",
+    pays: true,
+    product: Some("bonbon-mobile-30days-3gb-topup"),
+    iccid: Some("8943108170000775671"),
     config: "base_url = \"{url}\"\nmode = \"sandbox\"\nclient_id = \"me\"\nclient_secret = \"hush\"\n",
 };
 

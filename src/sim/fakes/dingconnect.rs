@@ -22,6 +22,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "dingconnect",
     router,
     is_order: |method, path| method == "POST" && path.ends_with("/SendTransfer"),
+    pays: true,
+    product: Some("US_TL_TopUp"),
+    iccid: None,
     config: "base_url = \"{url}/api/V1\"\napi_key = \"hush\"\ncurrency = \"USD\"\n",
 };
 

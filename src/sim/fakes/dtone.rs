@@ -24,6 +24,9 @@ pub const FAKE: FakeKind = FakeKind {
     router,
     // Confirming what is there already is no order of its own.
     is_order: |method, path| method == "POST" && path.ends_with("/async/transactions"),
+    pays: true,
+    product: Some("123:ranged"),
+    iccid: None,
     config: "base_url = \"{url}/v1\"\napi_key = \"me\"\napi_secret = \"hush\"\ncurrency = \"USD\"\n",
 };
 

@@ -22,6 +22,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "esim_access",
     router,
     is_order: |_, path| path == "/api/v1/open/esim/topup",
+    pays: true,
+    product: Some("TOPUP_JC172"),
+    iccid: Some("8943108170000775671"),
     config: "base_url = \"{url}/api/v1/open\"\naccess_code = \"me-hush\"\nsecret_key = \"hush\"\n",
 };
 
