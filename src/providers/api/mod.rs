@@ -4,11 +4,13 @@
 //! Invariant: questions may be asked twice; an order is sent once.
 
 mod json;
+mod labelled;
 mod said;
 mod site;
 mod token;
 
 pub(super) use json::{bytes, decimal, exact, items, moment, money, number, text};
+pub(super) use labelled::Labelled;
 pub(super) use said::{Echo, Said, cut};
 pub(super) use site::{Site, secret};
 pub(super) use token::{Token, Tokens};
@@ -98,8 +100,27 @@ impl Api {
         request: &Rendered,
         headers: &HeaderMap,
     ) -> Result<Said, Answer> {
+        self.said(&self.send_once(request, headers).await?)
+    }
+
+    /// Sends an order like [`Self::order`], for APIs that answer without a body: the value is then
+    /// null. Beside it, where what was made can be found.
+    pub(super) async fn deliver(
+        &self,
+        request: &Rendered,
+        headers: &HeaderMap,
+    ) -> Result<(Said, Option<String>), Answer> {
+        let reply = self.send_once(request, headers).await?;
+        if !reply.body.trim().is_empty() {
+            return Ok((self.said(&reply)?, reply.location));
+        }
+        let raw = format!("HTTP status {} without a body", reply.status);
+        Ok((Said { status: reply.status, value: Value::Null, raw }, reply.location))
+    }
+
+    async fn send_once(&self, request: &Rendered, headers: &HeaderMap) -> Result<Reply, Answer> {
         match self.send(&self.money, request, headers, self.money_timeout).await {
-            Ok(reply) => self.said(&reply),
+            Ok(reply) => Ok(reply),
             Err(CallError::Forbidden(why) | CallError::NotConnected(why)) => {
                 Err(Answer::NotSent { why })
             }
@@ -182,6 +203,12 @@ pub(super) fn headers(pairs: &[(&'static str, &str)]) -> Result<HeaderMap, Strin
         headers.insert(HeaderName::from_static(name), value);
     }
     Ok(headers)
+}
+
+/// The value of an `Authorization` header for a user and a password (RFC 7617).
+pub(super) fn basic(user: &str, password: &SecretString) -> String {
+    let pair = format!("{user}:{}", password.expose_secret());
+    format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()))
 }
 
 /// What it means for a read that there is no whole answer.

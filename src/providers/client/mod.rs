@@ -117,6 +117,8 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<Span>,
     /// Our clock minus the provider's.
     pub(crate) skew: Option<Span>,
+    /// `Location`: where what was made can be found. Never followed.
+    pub(crate) location: Option<String>,
     /// The body, at most 1 MiB.
     pub(crate) body: String,
 }
@@ -152,6 +154,8 @@ pub(crate) async fn call(request: RequestBuilder, timeout: Span) -> Result<Reply
         .and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok())
         .map(|seconds| Span::seconds(i64::from(seconds)));
     let skew = skew(response.headers());
+    let location = response.headers().get(header::LOCATION);
+    let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
         if body.len().saturating_add(chunk.len()) > BODY_MAX {
@@ -159,7 +163,8 @@ pub(crate) async fn call(request: RequestBuilder, timeout: Span) -> Result<Reply
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Reply { status, retry_after, skew, body: String::from_utf8_lossy(&body).into_owned() })
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Reply { status, retry_after, skew, location, body })
 }
 
 /// What a failed send proves.

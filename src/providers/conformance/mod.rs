@@ -49,6 +49,9 @@ const CASES: &[Case] = &[
     super::reloadly::CASE,
 ];
 
+/// Kinds that take nothing from a float of ours, so that none can be used up.
+const WITHOUT_FLOAT: &[&str] = &["emnify", "onence"];
+
 /// A provider and the fake it asks.
 struct Scene {
     case: Case,

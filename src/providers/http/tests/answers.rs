@@ -28,7 +28,8 @@ fn with(places: &str) -> Config {
 }
 
 fn judge(config: &Config, status: u16, body: &str) -> Answer {
-    let reply = Reply { status, retry_after: None, skew: None, body: body.to_owned() };
+    let reply =
+        Reply { status, retry_after: None, skew: None, location: None, body: body.to_owned() };
     config.topup.as_ref().unwrap().judge(Ok(reply), &order(), &config.secrets)
 }
 

@@ -9,7 +9,7 @@ use crate::providers::{
 use proptest::prelude::*;
 
 fn reply(status: u16, body: String) -> Reply {
-    Reply { status, retry_after: None, skew: None, body }
+    Reply { status, retry_after: None, skew: None, location: None, body }
 }
 
 fn with_list() -> Config {

@@ -8,7 +8,8 @@ use crate::providers::{
 };
 
 fn judge(config: &Config, status: u16, body: &str) -> Found {
-    let reply = Reply { status, retry_after: None, skew: None, body: body.to_owned() };
+    let reply =
+        Reply { status, retry_after: None, skew: None, location: None, body: body.to_owned() };
     config.find.as_ref().unwrap().judge(Ok(reply), &order(), &config.secrets)
 }
 

@@ -12,8 +12,13 @@ fn judge(
     body: &str,
     line: &Subscription,
 ) -> Result<ReadOk, ReadError> {
-    let reply =
-        Reply { status, retry_after: Some(Span::seconds(9)), skew: None, body: body.to_owned() };
+    let reply = Reply {
+        status,
+        retry_after: Some(Span::seconds(9)),
+        skew: None,
+        location: None,
+        body: body.to_owned(),
+    };
     config.read.as_ref().unwrap().judge(&reply, line, &config.secrets)
 }
 
