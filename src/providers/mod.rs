@@ -23,6 +23,7 @@ mod outcome;
 mod redact;
 mod reloadly;
 mod simulated;
+mod twilio;
 
 pub use about::About;
 pub use catalogue::{Pin, Product, ProductKind, Quote};
@@ -173,6 +174,7 @@ providers! {
     manual
     reloadly
     simulated
+    twilio
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ const CASES: &[Case] = &[
     super::airalo::CASE,
     super::esim_access::CASE,
     super::reloadly::CASE,
+    super::twilio::CASE,
 ];
 
 /// Kinds that take nothing from a float of ours, so that none can be used up.

@@ -9,6 +9,7 @@ pub mod dtone;
 pub mod airalo;
 pub mod esim_access;
 pub mod reloadly;
+pub mod twilio;
 
 use super::wire::{Cut, Door};
 use axum::{
@@ -169,6 +170,7 @@ pub const FAKES: &[FakeKind] = &[
     airalo::FAKE,
     esim_access::FAKE,
     reloadly::FAKE,
+    twilio::FAKE,
 ];
 
 /// A running fake. It stops when it is dropped.
