@@ -23,6 +23,7 @@ mod outcome;
 mod redact;
 mod reloadly;
 mod simulated;
+mod telnyx;
 mod twilio;
 
 pub use about::About;
@@ -174,6 +175,7 @@ providers! {
     manual
     reloadly
     simulated
+    telnyx
     twilio
 }
 

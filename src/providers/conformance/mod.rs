@@ -47,6 +47,7 @@ const CASES: &[Case] = &[
     super::airalo::CASE,
     super::esim_access::CASE,
     super::reloadly::CASE,
+    super::telnyx::CASE,
     super::twilio::CASE,
 ];
 

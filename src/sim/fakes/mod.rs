@@ -9,6 +9,7 @@ pub mod dtone;
 pub mod airalo;
 pub mod esim_access;
 pub mod reloadly;
+pub mod telnyx;
 pub mod twilio;
 
 use super::wire::{Cut, Door};
@@ -170,6 +171,7 @@ pub const FAKES: &[FakeKind] = &[
     airalo::FAKE,
     esim_access::FAKE,
     reloadly::FAKE,
+    telnyx::FAKE,
     twilio::FAKE,
 ];
 

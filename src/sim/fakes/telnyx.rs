@@ -1,0 +1,60 @@
+//! Telnyx: the balance, and what auto-recharge is set to.
+
+use super::{FakeKind, Shared};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+
+/// The fake and the provider that asks it.
+pub const FAKE: FakeKind = FakeKind {
+    kind: "telnyx",
+    router,
+    is_order: |_, _| false,
+    config: "base_url = \"{url}/v2\"\napi_key = \"hush\"\n",
+};
+
+fn router(shared: Shared) -> Router {
+    // Only the newer path: the one of the SDK is not known here.
+    Router::new()
+        .route("/v2/balance", get(balance))
+        .route("/v2/payments/auto_recharge_prefs", get(preferences))
+        .with_state(shared)
+}
+
+async fn balance(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let usual = json!({
+        "record_type": "balance", "balance": "300.00", "credit_limit": "0.00",
+        "available_credit": "300.00", "pending": "10.00", "currency": "USD",
+    });
+    told(&shared, &headers, "balance", usual)
+}
+
+async fn preferences(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let usual = json!({
+        "record_type": "auto_recharge_pref", "enabled": true, "threshold_amount": "20.00",
+        "recharge_amount": "100.00", "preference": "credit_paypal", "invoice_enabled": false,
+    });
+    told(&shared, &headers, "preferences", usual)
+}
+
+/// What a test says of `key`, else the usual; null is not there.
+fn told(shared: &Shared, headers: &HeaderMap, key: &str, usual: Value) -> Response {
+    if headers.get("authorization").is_none_or(|given| given.as_bytes() != b"Bearer hush") {
+        return refused(StatusCode::UNAUTHORIZED, "10009", "Authentication failed");
+    }
+    let data = shared.books().world.get(key).cloned().unwrap_or(usual);
+    if data.is_null() {
+        return refused(StatusCode::NOT_FOUND, "10005", "Resource not found");
+    }
+    Json(json!({ "data": data })).into_response()
+}
+
+/// Telnyx' error shape.
+fn refused(status: StatusCode, code: &str, title: &str) -> Response {
+    (status, Json(json!({"errors": [{"code": code, "title": title}]}))).into_response()
+}
