@@ -19,6 +19,7 @@ mod esim_access;
 mod http;
 mod listed;
 mod manual;
+mod onence;
 mod outcome;
 mod redact;
 mod reloadly;
@@ -173,6 +174,7 @@ providers! {
     esim_access
     http
     manual
+    onence
     reloadly
     simulated
     telnyx

@@ -8,6 +8,7 @@ pub mod dingconnect;
 pub mod dtone;
 pub mod airalo;
 pub mod esim_access;
+pub mod onence;
 pub mod reloadly;
 pub mod telnyx;
 pub mod twilio;
@@ -170,6 +171,7 @@ pub const FAKES: &[FakeKind] = &[
     dtone::FAKE,
     airalo::FAKE,
     esim_access::FAKE,
+    onence::FAKE,
     reloadly::FAKE,
     telnyx::FAKE,
     twilio::FAKE,
