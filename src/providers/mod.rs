@@ -16,6 +16,7 @@ mod declares;
 mod dingconnect;
 mod dtone;
 mod esim_access;
+mod emnify;
 mod http;
 mod listed;
 mod manual;
@@ -172,6 +173,7 @@ providers! {
     dtone
     airalo
     esim_access
+    emnify
     http
     manual
     onence

@@ -46,6 +46,7 @@ const CASES: &[Case] = &[
     super::dtone::ESIM_CASE,
     super::airalo::CASE,
     super::esim_access::CASE,
+    super::emnify::CASE,
     super::onence::CASE,
     super::reloadly::CASE,
     super::telnyx::CASE,

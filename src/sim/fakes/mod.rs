@@ -8,6 +8,7 @@ pub mod dingconnect;
 pub mod dtone;
 pub mod airalo;
 pub mod esim_access;
+pub mod emnify;
 pub mod onence;
 pub mod reloadly;
 pub mod telnyx;
@@ -171,6 +172,7 @@ pub const FAKES: &[FakeKind] = &[
     dtone::FAKE,
     airalo::FAKE,
     esim_access::FAKE,
+    emnify::FAKE,
     onence::FAKE,
     reloadly::FAKE,
     telnyx::FAKE,
