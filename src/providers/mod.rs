@@ -11,6 +11,7 @@ mod about;
 mod airalo;
 mod api;
 mod catalogue;
+mod celitech;
 pub mod client;
 mod declares;
 mod dingconnect;
@@ -174,6 +175,7 @@ providers! {
     airalo
     esim_access
     emnify
+    celitech
     http
     manual
     onence

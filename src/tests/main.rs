@@ -22,3 +22,4 @@ mod model;
 mod fuzz;
 mod books;
 mod commands;
+mod official;

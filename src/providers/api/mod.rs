@@ -5,12 +5,14 @@
 
 mod json;
 mod labelled;
+mod packages;
 mod said;
 mod site;
 mod token;
 
 pub(super) use json::{bytes, decimal, exact, items, moment, money, number, text};
 pub(super) use labelled::Labelled;
+pub(super) use packages::{Package, package_values};
 pub(super) use said::{Echo, Said, cut};
 pub(super) use site::{Site, secret};
 pub(super) use token::{Token, Tokens};

@@ -48,6 +48,7 @@ const CASES: &[Case] = &[
     super::esim_access::CASE,
     super::emnify::CASE,
     super::onence::CASE,
+    super::celitech::CASE,
     super::reloadly::CASE,
     super::telnyx::CASE,
     super::twilio::CASE,

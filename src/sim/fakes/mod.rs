@@ -10,6 +10,7 @@ pub mod airalo;
 pub mod esim_access;
 pub mod emnify;
 pub mod onence;
+pub mod celitech;
 pub mod reloadly;
 pub mod telnyx;
 pub mod twilio;
@@ -174,6 +175,7 @@ pub const FAKES: &[FakeKind] = &[
     esim_access::FAKE,
     emnify::FAKE,
     onence::FAKE,
+    celitech::FAKE,
     reloadly::FAKE,
     telnyx::FAKE,
     twilio::FAKE,
@@ -206,10 +208,14 @@ impl Fake {
         Ok(Self { kind, address, shared, server })
     }
 
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The configuration of a provider that asks it.
     pub fn config(&self) -> String {
-        let url = format!("http://{}", self.address);
-        format!("allow_private_network = true\n{}", self.kind.config.replace("{url}", &url))
+        format!("allow_private_network = true\n{}", self.kind.config.replace("{url}", &self.url()))
     }
 
     /// Its books.
