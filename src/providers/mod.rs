@@ -28,6 +28,7 @@ mod reloadly;
 mod simulated;
 mod telnyx;
 mod twilio;
+mod zendit;
 
 pub use about::About;
 pub use catalogue::{Pin, Product, ProductKind, Quote};
@@ -183,6 +184,7 @@ providers! {
     simulated
     telnyx
     twilio
+    zendit
 }
 
 #[cfg(test)]

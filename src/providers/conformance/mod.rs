@@ -52,6 +52,8 @@ const CASES: &[Case] = &[
     super::reloadly::CASE,
     super::telnyx::CASE,
     super::twilio::CASE,
+    super::zendit::CASE,
+    super::zendit::ESIM_CASE,
 ];
 
 /// Kinds that take nothing from a float of ours, so that none can be used up.

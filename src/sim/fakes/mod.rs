@@ -14,6 +14,7 @@ pub mod celitech;
 pub mod reloadly;
 pub mod telnyx;
 pub mod twilio;
+pub mod zendit;
 
 use super::wire::{Cut, Door};
 use axum::{
@@ -179,6 +180,7 @@ pub const FAKES: &[FakeKind] = &[
     reloadly::FAKE,
     telnyx::FAKE,
     twilio::FAKE,
+    zendit::FAKE,
 ];
 
 /// A running fake. It stops when it is dropped.
