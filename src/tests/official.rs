@@ -52,9 +52,9 @@ async fn the_official_client_and_the_adapter_see_the_same() {
     let mut buckets: Vec<(Option<i64>, i64)> = read
         .buckets
         .iter()
-        .map(|bucket| match bucket.left {
-            Quantity::Bytes(n) => (bucket.expires_at.map(|at| at.ms() / 1000), n),
-            other => panic!("{other:?} is no data"),
+        .map(|bucket| {
+            let Quantity::Bytes(n) = bucket.left else { panic!("{bucket:?} is no data") };
+            (bucket.expires_at.map(|at| at.ms() / 1000), n)
         })
         .collect();
     left.sort_unstable();
