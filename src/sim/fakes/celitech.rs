@@ -27,6 +27,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "celitech",
     router,
     is_order: |method, path| method == "POST" && path == "/purchases/topup",
+    pays: true,
+    product: Some("1GB/7d"),
+    iccid: Some("1111222233334444555003"),
     config: "base_url = \"{url}\"\nauth_url = \"{url}\"\nclient_id = \"me\"\nclient_secret = \"hush\"\n",
 };
 

@@ -16,6 +16,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "emnify",
     router,
     is_order: |method, path| method == "POST" && path.ends_with("/quota/data"),
+    pays: true,
+    product: Some("500 MB until 2099-12-31"),
+    iccid: Some("89883030000000123452"),
     config: "base_url = \"{url}\"\napplication_token = \"hush\"\nendpoints = { \"89883030000000123452\" = \"4711\" }\n",
 };
 

@@ -18,6 +18,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "onence",
     router,
     is_order: |method, path| method == "POST" && path.ends_with("/topup"),
+    pays: true,
+    product: Some("topup"),
+    iccid: Some("89882280666000000012"),
     config: "base_url = \"{url}/management-api\"\nusername = \"me\"\npassword = \"hush\"\npayment_method = \"creditcard\"\nprice = \"10.00 USD\"\n",
 };
 

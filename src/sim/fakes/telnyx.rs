@@ -15,6 +15,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "telnyx",
     router,
     is_order: |_, _| false,
+    pays: false,
+    product: None,
+    iccid: None,
     config: "base_url = \"{url}/v2\"\napi_key = \"hush\"\n",
 };
 

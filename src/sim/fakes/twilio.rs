@@ -18,6 +18,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "twilio",
     router,
     is_order: |_, _| false,
+    pays: false,
+    product: None,
+    iccid: None,
     config: "base_url = \"{url}\"\naccount_sid = \"ACdeadbeefdeadbeefdeadbeefdeadbeef\"\nauth_token = \"hush\"\n",
 };
 

@@ -23,6 +23,9 @@ pub const FAKE: FakeKind = FakeKind {
     kind: "zendit",
     router,
     is_order: |method, path| method == "POST" && path.ends_with("/purchases"),
+    pays: true,
+    product: Some("TMOBILE_US_010"),
+    iccid: None,
     config: "base_url = \"{url}\"\napi_key = \"hush\"\n",
 };
 
