@@ -19,6 +19,7 @@
 pub mod domain;
 pub mod failpoint;
 pub mod input;
+pub mod operators;
 pub mod clock;
 pub mod config;
 pub mod providers;

@@ -18,6 +18,7 @@ mod foretell;
 mod notices;
 mod catalogue;
 mod pins;
+mod operator;
 mod remote;
 mod money;
 mod token;
@@ -93,6 +94,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Forecast { ids } => forecast::forecast(&context, ids, out).await,
         Verb::Simulate(args) => simulate::simulate(&context, args, out).await,
         Verb::Notices(verb) => notices::notices(&context, verb, out).await,
+        Verb::Operator(verb) => operator::operator(verb, *out),
         Verb::Provider(verb) => remote::provider(&context, verb, out).await,
         Verb::Channel(verb) => remote::channel(&context, verb, out).await,
         Verb::Money(verb) => money::money(&context, verb, out).await,

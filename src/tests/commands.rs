@@ -212,3 +212,16 @@ async fn copies_exports_and_tokens() {
     assert_eq!(install.run(&["subscription", "show", "nobody"]).status.code(), Some(1));
     assert_eq!(install.run(&["fly"]).status.code(), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_looked_up_by_id_or_name() {
+    let (_fake, _mailbox, install) = installed().await;
+    let list = install.json(&["operator", "list"]);
+    assert!(list.as_array().unwrap().len() >= 15);
+    let one = install.json(&["operator", "show", "Ultra Mobile"]);
+    assert_eq!(one["id"], "ultra-mobile");
+    assert_eq!(one["balance"], json!([{ "sms": "BAL", "to": "6700" }]));
+    let output = install.run(&["operator", "show", "nobody"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("nobody"), "{}", stderr(&output));
+}

@@ -42,6 +42,18 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "operators/",
+        &[
+            "crate::store",
+            "crate::flow",
+            "crate::providers",
+            "crate::channels",
+            "crate::config",
+            "crate::clock",
+            "tokio",
+        ],
+    ),
+    (
         "providers/",
         &[
             "crate::store",

@@ -3,7 +3,8 @@
 mod verbs;
 
 pub(super) use verbs::{
-    ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, PeriodArgs, PinsVerb, ProviderVerb,
+    ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, OperatorVerb, PeriodArgs, PinsVerb,
+    ProviderVerb,
     ReadingArgs, ReceiptsArgs, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
 };
 
@@ -118,6 +119,9 @@ pub enum Verb {
     /// Look at notices, send a test.
     #[command(subcommand)]
     Notices(NoticesVerb),
+    /// Look up networks and brands: codes for the balance, renewal, when the number is lost.
+    #[command(subcommand)]
+    Operator(OperatorVerb),
     /// Look at providers, try them.
     #[command(subcommand)]
     Provider(ProviderVerb),

@@ -249,6 +249,22 @@ pub enum NoticesVerb {
     },
 }
 
+/// `operator`
+#[derive(Debug, Subcommand)]
+pub enum OperatorVerb {
+    /// All of them, with the first way to ask for the balance.
+    #[command(after_help = "Examples:\n  topupd operator list\n  topupd operator list --json")]
+    List,
+    /// Everything known of one; what nobody has proved is marked.
+    #[command(
+        after_help = "Examples:\n  topupd operator show t-mobile-us\n  topupd operator show \"Ultra Mobile\" --json"
+    )]
+    Show {
+        /// Its id, or one of its names.
+        id: String,
+    },
+}
+
 /// `provider`
 #[derive(Debug, Subcommand)]
 pub enum ProviderVerb {
