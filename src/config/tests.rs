@@ -238,7 +238,7 @@ fn the_examples_in_the_shipped_file_can_be_used() {
     let credentials = ("CREDENTIALS_DIRECTORY", dir.path().to_str().unwrap());
     let settings = load(&[("all.toml", &all.join("\n"))], &[credentials]).unwrap();
     let kinds: Vec<&str> = settings.providers.values().map(ProviderConfig::kind).collect();
-    assert_eq!(kinds, ["http", "manual"]);
+    assert_eq!(kinds, ["http", "manual", "modem"]);
     assert_eq!(settings.channels.keys().collect::<Vec<_>>(), ["mail"]);
     assert_eq!(settings.flow.stale_after, Some(Span::hours(18)));
     assert!(!format!("{settings:?}").contains("s3cret"));

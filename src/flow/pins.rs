@@ -84,7 +84,7 @@ impl Engine {
         let line = self.store().snapshot(&stored.subscription).await?.snapshot.subscription;
         self.store().move_pin(&stored, "redeeming", (actor, None), self.now()).await?;
         let under_way = StoredPin { state: "redeeming".into(), ..stored };
-        let answer = provider.redeem(&line, &pin.code).await;
+        let answer = provider.redeem(&line, &pin).await;
         let (to, why) = match &answer {
             Answer::Paid(_) | Answer::Pending(_) => ("redeemed", "the network took it".to_owned()),
             Answer::Refused(refusal) => {

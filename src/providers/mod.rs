@@ -22,6 +22,7 @@ mod http;
 mod listed;
 mod manual;
 mod onence;
+mod modem;
 mod outcome;
 mod redact;
 mod reloadly;
@@ -84,16 +85,16 @@ pub trait Provider: Send + Sync + fmt::Debug {
         Err(ReadError::new(ErrorKind::Unsupported, "it quotes no prices"))
     }
 
+    /// Enters the code of a voucher on the line itself, once. Every doubt is [`Answer::Unclear`]. Only
+    /// called where [`Declares::redeems`].
+    async fn redeem(&self, _line: &Subscription, _pin: &Pin) -> Answer {
+        Answer::NotSent { why: "it redeems no codes".to_owned() }
+    }
+
     /// Which operator serves the line, in the provider's words; `None` where it does not know.
     /// Only called where [`Declares::knows_operators`].
     async fn operator(&self, _line: &Subscription) -> Result<Option<String>, ReadError> {
         Err(ReadError::new(ErrorKind::Unsupported, "it looks up no operators"))
-    }
-
-    /// Enters a code for `line`, once. Every doubt is [`Answer::Unclear`]. Only called where
-    /// [`Declares::redeems`].
-    async fn redeem(&self, _line: &Subscription, _code: &str) -> Answer {
-        Answer::NotSent { why: "it redeems no codes".to_owned() }
     }
 
     /// How far our clock was ahead of the provider's at the last answer; `None` where it is not
@@ -171,14 +172,15 @@ pub fn read_config(mut named: Section<'_>) -> Option<ProviderConfig> {
 }
 
 providers! {
+    airalo
+    celitech
     dingconnect
     dtone
-    airalo
-    esim_access
     emnify
-    celitech
+    esim_access
     http
     manual
+    modem
     onence
     reloadly
     simulated

@@ -23,3 +23,4 @@ mod fuzz;
 mod books;
 mod commands;
 mod official;
+mod modem;
