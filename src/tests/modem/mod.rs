@@ -220,7 +220,10 @@ async fn a_code_is_entered_once_and_only_clear_words_settle_it() {
                 "refused"
             }
             Answer::Unclear { .. } => "unclear",
-            other => panic!("{does:?}: {other:?}"),
+            Answer::Pending(_)
+            | Answer::Reversed(_)
+            | Answer::Mismatch { .. }
+            | Answer::NotSent { .. } => panic!("{does:?}: {answer:?}"),
         };
         assert_eq!(found, expected, "{does:?}: {answer:?}");
         assert!(!format!("{answer:?}").contains(CODE), "{answer:?}");
@@ -245,7 +248,7 @@ async fn a_code_by_message_is_settled_by_a_fresh_answer_only() {
     assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
     // About an earlier code; and nothing at all.
     for does in [Does::Stale("611", "$10.00 has been added."), Does::Nothing, Does::Fails] {
-        scene.modem.on(&asked, &[does.clone()]);
+        scene.modem.on(&asked, std::slice::from_ref(&does));
         let answer = scene.provider.redeem(&scene.line, &pin()).await;
         assert!(matches!(answer, Answer::Unclear { .. }), "{does:?}: {answer:?}");
     }
