@@ -7,8 +7,9 @@ use super::{
     look::{subscription_id, subscription_json},
     problem::Problem,
 };
-use crate::domain::{Money, SubscriptionId, SubscriptionStatus};
+use crate::domain::{Money, SubscriptionId, SubscriptionStatus, Timestamp};
 use crate::flow::{HandReading, OrderError, Resolution, Stage};
+use crate::providers::Sms;
 use crate::shapes;
 use axum::{
     Extension, Json,
@@ -97,6 +98,24 @@ pub(super) async fn reading(
 ) -> Result<Response, Problem> {
     let given = body.read(|section| Some(HandReading::read(section)))?;
     let reading = admin.engine().reading_by_hand(&subscription_id(&id)?, given).await?;
+    Ok((StatusCode::CREATED, Json(shapes::reading(&reading))).into_response())
+}
+
+/// A text message of the operator, from a person or a forwarder with a token.
+pub(super) async fn sms(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let sms = body.read(|section| {
+        let text = section.text("text");
+        let text = needed(section, "text", "allowed is what the message says", text);
+        let instant = "allowed is an instant in RFC 3339, such as \"2026-12-01T08:00:00Z\"";
+        let at = section.parsed("at", instant, Timestamp::parse_rfc3339);
+        let (id, from) = (section.text("id"), section.text("from"));
+        Some(Sms { id, from, at, text: text?, ..Sms::default() })
+    })?;
+    let reading = admin.engine().sms_by_hand(&subscription_id(&id)?, &sms).await?;
     Ok((StatusCode::CREATED, Json(shapes::reading(&reading))).into_response())
 }
 

@@ -7,6 +7,7 @@ mod act;
 mod fields;
 mod guard;
 mod health;
+mod hook;
 mod look;
 mod page;
 mod problem;

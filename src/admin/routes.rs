@@ -1,7 +1,7 @@
 //! Every route, the role it needs, and who answers. The one list: the router is built from it, and
 //! a test holds it against `openapi.json`.
 
-use super::{Admin, act, health, look, page};
+use super::{Admin, act, health, hook, look, page};
 use crate::store::Role;
 use axum::{
     http::Method,
@@ -51,10 +51,13 @@ pub(super) fn all() -> Vec<Route> {
         act("/api/v1/subscriptions/{id}/pause", post(act::pause)),
         act("/api/v1/subscriptions/{id}/resume", post(act::resume)),
         act("/api/v1/subscriptions/{id}/readings", post(act::reading)),
+        act("/api/v1/subscriptions/{id}/sms", post(act::sms)),
         act("/api/v1/topups/{id}/approve", post(act::approve)),
         act("/api/v1/topups/{id}/reject", post(act::reject)),
         act("/api/v1/topups/{id}/resolve", post(act::resolve)),
         act("/api/v1/money/off", post(act::money_off)),
+        // Its signature says who it is: phones have no token.
+        acts(None, "/hooks/sms/{provider}", post(hook::sms)),
         // Stopping is for everybody who works here; letting money flow again is not.
         acts(Some(Role::Admin), "/api/v1/money/on", post(act::money_on)),
     ]

@@ -82,6 +82,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Apply(args) => apply::apply(&context, args, out).await,
         Verb::Subscription(verb) => subscription::subscription(&context, verb, out).await,
         Verb::Poll { ids } => subscription::poll(&context, ids, out).await,
+        Verb::Sms(verb) => subscription::sms(&context, verb, out).await,
         Verb::Tick => subscription::tick(&context, out).await,
         Verb::Topup(args) => topup::topup(&context, args, out).await,
         Verb::Topups(verb) => topups::topups(&context, verb, out).await,

@@ -1,11 +1,12 @@
-//! `subscription`, `poll`, `tick`: looking at lines, and running the stages by hand.
+//! `subscription`, `sms`, `poll`, `tick`: looking at lines, and running the stages by hand.
 
-use super::args::{ReadingArgs, SubscriptionVerb};
-use super::context::{CliError, Context, subscription_id};
+use super::args::{ReadingArgs, SmsVerb, SubscriptionVerb};
+use super::context::{CliError, Context, instant, subscription_id};
 use super::out::{Out, table};
 use crate::domain::{Gate, Reading, SubscriptionStatus, Timestamp};
 use crate::flow::{HandReading, Stage};
 use crate::input::{Fault, Intake, Origin, Section, Table, Value};
+use crate::providers::Sms;
 use crate::shapes;
 use crate::store::{Store, StoreError, SubscriptionView};
 use serde_json::{Value as Json, json};
@@ -188,6 +189,20 @@ async fn reading(context: &Context, args: &ReadingArgs, out: &Out) -> Result<(),
     let app = context.app().await?;
     let given = given(args).map_err(CliError::Faults)?;
     let reading = app.engine().reading_by_hand(&subscription_id(&args.id)?, given).await?;
+    out.result(&shapes::reading(&reading), || format!("stored: {}", reading_words(&reading)));
+    Ok(())
+}
+
+pub(super) async fn sms(context: &Context, verb: &SmsVerb, out: &Out) -> Result<(), CliError> {
+    let SmsVerb::Add(args) = verb;
+    let app = context.app().await?;
+    let at = match &args.at {
+        Some(at) => Some(instant("at", Some(at), app.engine().now())?),
+        None => None,
+    };
+    let sms = Sms { from: args.from.clone(), text: args.text.clone(), at, ..Sms::default() };
+    let id = subscription_id(&args.subscription)?;
+    let reading = app.engine().sms_by_hand(&id, &sms).await?;
     out.result(&shapes::reading(&reading), || format!("stored: {}", reading_words(&reading)));
     Ok(())
 }

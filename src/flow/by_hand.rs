@@ -171,10 +171,7 @@ impl Engine {
         }
         let before = snapshot.reading.as_ref();
         let known = before.and_then(|r| r.values.balance).map(Money::currency);
-        if let Some(before) = before {
-            values.service_end_at = values.service_end_at.or(before.values.service_end_at);
-            values.number_loss_at = values.number_loss_at.or(before.values.number_loss_at);
-        }
+        keep_dates(&mut values, before);
         let answer = ReadOk { values, quality: Quality::Ok, detail: None };
         let (quality, values, detail) = assess(line, known, Ok(answer));
         if quality != Quality::Ok {
@@ -190,8 +187,16 @@ impl Engine {
     }
 }
 
+/// Dates that somebody does not name stay as they were told last.
+pub(super) fn keep_dates(values: &mut Values, before: Option<&Reading>) {
+    if let Some(before) = before {
+        values.service_end_at = values.service_end_at.or(before.values.service_end_at);
+        values.number_loss_at = values.number_loss_at.or(before.values.number_loss_at);
+    }
+}
+
 /// Readings are appended, never put in between: what is newest decides about money.
-fn taken_at(
+pub(super) fn taken_at(
     snapshot: &Snapshot,
     at: Option<Timestamp>,
     now: Timestamp,

@@ -16,17 +16,19 @@ pub mod client;
 mod declares;
 mod dingconnect;
 mod dtone;
-mod esim_access;
 mod emnify;
+mod esim_access;
 mod http;
+mod inbox;
 mod listed;
 mod manual;
-mod onence;
 mod modem;
+mod onence;
 mod outcome;
 mod redact;
 mod reloadly;
 mod simulated;
+mod sms_inbox;
 mod telnyx;
 mod twilio;
 mod zendit;
@@ -34,6 +36,7 @@ mod zendit;
 pub use about::About;
 pub use catalogue::{Pin, Product, ProductKind, Quote};
 pub use declares::{Class, Declares, Lookup, RefUnique};
+pub use inbox::{Inbox, IsFor, Post, PostError, Sms};
 pub use listed::{Booked, Listed, is_target};
 pub use outcome::{
     Answer, Evidence, Found, FreezeError, Order, ReadError, ReadOk, Refusal, TestReport,
@@ -100,6 +103,11 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// How far our clock was ahead of the provider's at the last answer; `None` where it is not
     /// known.
     fn clock_skew(&self) -> Option<Span> {
+        None
+    }
+
+    /// Where text messages go that are brought to it; `None` for all that are asked.
+    fn inbox(&self) -> Option<&dyn Inbox> {
         None
     }
 
@@ -184,6 +192,7 @@ providers! {
     onence
     reloadly
     simulated
+    sms_inbox
     telnyx
     twilio
     zendit

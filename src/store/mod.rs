@@ -15,6 +15,7 @@ mod fleet;
 mod forecasts;
 mod watches;
 mod readings;
+mod messages;
 mod snapshots;
 mod needs;
 mod decisions;

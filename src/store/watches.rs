@@ -93,6 +93,19 @@ impl Store {
     /// Writes a bunch of readings and what follows for each line, in one commit: they are due for
     /// a decision, and a top-up that waits for a movement is due for a look.
     pub async fn apply_polls(&self, polled: &[Polled], now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.write_polls(&mut tx, polled, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The same as part of a larger commit.
+    pub(super) async fn write_polls(
+        &self,
+        tx: &mut Tx,
+        polled: &[Polled],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         // Few readings have buckets or a charge; the others do not pay for their columns.
         let is_rich = |p: &&Polled| {
             !p.reading.values.buckets.is_empty() || p.reading.values.next_charge.is_some()
@@ -104,7 +117,6 @@ impl Store {
             json!({ "s": r.subscription.as_str(), "a": r.at.ms(), "w": p.next_poll_at.ms(), "k": is_ok })
         });
         let watches = serde_json::Value::Array(watches.collect()).to_string();
-        let mut tx = self.begin().await?;
         for (readings, statement) in
             [(plain, self.insert_statement(false)), (rich, self.insert_statement(true))]
         {
@@ -113,12 +125,11 @@ impl Store {
             }
             let rows = readings.into_iter().map(|p| reading_row(&p.reading)).collect();
             let rows = serde_json::Value::Array(rows).to_string();
-            sqlx::query(statement).bind(rows).bind(now.ms()).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(rows).bind(now.ms()).execute(&mut **tx).await?;
         }
         for statement in self.watch_statements() {
-            sqlx::query(statement).bind(&watches).bind(now.ms()).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(&watches).bind(now.ms()).execute(&mut **tx).await?;
         }
-        tx.commit().await?;
         Ok(())
     }
 

@@ -194,3 +194,29 @@ pub(crate) async fn history(store: &Store) {
 fn bucket(name: &str, left: Quantity, metric: Metric, expires_at: Option<Timestamp>) -> Bucket {
     Bucket { name: name.into(), left, metric, expires_at }
 }
+
+/// A message becomes one reading, whoever posts it how often.
+pub(crate) async fn messages(store: &Store) {
+    let lines = store.lines_of_reader("carrier").await.unwrap();
+    assert!(lines.iter().any(|line| line.id.as_str() == "a"));
+    assert!(!lines.iter().any(|line| line.id.as_str() == "b"), "a closed line");
+    assert!(store.lines_of_reader("nobody").await.unwrap().is_empty());
+    let before = store.count_readings(at(-1)).await.unwrap();
+    let polled = |minute| Polled {
+        reading: reading("a", "9.00 USD", minute),
+        next_poll_at: at(minute).plus(Span::hours(6)),
+    };
+    assert!(!store.knows_message("carrier", "m1").await.unwrap());
+    assert!(store.apply_message(Some("m1"), &polled(9000), at(9000)).await.unwrap());
+    assert!(store.knows_message("carrier", "m1").await.unwrap());
+    assert!(!store.knows_message("other", "m1").await.unwrap());
+    assert!(!store.apply_message(Some("m1"), &polled(9001), at(9001)).await.unwrap());
+    for minute in [9002, 9003] {
+        assert!(store.apply_message(None, &polled(minute), at(minute)).await.unwrap());
+    }
+    assert_eq!(store.count_readings(at(-1)).await.unwrap(), before + 3);
+    // Long after nobody posts it any more.
+    let later = 9000 + 91 * 24 * 60;
+    assert!(store.apply_message(Some("m2"), &polled(later), at(later)).await.unwrap());
+    assert!(!store.knows_message("carrier", "m1").await.unwrap());
+}

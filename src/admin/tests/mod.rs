@@ -3,6 +3,7 @@
 mod access;
 mod acts;
 mod document;
+mod hooks;
 mod looks;
 
 use super::serve;
@@ -73,6 +74,15 @@ impl World {
     }
 
     async fn on(listen: &str, beats: Beats) -> Self {
+        Self::with(listen, beats, BTreeMap::new()).await
+    }
+
+    /// With more providers than the carrier.
+    async fn with(
+        listen: &str,
+        beats: Beats,
+        mut providers: BTreeMap<String, Arc<dyn Provider>>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/t.db", dir.path().display());
         let vars = std::iter::once(("TOPUPD__DATABASE__URL".to_owned(), url));
@@ -80,7 +90,7 @@ impl World {
         let clock = Clock::fixed(fixtures::at(0));
         let declares = Declares { reads: true, tops_up: true, ..Declares::default() };
         let carrier: Arc<dyn Provider> = Arc::new(Carrier(declares));
-        let providers = BTreeMap::from([("carrier".to_owned(), carrier)]);
+        providers.insert("carrier".to_owned(), carrier);
         let app = App::with(
             settings,
             clock.clone(),

@@ -4,8 +4,8 @@ mod verbs;
 
 pub(super) use verbs::{
     ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, OperatorVerb, PeriodArgs, PinsVerb,
-    ProviderVerb,
-    ReadingArgs, ReceiptsArgs, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
+    ProviderVerb, ReadingArgs, ReceiptsArgs, SmsVerb, SubscriptionVerb, TokenVerb, TopupArgs,
+    TopupsVerb,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -66,6 +66,9 @@ pub enum Verb {
         /// Subscriptions; all where none is named.
         ids: Vec<String>,
     },
+    /// Text messages of operators, as readings.
+    #[command(subcommand)]
+    Sms(SmsVerb),
     /// Run every stage once until nothing is due.
     Tick,
     /// Order by hand; the same road as a rule.

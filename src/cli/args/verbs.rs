@@ -133,6 +133,32 @@ pub struct ReadingArgs {
     pub buckets: Vec<String>,
 }
 
+/// `sms`
+#[derive(Debug, Subcommand)]
+pub enum SmsVerb {
+    /// Read the balance from a text message of a line's operator, and write it down.
+    #[command(
+        after_help = "Examples:\n  topupd sms add --subscription li-tmobile \"Current plan active until 12/24/2026 and will renew for $15.00. Account Balance $20.00.\"\n  topupd sms add --subscription li-tmobile --at 2026-11-21T08:00:00Z \"$(cat message.txt)\"\n\nThe line's reader must be an sms_inbox. A text that holds no balance in the words of the\noperator is written down as unparseable."
+    )]
+    Add(SmsArgs),
+}
+
+/// `sms add`
+#[derive(Debug, Args)]
+pub struct SmsArgs {
+    /// The subscription that it reached.
+    #[arg(long, value_name = "ID")]
+    pub subscription: String,
+    /// Who sent it, if that is to be checked.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// When it was received, in RFC 3339; now where nothing is said.
+    #[arg(long)]
+    pub at: Option<String>,
+    /// What it says, whole.
+    pub text: String,
+}
+
 /// `topup`
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["amount", "product"])))]
