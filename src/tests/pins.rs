@@ -75,7 +75,7 @@ async fn a_lost_answer_is_fetched_again_and_nothing_is_bought_twice() {
     let topup = place.topup().await;
     assert_eq!(topup.state, State::Paid, "{topup:?}");
     let fetched = place.engine.fetch_pin(&topup).await.unwrap();
-    assert_eq!(place.engine.store().pins(true).await.unwrap(), [fetched.clone()]);
+    assert_eq!(place.engine.store().pins(true).await.unwrap(), std::slice::from_ref(&fetched));
     assert_eq!(place.alpha.shared().charges().len(), 1);
     let ended = place.engine.end_pin(&fetched.id, "rejected", Some("used"), "li").await.unwrap();
     assert_eq!(ended.state, "rejected");

@@ -14,10 +14,9 @@ fn two() -> (Snapshot, Policy) {
 }
 
 fn ordered(s: &Snapshot, policy: &Policy, now: Timestamp) -> (String, String) {
-    match decide(s, policy, now).order {
-        OrderStep::Propose { payer, why, .. } => (payer, why),
-        other => panic!("{other:?}"),
-    }
+    let order = decide(s, policy, now).order;
+    let OrderStep::Propose { payer, why, .. } = order else { panic!("{order:?}") };
+    (payer, why)
 }
 
 fn price(payer: &str, cost: Option<&str>, asked: Timestamp) -> Price {

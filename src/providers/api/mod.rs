@@ -149,6 +149,7 @@ impl Api {
     }
 
     /// An answer with a JSON body, whatever its status; without one nothing is proved.
+    #[expect(clippy::result_large_err, reason = "the error is an answer, and used as one")]
     fn said(&self, reply: &Reply) -> Result<Said, Answer> {
         let (status, raw) = (reply.status, self.clean(&reply.body));
         match parse(&reply.body) {

@@ -15,6 +15,7 @@ mod questions;
 
 /// What is particular about one adapter.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each asked by name")]
 pub(super) struct Case {
     /// Its kind.
     pub(super) kind: &'static str,

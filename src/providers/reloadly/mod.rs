@@ -1,6 +1,6 @@
 //! Reloadly (airtime, data, PIN): `topups-async` with our reference, its status, the report list.
 //!
-//! Facts: Reloadly's OpenAPI file and official Java SDK; sandbox measurements of October 2026. Its
+//! Facts: Reloadly's `OpenAPI` file and official Java SDK; sandbox measurements of October 2026. Its
 //! check for used references lets copies in parallel through, so it protects only one after the
 //! other.
 

@@ -1,4 +1,5 @@
 //! Reloadly: a token, asynchronous top-ups, their status, the report list, the wallet, operators.
+#![expect(clippy::indexing_slicing, reason = "a missing member of a JSON value is null")]
 
 use super::{FakeCharge, FakeKind, Shared, Trouble};
 use axum::{
@@ -97,7 +98,17 @@ async fn order(
         Trouble::DearerNow => {
             return refused(StatusCode::BAD_REQUEST, "INVALID_AMOUNT_FOR_OPERATOR");
         }
-        _ => {}
+        Trouble::None
+        | Trouble::LostBefore
+        | Trouble::LostAfter
+        | Trouble::FailedAfter
+        | Trouble::Page
+        | Trouble::PageAfter
+        | Trouble::Truncated
+        | Trouble::RateLimited
+        | Trouble::Unauthorized
+        | Trouble::Pending
+        | Trouble::OtherTarget => {}
     }
     let id = 1000 + books.records.len();
     let target = if trouble == Trouble::OtherTarget { "12025550199" } else { number };
@@ -156,8 +167,8 @@ async fn status(
         return refused(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED");
     }
     let mut books = shared.books();
-    let Some(row) = books.records.iter_mut().find(|row| row["transactionId"].to_string() == id)
-    else {
+    let is_it = |row: &&mut Value| row["transactionId"].as_u64() == id.parse().ok();
+    let Some(row) = books.records.iter_mut().find(is_it) else {
         return refused(StatusCode::NOT_FOUND, "TRANSACTION_NOT_FOUND");
     };
     let (word, shown) = look(row);
