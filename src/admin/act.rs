@@ -8,7 +8,8 @@ use super::{
     problem::Problem,
 };
 use crate::domain::{Money, SubscriptionId, SubscriptionStatus, Timestamp};
-use crate::flow::{HandReading, OrderError, Resolution, Stage};
+use crate::flow::{OrderError, Resolution, Stage};
+use crate::input::HandReading;
 use crate::providers::Sms;
 use crate::shapes;
 use axum::{

@@ -6,7 +6,7 @@ use super::{
     problem::Problem,
 };
 use crate::domain::{Span, SubscriptionId, Timestamp};
-use crate::flow::End;
+use crate::input::End;
 use crate::input::Section;
 use crate::shapes;
 use crate::store::StoreError;

@@ -234,11 +234,13 @@ fn the_examples_in_the_shipped_file_can_be_used() {
         .map(|line| line.strip_prefix('#').filter(|rest| is_example(rest)).unwrap_or(line))
         .collect();
     let dir = TempDir::new().unwrap();
-    fs::write(dir.path().join("carrier-token"), "s3cret").unwrap();
+    for name in ["carrier-token", "carrier-key", "phone-key"] {
+        fs::write(dir.path().join(name), "s3cret").unwrap();
+    }
     let credentials = ("CREDENTIALS_DIRECTORY", dir.path().to_str().unwrap());
     let settings = load(&[("all.toml", &all.join("\n"))], &[credentials]).unwrap();
     let kinds: Vec<&str> = settings.providers.values().map(ProviderConfig::kind).collect();
-    assert_eq!(kinds, ["http", "manual", "modem"]);
+    assert_eq!(kinds, ["http", "manual", "sms_inbox", "exec", "modem"]);
     assert_eq!(settings.channels.keys().collect::<Vec<_>>(), ["mail"]);
     assert_eq!(settings.flow.stale_after, Some(Span::hours(18)));
     assert!(!format!("{settings:?}").contains("s3cret"));

@@ -34,7 +34,6 @@ mod notify;
 mod daemon;
 
 pub use books::BooksReport;
-pub use by_hand::{End, HandBucket, HandReading};
 pub use daemon::Daemon;
 pub use engine::{BuiltParts, Engine, EngineError, Parts, build_parts};
 pub use messages::{HearError, Heard};

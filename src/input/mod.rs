@@ -5,11 +5,13 @@
 //! It belongs to nobody: config, fleet, providers and channels all read through it.
 
 mod fault;
+mod reading;
 mod section;
 mod units;
 mod value;
 
 pub use fault::{Fault, Intake};
+pub use reading::{End, HandBucket, HandReading};
 pub use section::Section;
 pub use units::{Rate, parse_bytes, parse_percent, parse_rate, unit_bytes};
 pub use value::{Origin, Table, Value, from_config, from_json, from_toml};

@@ -13,11 +13,13 @@ mod api;
 mod catalogue;
 mod celitech;
 pub mod client;
+mod declared;
 mod declares;
 mod dingconnect;
 mod dtone;
 mod emnify;
 mod esim_access;
+mod exec;
 mod http;
 mod inbox;
 mod listed;
@@ -186,6 +188,7 @@ providers! {
     dtone
     emnify
     esim_access
+    exec
     http
     manual
     modem
