@@ -4,7 +4,7 @@
 use super::support::place::Place;
 use topupd::{
     domain::{Money, NoticeKind, Span, State, SubscriptionId},
-    flow::HandReading,
+    input::HandReading,
     sim::fakes::Trouble,
 };
 
