@@ -96,7 +96,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        sqlx::query(
+        let done = sqlx::query(
             "UPDATE topups SET looks = $1, not_found = $2, not_found_since = $3, next_action_at = $4 \
              WHERE id = $5 AND version = $6",
         )
@@ -108,6 +108,10 @@ impl Store {
         .bind(before.version)
         .execute(&mut *tx)
         .await?;
+        if done.rows_affected() == 0 {
+            // Somebody moved it meanwhile: what this look saw is no part of its history.
+            return Ok(());
+        }
         if let Some(change) = note {
             super::topups::append_event(&mut tx, &after, before.state.as_str(), change, now)
                 .await?;

@@ -176,3 +176,20 @@ async fn a_daemon_that_dies_all_the_time_charges_each_need_once() {
     let told = told.as_array().unwrap().iter().filter(|n| n["kind"] == "topup_verified");
     assert_eq!(told.count(), verified, "told twice or not at all");
 }
+
+#[tokio::test]
+async fn a_look_that_was_overtaken_leaves_no_trace() {
+    let place = super::support::place::Place::new(str::to_owned).await;
+    place.alpha.shared().trouble_orders(&[topupd::sim::fakes::Trouble::LostBefore]);
+    place.runs_low().await;
+    let (store, before) = (place.engine.store(), place.topup().await);
+    let paid = topupd::flow::Resolution::Paid;
+    place.engine.resolve(before.id.as_str(), paid, "console", true, "li").await.unwrap();
+    let now = place.clock.now();
+    assert_ne!(place.topup().await.version, before.version, "it moved on");
+    let history = store.topup_events(&before.id).await.unwrap();
+    let note = topupd::store::Change::by("reconcile", "an answer that came late");
+    store.keep_topup(&before, before.clone(), Some(&note), now).await.unwrap();
+    assert_eq!(store.topup_events(&before.id).await.unwrap(), history);
+    assert_eq!(store.prove(&[]).await.unwrap().findings, []);
+}

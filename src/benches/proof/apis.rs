@@ -198,11 +198,12 @@ fn is_of(charge: &FakeCharge, topup: &Topup) -> bool {
 
 fn compare(row: &mut Row, kind: &FakeKind, charges: &[FakeCharge], topups: &[Topup]) {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let target = kind.iccid.unwrap_or("+12025550123");
+    let ours = digits(kind.iccid.unwrap_or("+12025550123"));
     for charge in charges {
-        if !digits(target).ends_with(&digits(&charge.target))
-            && !digits(&charge.target).ends_with(&digits(target))
-        {
+        let theirs = digits(&charge.target);
+        // Numbers without their country, serials without their check digit, names of the API's own.
+        let is_it = theirs.len() >= 10 && (ours.ends_with(&theirs) || ours.starts_with(&theirs));
+        if !is_it && kind.alias != Some(charge.target.as_str()) {
             row.wrong += 1;
             row.fault(format!("{} was topped up", charge.target));
         }

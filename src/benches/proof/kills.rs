@@ -10,6 +10,7 @@ use super::{
     table::Row,
 };
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -42,6 +43,21 @@ async fn person(place: &Installation, oracle: &Oracle) -> anyhow::Result<usize> 
         done += usize::from(said.status.success());
     }
     Ok(done)
+}
+
+/// Lines whose money is there and whose orders are over talk it away: the next need begins.
+async fn spend(place: &Installation, oracle: &Oracle, lines: usize) -> anyhow::Result<()> {
+    let topups = place.topups().await?;
+    let open: BTreeSet<&str> =
+        topups.iter().filter(|t| !t.state.is_final()).map(|t| t.subscription.as_str()).collect();
+    for n in (0..lines).filter(|n| !open.contains(format!("line-{n:05}").as_str())) {
+        oracle.line(&number(n), |line| {
+            if line.cents > 900 {
+                line.cents = 320;
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Several installations side by side, since each of them mostly sleeps.
@@ -106,7 +122,7 @@ async fn killed(kills: u64, lane: u64) -> anyhow::Result<(Row, Figures)> {
         let by = n % sends.len();
         sends.rotate_left(by);
         let sends = sends.iter().copied().cycle().take(100_000).collect();
-        oracle.set_line(&number(n), Line { cents: 320, burn: 90, sends, ..Line::default() });
+        oracle.set_line(&number(n), Line { cents: 320, sends, ..Line::default() });
     }
     // A cap that some lines reach, so that there is something to overshoot.
     let cap = 10 * (10 + kills / 20);
@@ -125,6 +141,9 @@ async fn killed(kills: u64, lane: u64) -> anyhow::Result<(Row, Figures)> {
         if n % 500 == 499 {
             println!("  R1, installation {lane}: {} kills", n + 1);
         }
+        if n % 8 == 7 {
+            spend(&place, &oracle, lines.len()).await?;
+        }
         if n % 20 == 19 {
             resolved.fetch_add(person(&place, &oracle).await?, Ordering::SeqCst);
         }
@@ -132,7 +151,6 @@ async fn killed(kills: u64, lane: u64) -> anyhow::Result<(Row, Figures)> {
     // Nothing burns any more: what is open comes to its end.
     for n in 0..lines.len() {
         oracle.line(&number(n), |line| {
-            line.burn = 0;
             line.cents += 10_000;
         });
     }
@@ -159,7 +177,7 @@ async fn killed(kills: u64, lane: u64) -> anyhow::Result<(Row, Figures)> {
     let (charges, topups) = (oracle.charges(), place.topups().await?);
     row.compare(&charges, &topups);
     row.findings(place.findings().await?);
-    let recorded: std::collections::BTreeSet<String> = place.recorded()?.into_iter().collect();
+    let recorded: BTreeSet<String> = place.recorded()?.into_iter().collect();
     for charge in charges.iter().filter(|c| !recorded.contains(&c.reference)) {
         row.lost += 1;
         row.fault(format!("{} was charged and is not in the flight recorder", charge.reference));

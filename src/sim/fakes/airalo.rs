@@ -23,6 +23,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("bonbon-mobile-30days-3gb-topup"),
     iccid: Some("8943108170000775671"),
+    alias: None,
     config: "base_url = \"{url}\"\nmode = \"sandbox\"\nclient_id = \"me\"\nclient_secret = \"hush\"\n",
 };
 

@@ -30,6 +30,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("1GB/7d"),
     iccid: Some("1111222233334444555003"),
+    alias: None,
     config: "base_url = \"{url}\"\nauth_url = \"{url}\"\nclient_id = \"me\"\nclient_secret = \"hush\"\n",
 };
 

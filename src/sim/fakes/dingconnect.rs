@@ -25,6 +25,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("US_TL_TopUp"),
     iccid: None,
+    alias: None,
     config: "base_url = \"{url}/api/V1\"\napi_key = \"hush\"\ncurrency = \"USD\"\n",
 };
 

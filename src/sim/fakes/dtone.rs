@@ -27,6 +27,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("123:ranged"),
     iccid: None,
+    alias: None,
     config: "base_url = \"{url}/v1\"\napi_key = \"me\"\napi_secret = \"hush\"\ncurrency = \"USD\"\n",
 };
 

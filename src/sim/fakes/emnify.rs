@@ -19,6 +19,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("500 MB until 2099-12-31"),
     iccid: Some("89883030000000123452"),
+    alias: Some("4711"),
     config: "base_url = \"{url}\"\napplication_token = \"hush\"\nendpoints = { \"89883030000000123452\" = \"4711\" }\n",
 };
 

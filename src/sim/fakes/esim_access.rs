@@ -25,6 +25,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("TOPUP_JC172"),
     iccid: Some("8943108170000775671"),
+    alias: None,
     config: "base_url = \"{url}/api/v1/open\"\naccess_code = \"me-hush\"\nsecret_key = \"hush\"\n",
 };
 

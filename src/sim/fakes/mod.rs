@@ -157,6 +157,8 @@ pub struct FakeKind {
     pub product: Option<&'static str>,
     /// It serves eSIMs, this one.
     pub iccid: Option<&'static str>,
+    /// What its API calls that line, where that is neither the number nor the serial.
+    pub alias: Option<&'static str>,
     /// The configuration of a provider that asks it, where `{url}` stands for its address.
     pub config: &'static str,
 }

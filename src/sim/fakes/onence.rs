@@ -21,6 +21,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("topup"),
     iccid: Some("89882280666000000012"),
+    alias: None,
     config: "base_url = \"{url}/management-api\"\nusername = \"me\"\npassword = \"hush\"\npayment_method = \"creditcard\"\nprice = \"10.00 USD\"\n",
 };
 

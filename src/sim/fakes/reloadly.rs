@@ -20,6 +20,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("548"),
     iccid: None,
+    alias: None,
     config: "base_url = \"{url}\"\nauth_url = \"{url}\"\nclient_id = \"me\"\nclient_secret = \"hush\"\ncurrency = \"USD\"\n",
 };
 

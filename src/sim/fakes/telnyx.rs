@@ -18,6 +18,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: false,
     product: None,
     iccid: None,
+    alias: None,
     config: "base_url = \"{url}/v2\"\napi_key = \"hush\"\n",
 };
 

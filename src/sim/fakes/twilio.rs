@@ -21,6 +21,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: false,
     product: None,
     iccid: None,
+    alias: None,
     config: "base_url = \"{url}\"\naccount_sid = \"ACdeadbeefdeadbeefdeadbeefdeadbeef\"\nauth_token = \"hush\"\n",
 };
 

@@ -26,6 +26,7 @@ pub const FAKE: FakeKind = FakeKind {
     pays: true,
     product: Some("TMOBILE_US_010"),
     iccid: None,
+    alias: None,
     config: "base_url = \"{url}\"\napi_key = \"hush\"\n",
 };
 
