@@ -22,6 +22,7 @@ pub mod input;
 pub mod operators;
 pub mod clock;
 pub mod config;
+pub mod transport;
 pub mod providers;
 pub mod channels;
 pub mod vault;

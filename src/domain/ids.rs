@@ -97,6 +97,14 @@ impl Msisdn {
         is_e164(text).then(|| Self(text.to_owned()))
     }
 
+    /// True where `echo` can be this number: the same digits, or the same without its country.
+    pub fn reads_as(&self, echo: &str) -> bool {
+        let ours = self.0.trim_start_matches('+');
+        let theirs = digits(echo).trim_start_matches('0').to_owned();
+        ours == theirs
+            || (theirs.len() >= 7 && !echo.trim().starts_with('+') && ours.ends_with(&theirs))
+    }
+
     /// The number with its `+`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -153,10 +161,23 @@ impl Iccid {
         if digits && luhn(clean) { Ok(Self(clean.to_owned())) } else { Err(IdError::BadIccid) }
     }
 
+    /// True where `echo` is this serial, with or without its check digit.
+    pub fn reads_as(&self, echo: &str) -> bool {
+        let (ours, theirs) = (self.as_str(), digits(echo));
+        ours == theirs
+            || (theirs.len() >= 18
+                && ours.len() == theirs.len().saturating_add(1)
+                && ours.starts_with(&theirs))
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 impl fmt::Display for Iccid {

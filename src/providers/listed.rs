@@ -1,7 +1,7 @@
 //! A provider's own books: what it lists of its transactions, and our float there.
 
 use super::Order;
-use crate::domain::{Iccid, Money, Msisdn, Subscription, Timestamp};
+use crate::domain::{Money, Subscription, Timestamp};
 
 /// What a provider's books say became of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,27 +62,6 @@ impl Listed {
 
 /// True where `echo` can be the line's number or serial.
 pub fn is_target(line: &Subscription, echo: &str) -> bool {
-    line.msisdn.as_ref().is_some_and(|ours| is_number(ours, echo))
-        || line.iccid.as_ref().is_some_and(|ours| is_serial(ours, echo))
-}
-
-/// True where `echo` can be the line's number: the same digits, or the same without its country.
-pub(super) fn is_number(line: &Msisdn, echo: &str) -> bool {
-    let ours = line.as_str().trim_start_matches('+');
-    let theirs = digits(echo).trim_start_matches('0').to_owned();
-    ours == theirs
-        || (theirs.len() >= 7 && !echo.trim().starts_with('+') && ours.ends_with(&theirs))
-}
-
-/// True where `echo` is the line's serial, with or without its check digit.
-pub(super) fn is_serial(line: &Iccid, echo: &str) -> bool {
-    let (ours, theirs) = (line.as_str(), digits(echo));
-    ours == theirs
-        || (theirs.len() >= 18
-            && ours.len() == theirs.len().saturating_add(1)
-            && ours.starts_with(&theirs))
-}
-
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+    line.msisdn.as_ref().is_some_and(|ours| ours.reads_as(echo))
+        || line.iccid.as_ref().is_some_and(|ours| ours.reads_as(echo))
 }

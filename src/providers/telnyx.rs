@@ -4,13 +4,13 @@
 //! Facts: Telnyx's SDK 4.189.0 and developer documentation of 2026.
 
 use super::api::{Api, Site, cut, headers, money, no_answer, secret, text};
-use super::client::Rendered;
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
 };
 use crate::domain::{Currency, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -44,7 +44,7 @@ pub struct Config {
 impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
-        let site = Site::read(&mut section, LIVE);
+        let site = Site::read(&mut section, Some(LIVE));
         let api_key = secret(&mut section, "api_key");
         section.finish();
         Some(Self { site: site?, api_key: api_key? })

@@ -3,13 +3,13 @@
 //! Facts: Twilio's API reference, `Balance.json` of the 2010-04-01 API.
 
 use super::api::{Api, Site, basic, headers, money, secret, text};
-use super::client::Rendered;
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
 };
 use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use secrecy::SecretString;
@@ -38,7 +38,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let allowed = "allowed is the SID of the account: AC and 32 hexadecimal digits";
         let account_sid = s.required("account_sid", allowed).and_then(|_| {
             s.parsed("account_sid", allowed, |text| {

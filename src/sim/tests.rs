@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Money, Timestamp};
-use crate::providers::client::{CallError, Reach, Reply, call, money_client};
+use crate::transport::http::{CallError, Reach, Reply, call, money_client};
 use serde_json::Value;
 
 fn number() -> Msisdn {

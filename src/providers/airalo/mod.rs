@@ -14,13 +14,13 @@ mod tests;
 use super::api::{
     Api, Site, Token, Tokens, headers, items, money, no_answer, number, secret, text,
 };
-use super::client::{CallError, Rendered, Reply};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
 };
 use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Rate, Section};
+use crate::transport::http::{CallError, Rendered, Reply};
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -87,7 +87,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let mode = s
             .required(
                 "mode",

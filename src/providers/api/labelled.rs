@@ -2,7 +2,8 @@
 //! serial without its check digit. The serial is then written beside them.
 
 use crate::domain::Subscription;
-use crate::providers::{FreezeError, Order, client::Rendered};
+use crate::providers::{FreezeError, Order};
+use crate::transport::http::Rendered;
 use serde::{Deserialize, Serialize};
 
 /// A request and the line it pays for. The request alone is sent.

@@ -17,25 +17,19 @@ pub(super) use said::{Echo, Said, cut};
 pub(super) use site::{Site, secret};
 pub(super) use token::{Token, Tokens};
 
-use super::client::{self, CallError, Rendered, Reply, Skew, kind_of, money_client, poll_client};
 use super::{Answer, Found, ReadError};
 use crate::domain::{ErrorKind, Span};
-use reqwest::{
-    Client,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-};
+use crate::transport::http::{CallError, Endpoint, Rendered, Reply, kind_of};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 /// A way to one API.
 #[derive(Debug)]
 pub(super) struct Api {
-    site: Site,
-    poll: Client,
-    money: Client,
+    endpoint: Endpoint,
     poll_timeout: Span,
     money_timeout: Span,
-    skew: Skew,
     /// What must never be kept of an answer.
     secrets: Vec<SecretString>,
 }
@@ -48,19 +42,16 @@ impl Api {
         secrets: Vec<SecretString>,
     ) -> Result<Self, String> {
         Ok(Self {
-            site: site.clone(),
-            poll: poll_client(site.reach)?,
-            money: money_client(site.reach)?,
+            endpoint: Endpoint::new(site.base.clone(), site.reach)?,
             poll_timeout: site.poll_timeout(),
             money_timeout: site.money_timeout(max_processing),
-            skew: Skew::default(),
             secrets,
         })
     }
 
     /// How far our clock was ahead of the API's at the last answer.
     pub(super) fn skew(&self) -> Option<Span> {
-        self.skew.known()
+        self.endpoint.skew()
     }
 
     /// Asks, and gives back whatever came.
@@ -69,7 +60,7 @@ impl Api {
         request: &Rendered,
         headers: &HeaderMap,
     ) -> Result<Reply, CallError> {
-        self.send(&self.poll, request, headers, self.poll_timeout).await
+        self.endpoint.ask(request, accepting(headers), self.poll_timeout).await
     }
 
     /// Asks for values: anything but a success with a JSON body is an error.
@@ -120,8 +111,17 @@ impl Api {
         Ok((Said { status: reply.status, value: Value::Null, raw }, reply.location))
     }
 
+    /// Sends what is paid for, once, and gives back whatever came.
+    pub(super) async fn once(
+        &self,
+        request: &Rendered,
+        headers: &HeaderMap,
+    ) -> Result<Reply, CallError> {
+        self.endpoint.once(request, accepting(headers), self.money_timeout).await
+    }
+
     async fn send_once(&self, request: &Rendered, headers: &HeaderMap) -> Result<Reply, Answer> {
-        match self.send(&self.money, request, headers, self.money_timeout).await {
+        match self.once(request, headers).await {
             Ok(reply) => Ok(reply),
             Err(CallError::Forbidden(why) | CallError::NotConnected(why)) => {
                 Err(Answer::NotSent { why })
@@ -160,40 +160,17 @@ impl Api {
 
     /// An answer as it may be kept: without secrets, cut to 4 KiB.
     pub(super) fn clean(&self, text: &str) -> String {
-        super::redact::clean(text, self.secrets.iter().map(|s| vec![s.expose_secret().to_owned()]))
+        crate::transport::redact::clean(
+            text,
+            self.secrets.iter().map(|s| vec![s.expose_secret().to_owned()]),
+        )
     }
+}
 
-    async fn send(
-        &self,
-        client: &Client,
-        request: &Rendered,
-        headers: &HeaderMap,
-        timeout: Span,
-    ) -> Result<Reply, CallError> {
-        let forbidden = CallError::Forbidden;
-        let method = request.method().map_err(forbidden)?;
-        let url = request
-            .url(&self.site.base, self.site.reach.private_network)
-            .map_err(CallError::Forbidden)?;
-        let mut all = headers.clone();
-        let cannot = |name: &str| CallError::Forbidden(format!("the header {name} cannot be sent"));
-        for (name, value) in &request.headers {
-            let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| cannot(name))?;
-            all.insert(key, HeaderValue::from_str(value).map_err(|_| cannot(name))?);
-        }
-        if let Some(kind) = &request.content_type {
-            let kind = HeaderValue::from_str(kind).map_err(|_| cannot("Content-Type"))?;
-            all.insert(CONTENT_TYPE, kind);
-        }
-        all.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        let mut built = client.request(method, url).headers(all);
-        if let Some(body) = &request.body {
-            built = built.body(body.clone());
-        }
-        let reply = client::call(built, timeout).await?;
-        self.skew.note(reply.skew);
-        Ok(reply)
-    }
+fn accepting(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+    headers
 }
 
 /// Headers with secrets in them.

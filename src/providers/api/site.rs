@@ -3,10 +3,8 @@
 use super::Api;
 use crate::domain::Span;
 use crate::input::{Fault, Rate, Section};
-use crate::providers::{
-    Declares, Provider,
-    client::{Reach, base_url},
-};
+use crate::providers::{Declares, Provider};
+use crate::transport::http::{Reach, base_url};
 use secrecy::SecretString;
 use std::{
     future::{Ready, ready},
@@ -25,10 +23,10 @@ pub(in crate::providers) struct Site {
 }
 
 impl Site {
-    /// Reads `base_url` (`usual` where it is not written), `allow_private_network`, `timeout`,
+    /// Reads `base_url` (`usual` where it is not written; without one it must be), `allow_private_network`, `timeout`,
     /// `concurrency` and `rate`.
-    pub(in crate::providers) fn read(s: &mut Section<'_>, usual: &str) -> Option<Self> {
-        let base = base_url(s, Some(usual));
+    pub(in crate::providers) fn read(s: &mut Section<'_>, usual: Option<&str>) -> Option<Self> {
+        let base = base_url(s, usual);
         let private_network = s.boolean("allow_private_network").unwrap_or(false);
         let timeout = s.span("timeout");
         let concurrency = s.integer("concurrency", 1..=1024).and_then(|n| usize::try_from(n).ok());

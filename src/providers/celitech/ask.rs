@@ -5,8 +5,8 @@ use crate::domain::{ErrorKind, Iccid, Span};
 use crate::providers::{
     ReadError,
     api::{Token, headers, no_answer, number, text},
-    client::{CallError, Rendered, Reply},
 };
+use crate::transport::http::{CallError, Rendered, Reply};
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;

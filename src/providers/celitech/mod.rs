@@ -9,7 +9,6 @@ mod ask;
 mod records;
 
 use super::api::{Api, Said, Site, Tokens, package_values, secret, text};
-use super::client::Rendered;
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, is_target,
@@ -17,6 +16,7 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{Currency, ErrorKind, FailureClass, Iccid, Money, Quality, Span, Subscription};
 use crate::input::{Fault, Section};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use records::{Plan, Purchase, bought, cents, lacks_funds, row};
 use secrecy::SecretString;
@@ -63,7 +63,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
         let client_id = s.required("client_id", "allowed is the id of the API client");
         let client_secret = secret(s, "client_secret");

@@ -9,7 +9,6 @@ mod records;
 mod tests;
 
 use super::api::{self, Api, Echo, Said, Site, headers, items, money, no_answer, secret, text};
-use super::client::{Rendered, Reply};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -18,6 +17,7 @@ use crate::domain::{
     Currency, ErrorKind, FailureClass, Money, Quality, Rounding, Span, Subscription,
 };
 use crate::input::{Fault, Section};
+use crate::transport::http::{Rendered, Reply};
 use async_trait::async_trait;
 use records::{Proof, Verdict, hide_torn, without_receipt};
 use reqwest::header::HeaderMap;
@@ -63,7 +63,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let api_key = secret(s, "api_key");
         let currency = s
             .required("currency", "allowed is the currency of the account, such as \"USD\"")

@@ -9,8 +9,8 @@ use crate::domain::{Currency, ErrorKind, Money, Msisdn, Quality, Rounding, Subsc
 use crate::providers::{
     Order, Product, ProductKind, Quote, ReadError,
     api::{decimal, items, money, number, text},
-    client::Rendered,
 };
+use crate::transport::http::Rendered;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 

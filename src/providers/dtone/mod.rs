@@ -14,7 +14,6 @@ mod records;
 mod tests;
 
 use super::api::{self, Api, Site, headers, items, money, secret, text};
-use super::client::Rendered;
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -24,6 +23,7 @@ use crate::clock::Clock;
 use crate::domain::FailureClass;
 use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription, Timestamp};
 use crate::input::{Fault, Section};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use product::Wanted;
 use reqwest::header::HeaderMap;
@@ -79,7 +79,7 @@ impl Config {
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
         let sandbox = s.boolean("sandbox").unwrap_or(false);
-        let site = Site::read(s, if sandbox { SANDBOX } else { LIVE });
+        let site = Site::read(s, Some(if sandbox { SANDBOX } else { LIVE }));
         let api_key = s.required("api_key", "allowed is the key of the API");
         let api_secret = secret(s, "api_secret");
         let currency = s

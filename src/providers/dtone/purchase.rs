@@ -7,8 +7,8 @@ use crate::domain::FailureClass;
 use crate::providers::{
     Answer, Evidence, Order,
     api::{Said, text},
-    client::Rendered,
 };
+use crate::transport::http::Rendered;
 use records::{ALREADY_CANCELLED, ALREADY_CONFIRMED, Class, Proof};
 use serde_json::Value;
 

@@ -11,7 +11,6 @@ mod tests;
 use super::api::{
     self, Api, Labelled, Said, Site, Token, Tokens, cut, headers, moment, no_answer, secret, text,
 };
-use super::client::{CallError, Rendered, Reply};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Order, Provider, ReadError, ReadOk,
     Refusal, TestReport, is_target,
@@ -21,6 +20,7 @@ use crate::domain::{
     ErrorKind, FailureClass, Iccid, Quality, Span, Subscription, Timestamp, Values,
 };
 use crate::input::{Fault, Section};
+use crate::transport::http::{CallError, Rendered, Reply};
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -70,7 +70,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let application_token = secret(s, "application_token");
         let until = s.parsed(
             "until",

@@ -12,7 +12,6 @@ mod sign;
 mod tests;
 
 use super::api::{Api, Site, headers, items, secret};
-use super::client::Rendered;
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -20,6 +19,7 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Rate, Section};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use envelope::Envelope;
 use reqwest::header::HeaderMap;
@@ -62,7 +62,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let access_code = secret(s, "access_code");
         let secret_key = secret(s, "secret_key");
         section.finish();

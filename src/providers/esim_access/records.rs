@@ -4,7 +4,6 @@ use crate::domain::{Currency, ErrorKind, Iccid, Money, Quality, Rounding, Values
 use crate::providers::{
     Order, Product, ProductKind, Quote, ReadError, ReadOk,
     api::{cut, decimal, items, moment, number, text},
-    listed::is_serial,
 };
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -39,7 +38,7 @@ pub(super) fn ours<'v>(obj: &'v Value, iccid: &Iccid) -> Result<&'v Value, ReadE
         return Err(ReadError::unparseable("no list of eSIMs in the answer"));
     }
     let all = items(obj, "/esimList");
-    let ours = |esim: &&Value| text(esim, "/iccid").is_some_and(|theirs| is_serial(iccid, &theirs));
+    let ours = |esim: &&Value| text(esim, "/iccid").is_some_and(|theirs| iccid.reads_as(&theirs));
     let found: Vec<&Value> = all.iter().filter(ours).collect();
     let alive: Vec<&Value> = found.iter().copied().filter(|esim| !is_dead(esim)).collect();
     let error = |kind, why: &str| Err(ReadError::new(kind, why));

@@ -4,7 +4,6 @@
 //! for `PATH` and what is configured. Invariant: whatever a program does not say exactly as the
 //! protocol has it is no answer, and an order without an answer is unclear.
 
-mod run;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -15,8 +14,8 @@ use super::{
 };
 use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
 use crate::input::{Fault, Section};
+use crate::transport::program::{Program, RunError};
 use async_trait::async_trait;
-use run::{Program, RunError};
 use said::Output;
 use serde_json::{Value, json};
 use std::{

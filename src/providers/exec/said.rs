@@ -6,7 +6,6 @@ use crate::input::{Fault, HandReading, Intake, Origin, Section, Value, from_json
 use crate::providers::{
     Answer, Booked, Evidence, Found, Listed, Order, Pin, ReadError, ReadOk, Refusal,
     api::{Echo, cut},
-    listed::{is_number, is_serial},
 };
 use serde_json::Value as Json;
 
@@ -130,12 +129,12 @@ impl Output {
             Err(ReadError::new(ErrorKind::Identity, why))
         };
         if let (Some(echo), Some(ours)) = (&msisdn, &line.msisdn)
-            && !is_number(ours, echo)
+            && !ours.reads_as(echo)
         {
             return other("msisdn");
         }
         if let (Some(echo), Some(ours)) = (&iccid, &line.iccid)
-            && !is_serial(ours, echo)
+            && !ours.reads_as(echo)
         {
             return other("iccid");
         }

@@ -11,19 +11,11 @@ use super::{
     template::{Template, Variables, allowed},
     topup::Topup,
 };
-use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::providers::{
-    About, Declares, Lookup, Provider, RefUnique,
-    client::{Reach, base_url},
-    declared::declares,
-};
+use crate::providers::api::Site;
+use crate::providers::{About, Declares, Lookup, Provider, RefUnique, declared::declares};
 use reqwest::header::HeaderName;
-use std::{
-    future::{Ready, ready},
-    sync::Arc,
-};
-use url::Url;
+use std::{future::Ready, sync::Arc};
 
 pub(in crate::providers) const ABOUT: About = About {
     name: "Any HTTP API, described in the config",
@@ -39,10 +31,7 @@ pub(in crate::providers) const ABOUT: About = About {
 /// A declarative provider as configured. Prints without secrets.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(super) base: Url,
-    pub(super) reach: Reach,
-    pub(super) poll_timeout: Span,
-    pub(super) money_timeout: Span,
+    pub(super) site: Site,
     pub(super) secrets: Secrets,
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) read: Option<Read>,
@@ -57,9 +46,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let base = base_url(s, None);
-        let private_network = s.boolean("allow_private_network").unwrap_or(false);
-        let timeout = s.span("timeout");
+        let site = Site::read(s, None);
         let (headers, content_type) = headers(s.section_or_empty("headers"));
         let content_type = content_type.as_deref();
         let read = s.section("read").and_then(|s| Read::from_section(s, content_type));
@@ -80,15 +67,11 @@ impl Config {
         ];
         let secrets = secrets(s, &headers, &requests);
         try_templates(s, &headers, &requests, &secrets);
-        let concurrency = s.integer("concurrency", 1..=1024).and_then(|n| usize::try_from(n).ok());
-        let rate = s.rate("rate");
         let mut declares = declares(s.section_or_empty("declares"), find.is_some(), list.is_some());
         declares.lists = list.is_some();
         declares.wallet = wallet.is_some();
         declares.reads = read.is_some();
         declares.tops_up = topup.is_some();
-        declares.rate = rate;
-        declares.concurrency = concurrency.unwrap_or(declares.concurrency);
         if let Some(topup) = &topup {
             let in_headers = |name| headers.iter().any(|(_, header)| header.mentions(name));
             let uses = topup.request.uses();
@@ -115,21 +98,11 @@ impl Config {
                 "allowed is a template that uses {{ reference }} or {{ transaction_id }}",
             );
         }
-        let poll_timeout = timeout.unwrap_or(declares.timeout);
-        // A short timeout manufactures unknown outcomes: §2.15 of the safety study.
-        let money_timeout = timeout
-            .filter(|given| *given > declares.max_processing)
-            .unwrap_or_else(|| declares.max_processing.plus(Span::seconds(10)));
-        declares.timeout =
-            if declares.tops_up { poll_timeout.max(money_timeout) } else { poll_timeout };
         section.finish();
-        let base = base?;
-        let reach = Reach { private_network, tls: base.scheme() == "https" };
+        let site = site?;
         Some(Self {
-            base,
-            reach,
-            poll_timeout,
-            money_timeout,
+            declares: site.declares(declares),
+            site,
             secrets,
             headers,
             read,
@@ -137,7 +110,6 @@ impl Config {
             find,
             list,
             wallet,
-            declares,
         })
     }
 
@@ -148,16 +120,9 @@ impl Config {
 
     /// Builds the provider, named `name` in errors.
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
-        ready(match Http::new(self.clone()) {
-            Ok(http) => Ok(Arc::new(http)),
-            Err(why) => Err(Fault {
-                file: "the network".to_owned(),
-                line: None,
-                key: format!("providers.{name}.http.base_url"),
-                found: self.base.to_string(),
-                allowed: format!("allowed is a URL for which an HTTP client can be made ({why})"),
-            }),
-        })
+        let (config, max_processing) = (self.clone(), self.declares.max_processing);
+        // Its secrets are its own, and are taken out of answers with it.
+        self.site.build(("http", name), max_processing, Vec::new(), |api| Ok(Http { config, api }))
     }
 }
 

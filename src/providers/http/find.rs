@@ -7,10 +7,8 @@ use super::{
     secrets::Secrets,
 };
 use crate::input::Section;
-use crate::providers::{
-    Found, Order,
-    client::{CallError, Reply},
-};
+use crate::providers::{Found, Order};
+use crate::transport::http::{CallError, Reply};
 use serde_json::Value;
 
 /// Members that usually hold the customer's own reference.

@@ -2,7 +2,6 @@
 
 use super::place::{Document, plain};
 use crate::domain::{Iccid, Msisdn, Subscription};
-pub(super) use crate::providers::listed::{is_number, is_serial};
 
 /// Members that usually hold a line's number.
 const NUMBERS: [&str; 3] = ["msisdn", "phone_number", "phoneNumber"];
@@ -15,7 +14,7 @@ const SERIALS: [&str; 1] = ["iccid"];
 pub(super) fn check_usual(document: &Document, line: &Subscription) -> Result<(), String> {
     if let Some(ours) = &line.msisdn {
         for echo in document.members(&NUMBERS).filter_map(plain) {
-            if !is_number(ours, &echo)
+            if !ours.reads_as(&echo)
                 && let Some(other) = number(&echo)
             {
                 return Err(format!("asked about {ours}, the answer is about {other}"));
@@ -24,7 +23,7 @@ pub(super) fn check_usual(document: &Document, line: &Subscription) -> Result<()
     }
     if let Some(ours) = &line.iccid {
         for echo in document.members(&SERIALS).filter_map(plain) {
-            if !is_serial(ours, &echo)
+            if !ours.reads_as(&echo)
                 && let Ok(other) = Iccid::parse(&echo)
             {
                 return Err(format!("asked about ICCID {ours}, the answer is about {other}"));
@@ -55,12 +54,12 @@ mod tests {
             "0012025550123",
             "1-202-555-0123",
         ] {
-            assert!(is_number(&ours, same), "{same}");
+            assert!(ours.reads_as(same), "{same}");
         }
         for other in
             ["+12025550124", "", "0123", "550123", "+2025550123", "912025550123", "3025550123"]
         {
-            assert!(!is_number(&ours, other), "{other}");
+            assert!(!ours.reads_as(other), "{other}");
         }
     }
 

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::domain::{Currency, Money, Rounding};
 use crate::input::Section;
-use crate::providers::{Listed, ReadError, client::Reply};
+use crate::providers::{Listed, ReadError};
+use crate::transport::http::Reply;
 use serde_json::Value;
 
 /// Pages of one list, at most; a list that is longer is not trusted.

@@ -21,59 +21,33 @@ mod topup;
 
 pub(super) use config::{ABOUT, Config};
 
-use super::client::{self, CallError, Rendered, Reply};
+use super::api::{Api, no_answer};
 use super::{
     Answer, Declares, Found, FreezeError, Listed, Order, Provider, ReadError, ReadOk, TestReport,
 };
 use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
+use crate::transport::http::{CallError, Rendered, Reply};
 use async_trait::async_trait;
-use reqwest::{
-    Client,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
-};
+use reqwest::header::{HeaderMap, HeaderValue};
 use template::Variables;
 
 /// A provider made of a config.
 #[derive(Debug)]
 struct Http {
     config: Config,
-    poll: Client,
-    money: Client,
-    skew: client::Skew,
+    api: Api,
 }
 
 impl Http {
-    fn new(config: Config) -> Result<Self, String> {
-        let poll = client::poll_client(config.reach)?;
-        let money = client::money_client(config.reach)?;
-        Ok(Self { config, poll, money, skew: client::Skew::default() })
-    }
-
-    /// Sends a rendered request once. [`CallError::Forbidden`] also where it cannot be made.
-    async fn send(
+    /// Asks. [`CallError::Forbidden`] also where the request cannot be made.
+    async fn get(
         &self,
-        client: &Client,
-        rendered: Rendered,
+        rendered: Result<Rendered, String>,
         variables: &Variables<'_>,
-        timeout: Span,
     ) -> Result<Reply, CallError> {
-        let method = rendered.method().map_err(CallError::Forbidden)?;
-        let url = rendered
-            .url(&self.config.base, self.config.reach.private_network)
-            .map_err(CallError::Forbidden)?;
-        let mut headers = self.headers(variables).map_err(CallError::Forbidden)?;
-        if let Some(kind) = &rendered.content_type {
-            let kind = HeaderValue::from_str(kind)
-                .map_err(|_| CallError::Forbidden("Content-Type cannot be sent".to_owned()))?;
-            headers.insert(CONTENT_TYPE, kind);
-        }
-        let mut request = client.request(method, url).headers(headers);
-        if let Some(body) = rendered.body {
-            request = request.body(body);
-        }
-        let reply = client::call(request, timeout).await?;
-        self.skew.note(reply.skew);
-        Ok(reply)
+        let rendered = rendered.map_err(CallError::Forbidden)?;
+        let headers = self.headers(variables).map_err(CallError::Forbidden)?;
+        self.api.get(&rendered, &headers).await
     }
 
     /// Asks a question; only whole answers come back.
@@ -82,12 +56,7 @@ impl Http {
         request: &request::Request,
         variables: &Variables<'_>,
     ) -> Result<Reply, ReadError> {
-        let rendered = request
-            .render(variables)
-            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        self.send(&self.poll, rendered, variables, self.config.poll_timeout)
-            .await
-            .map_err(|error| no_answer(&error))
+        self.get(request.render(variables), variables).await.map_err(|error| no_answer(&error))
     }
 
     fn headers(&self, variables: &Variables<'_>) -> Result<HeaderMap, String> {
@@ -117,14 +86,7 @@ impl Provider for Http {
             return Err(ReadError::new(ErrorKind::Unsupported, "there is no [read]"));
         };
         let variables = Variables::line(line, &self.config.secrets);
-        let rendered = read
-            .request
-            .render(&variables)
-            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        let reply = self
-            .send(&self.poll, rendered, &variables, self.config.poll_timeout)
-            .await
-            .map_err(|error| no_answer(&error))?;
+        let reply = self.ask(&read.request, &variables).await?;
         read.judge(&reply, line, &self.config.secrets)
     }
 
@@ -147,11 +109,10 @@ impl Provider for Http {
         let thawed = serde_json::from_str::<Rendered>(frozen)
             .map_err(|error| format!("the stored request cannot be read ({error})"))
             .and_then(|stored| topup.request.thaw(&stored, secrets));
-        let outcome = match thawed {
-            Ok(rendered) => {
-                let variables = Variables::order(order, secrets);
-                self.send(&self.money, rendered, &variables, self.config.money_timeout).await
-            }
+        let ready = thawed
+            .and_then(|rendered| Ok((rendered, self.headers(&Variables::order(order, secrets))?)));
+        let outcome = match ready {
+            Ok((rendered, headers)) => self.api.once(&rendered, &headers).await,
             Err(why) => Err(CallError::Forbidden(why)),
         };
         topup.judge(outcome, order, secrets)
@@ -162,12 +123,7 @@ impl Provider for Http {
             return Found::Blind { why: "there is no [find]".to_owned() };
         };
         let variables = Variables::order(order, &self.config.secrets);
-        let outcome = match find.request.render(&variables) {
-            Ok(rendered) => {
-                self.send(&self.poll, rendered, &variables, self.config.poll_timeout).await
-            }
-            Err(why) => Err(CallError::Forbidden(why)),
-        };
+        let outcome = self.get(find.request.render(&variables), &variables).await;
         find.judge(outcome, order, &self.config.secrets)
     }
 
@@ -202,28 +158,16 @@ impl Provider for Http {
     }
 
     fn clock_skew(&self) -> Option<Span> {
-        self.skew.known()
+        self.api.skew()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let rendered = Rendered::get("/");
         let variables = Variables::none(&self.config.secrets);
-        let reply = self
-            .send(&self.poll, rendered, &variables, self.config.poll_timeout)
-            .await
-            .map_err(|error| no_answer(&error))?;
-        let detail = format!("{} answers (HTTP status {})", self.config.base, reply.status);
+        let reply = self.get(Ok(Rendered::get("/")), &variables).await;
+        let status = reply.map_err(|error| no_answer(&error))?.status;
+        let detail = format!("{} answers (HTTP status {status})", self.config.site.base);
         Ok(TestReport { detail })
     }
-}
-
-/// What it means for a read that there is no whole answer.
-fn no_answer(error: &CallError) -> ReadError {
-    let kind = match error {
-        CallError::Forbidden(_) => ErrorKind::Configuration,
-        CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
-    };
-    ReadError::new(kind, error.why())
 }
 
 #[cfg(test)]

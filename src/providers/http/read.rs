@@ -13,10 +13,8 @@ use crate::domain::{
     Currency, ErrorKind, Money, Quality, Rounding, Subscription, Timestamp, Values,
 };
 use crate::input::Section;
-use crate::providers::{
-    ReadError, ReadOk,
-    client::{Reply, kind_of},
-};
+use crate::providers::{ReadError, ReadOk};
+use crate::transport::http::{Reply, kind_of};
 use regex::Regex;
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde_json::Value;
@@ -185,8 +183,8 @@ impl Read {
             }
             Ok(())
         };
-        let number = |echo: &str| line.msisdn.as_ref().map(|ours| identity::is_number(ours, echo));
-        let serial = |echo: &str| line.iccid.as_ref().map(|ours| identity::is_serial(ours, echo));
+        let number = |echo: &str| line.msisdn.as_ref().map(|ours| ours.reads_as(echo));
+        let serial = |echo: &str| line.iccid.as_ref().map(|ours| ours.reads_as(echo));
         check(&self.msisdn, "msisdn", &number)?;
         check(&self.iccid, "iccid", &serial)
     }

@@ -207,13 +207,13 @@ impl Record {
         }
         let number = number.and_then(|place| document.text(place));
         if let (Some(ours), Some(echo)) = (&order.line.msisdn, number)
-            && !identity::is_number(ours, &echo)
+            && !ours.reads_as(&echo)
         {
             return Some(format!("ordered for {ours}, the answer is about another number"));
         }
         let serial = serial.and_then(|place| document.text(place));
         if let (Some(ours), Some(echo)) = (&order.line.iccid, serial)
-            && !identity::is_serial(ours, &echo)
+            && !ours.reads_as(&echo)
         {
             return Some(format!("ordered for ICCID {ours}, the answer is about another"));
         }

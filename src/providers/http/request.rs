@@ -6,7 +6,7 @@ use super::{
     template::{Template, Variables},
 };
 use crate::input::Section;
-use crate::providers::client::Rendered;
+use crate::transport::http::Rendered;
 use std::collections::BTreeSet;
 
 /// The methods a call may have.

@@ -1,7 +1,7 @@
 //! The provider's secrets: never in a stored request, never in evidence.
 
 use super::{escape::Escape, template::MARK};
-use crate::providers::redact::clean;
+use crate::transport::redact::clean;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::redact::RAW_MAX;
+    use crate::transport::redact::RAW_MAX;
 
     fn secrets() -> Secrets {
         let mut secrets = Secrets::default();

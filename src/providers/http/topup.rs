@@ -2,10 +2,8 @@
 
 use super::{place::Document, record::Record, request::Request, secrets::Secrets};
 use crate::input::Section;
-use crate::providers::{
-    Answer, Order,
-    client::{CallError, Reply},
-};
+use crate::providers::{Answer, Order};
+use crate::transport::http::{CallError, Reply};
 
 /// `[providers.NAME.http.topup]`.
 #[derive(Clone, Debug)]

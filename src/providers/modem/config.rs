@@ -2,13 +2,16 @@
 
 use super::{
     Modem,
-    bus::Address,
     reply::{Reading, Verdicts},
 };
 use crate::domain::{Currency, Iccid, Msisdn, Span};
 use crate::input::{Fault, Section};
 use crate::operators::{self, Ask, Operator, Reply};
 use crate::providers::{About, Declares, Provider};
+use crate::transport::modem::{
+    bus::Address,
+    device::{READY, Which},
+};
 use std::{
     collections::BTreeMap,
     future::{Ready, ready},
@@ -33,8 +36,6 @@ pub(in crate::providers) const ABOUT: About = About {
 
 /// How long the network may take, unless the config says otherwise.
 const TIMEOUT: Span = Span::seconds(45);
-/// How long a modem may take to be ready: enabled, registered, free of an earlier session.
-pub(super) const READY: Span = Span::seconds(60);
 /// Modems that are asked at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -64,13 +65,6 @@ pub(super) struct Asking {
 struct Redeem {
     asking: Option<Asking>,
     verdicts: Verdicts,
-}
-
-/// Which modem: never by its number in ModemManager, which changes whenever it is plugged in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Which {
-    pub(super) imei: Option<String>,
-    pub(super) iccid: Option<Iccid>,
 }
 
 impl Config {

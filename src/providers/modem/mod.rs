@@ -6,28 +6,30 @@
 //!
 //! Facts: ModemManager's interface descriptions, and ModemManager 1.20.4 with a simulated modem.
 
-mod bus;
 mod config;
-mod device;
 mod reply;
-mod sms;
-mod ussd;
 
 pub(super) use config::{ABOUT, Config};
 
 use super::{
     Answer, Declares, Evidence, Found, FreezeError, Order, Pin, Provider, ReadError, ReadOk,
-    Refusal, TestReport, redact,
+    Refusal, TestReport,
 };
 use crate::clock::Clock;
 use crate::domain::{ErrorKind, FailureClass, Quality, Span, Subscription};
 use crate::operators::Ask;
+use crate::transport::{
+    modem::{
+        bus::{Bus, Trouble},
+        device::{self, Device, READY},
+        sms::{Heard, Message, Post, Question},
+        ussd::{self, Talk},
+    },
+    redact,
+};
 use async_trait::async_trait;
-use bus::{Bus, Trouble};
-use config::{Asking, READY};
+use config::Asking;
 use reply::{Verdict, excerpt};
-use sms::{Heard, Message, Post, Question};
-use ussd::Talk;
 
 /// What D-Bus calls get beyond our own limit, so that ours is the one that counts.
 const BEYOND: Span = Span::seconds(30);
@@ -37,6 +39,12 @@ struct Modem {
     config: Config,
     declares: Declares,
     bus: Bus,
+}
+
+impl From<Trouble> for ReadError {
+    fn from(trouble: Trouble) -> Self {
+        Self::new(trouble.kind, trouble.why)
+    }
 }
 
 impl Modem {
@@ -54,7 +62,7 @@ impl Modem {
         tidy: bool,
         understand: impl Fn(&Said<'_>) -> Option<T>,
     ) -> Result<Heard<T>, Trouble> {
-        let device = device::of(&self.bus, &self.config, line).await?;
+        let device = self.device(line).await?;
         let lock = device::lock(&self.config.bus, &device);
         let _alone = lock.lock().await;
         device::ready(&self.bus, &device).await?;
@@ -76,6 +84,13 @@ impl Modem {
                 post.ask(question, limit, understand).await
             }
         }
+    }
+
+    /// The modem of `line`.
+    async fn device(&self, line: &Subscription) -> Result<Device, Trouble> {
+        let written = line.msisdn.as_ref().and_then(|msisdn| self.config.lines.get(msisdn));
+        let which = written.cloned().unwrap_or_default().merged(line.iccid.as_ref())?;
+        device::pick(device::all(&self.bus).await?, &which)
     }
 
     /// The answer as it may be kept: the code is money until it is used.

@@ -2,9 +2,9 @@
 //!
 //! Invariant: words that are not understood are no values, and prove nothing about a code.
 
-use super::sms::Message;
 use crate::domain::{Span, Timestamp, Values};
 use crate::operators::{Operator, Reply};
+use crate::transport::modem::sms::Message;
 use chrono_tz::Tz;
 use regex::{Regex, RegexBuilder};
 

@@ -11,7 +11,6 @@ mod tests;
 use super::api::{
     self, Api, Labelled, Site, Token, Tokens, basic, cut, headers, moment, no_answer, secret, text,
 };
-use super::client::{CallError, Rendered, Reply};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Listed, Lookup, Order, Provider,
     ReadError, ReadOk, TestReport,
@@ -20,6 +19,7 @@ use crate::domain::{
     ErrorKind, FailureClass, Iccid, Money, Offer, Quality, Span, Subscription, Timestamp, Values,
 };
 use crate::input::{Fault, Section};
+use crate::transport::http::{CallError, Rendered, Reply};
 use async_trait::async_trait;
 use orders::order_number;
 use reqwest::header::HeaderMap;
@@ -76,7 +76,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let username = s.required("username", "allowed is the name of an API user");
         let password = secret(s, "password");
         let allowed = "allowed: creditcard, monthlyinvoice, banktransfer, boleto";

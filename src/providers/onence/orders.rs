@@ -5,8 +5,8 @@ use crate::domain::{Currency, ErrorKind, Money, Quality, Rounding, Timestamp};
 use crate::providers::{
     Answer, Booked, Evidence, Found, Listed, Order, ReadError,
     api::{self, items, moment, money, text},
-    client::Rendered,
 };
+use crate::transport::http::Rendered;
 use serde_json::Value;
 
 /// Orders on one page, at most.

@@ -8,13 +8,13 @@ mod records;
 
 use super::api::{Api, Site, Token, Tokens, headers, items, money, secret, text};
 use super::api::{cut, no_answer};
-use super::client::{CallError, Rendered, Reply};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, api, wallet_only,
 };
 use crate::domain::{Currency, ErrorKind, FailureClass, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
+use crate::transport::http::{CallError, Rendered, Reply};
 use async_trait::async_trait;
 use records::{refusal, without_code};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
@@ -59,7 +59,7 @@ impl Config {
         let s = &mut section;
         let sandbox = s.boolean("sandbox").unwrap_or(false);
         let usual = if sandbox { SANDBOX } else { LIVE };
-        let site = Site::read(s, usual);
+        let site = Site::read(s, Some(usual));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
         let client_id = s.required("client_id", "allowed is the id of the API client");
         let client_secret = secret(s, "client_secret");

@@ -11,7 +11,6 @@ mod tests;
 use super::{
     About, Answer, Declares, Found, FreezeError, Inbox, IsFor, Order, Post, PostError, Provider,
     ReadError, ReadOk, Sms, TestReport,
-    listed::{is_number, is_serial},
 };
 use crate::domain::{Currency, ErrorKind, Iccid, Msisdn, Quality, Subscription, Timestamp};
 use crate::input::{Fault, Section};
@@ -184,17 +183,17 @@ impl Inbox for SmsInbox {
 
     fn is_for(&self, line: &Subscription, sms: &Sms) -> IsFor {
         if let (Some(to), Some(ours)) = (&sms.to, &line.msisdn) {
-            return if is_number(ours, to) { IsFor::This } else { IsFor::Other };
+            return if ours.reads_as(to) { IsFor::This } else { IsFor::Other };
         }
         let Some(slot) = sms.sim.filter(|_| !self.config.sims.is_empty()) else {
             return IsFor::Unsaid;
         };
         let is_this = match self.config.sims.get(&slot) {
             Some(Sim::Number(number)) => {
-                line.msisdn.as_ref().is_some_and(|ours| is_number(ours, number.as_str()))
+                line.msisdn.as_ref().is_some_and(|ours| ours.reads_as(number.as_str()))
             }
             Some(Sim::Serial(serial)) => {
-                line.iccid.as_ref().is_some_and(|ours| is_serial(ours, serial.as_str()))
+                line.iccid.as_ref().is_some_and(|ours| ours.reads_as(serial.as_str()))
             }
             None => false,
         };

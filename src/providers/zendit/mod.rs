@@ -9,7 +9,6 @@
 mod records;
 
 use super::api::{Api, Site, headers, items, secret};
-use super::client::Rendered;
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, api, wallet_only,
@@ -17,6 +16,7 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{ErrorKind, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use records::{Offer, judge, minor, plans, product, refusal};
 use reqwest::header::HeaderMap;
@@ -84,7 +84,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let site = Site::read(s, LIVE);
+        let site = Site::read(s, Some(LIVE));
         let api_key = secret(s, "api_key");
         // What a line with a number and a serial gets.
         let with_both = s.word("with_both", &Goods::WORDS).unwrap_or(Goods::Plan);

@@ -3,10 +3,8 @@
 use super::super::Config;
 use super::super::testing::{edited, order};
 use crate::domain::Money;
-use crate::providers::{
-    Answer, Evidence,
-    client::{CallError, Reply},
-};
+use crate::providers::{Answer, Evidence};
+use crate::transport::http::{CallError, Reply};
 
 const OURS: &str = r#""msisdn":"+12025550123","amount":"10.00","currency":"USD""#;
 

@@ -2,10 +2,8 @@
 
 use super::super::testing::{config, edited, example, line, order};
 use super::super::{Config, dates};
-use crate::providers::{
-    Answer, Booked, Found,
-    client::{CallError, Reply},
-};
+use crate::providers::{Answer, Booked, Found};
+use crate::transport::http::{CallError, Reply};
 use proptest::prelude::*;
 
 fn reply(status: u16, body: String) -> Reply {

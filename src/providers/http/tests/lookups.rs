@@ -2,10 +2,8 @@
 
 use super::super::Config;
 use super::super::testing::{edited, order};
-use crate::providers::{
-    Answer, Found,
-    client::{CallError, Reply},
-};
+use crate::providers::{Answer, Found};
+use crate::transport::http::{CallError, Reply};
 
 fn judge(config: &Config, status: u16, body: &str) -> Found {
     let reply =

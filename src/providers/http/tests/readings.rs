@@ -3,8 +3,9 @@
 use super::super::Config;
 use super::super::testing::{config, edited, example, line};
 use crate::domain::{Currency, ErrorKind, Money, Quality, Span, Subscription, Timestamp};
-use crate::providers::client::kind_of;
-use crate::providers::{ReadError, ReadOk, client::Reply};
+use crate::providers::{ReadError, ReadOk};
+use crate::transport::http::Reply;
+use crate::transport::http::kind_of;
 
 fn judge(
     config: &Config,

@@ -5,10 +5,12 @@
 
 mod address;
 mod base;
+mod endpoint;
 mod guard;
 mod rendered;
 
 pub(crate) use base::base_url;
+pub(crate) use endpoint::Endpoint;
 pub(crate) use rendered::Rendered;
 
 use crate::clock::Clock;

@@ -1,11 +1,7 @@
 //! Which modem serves a line, and whether it is ready.
 
-use super::{
-    bus::{Address, Bus, MODEM, SIM, Trouble, number, text},
-    config::{Config, READY, Which},
-};
-use crate::domain::{ErrorKind, Iccid, Subscription};
-use crate::providers::listed::is_serial;
+use super::bus::{Address, Bus, MODEM, SIM, Trouble, number, text};
+use crate::domain::{ErrorKind, Iccid, Span};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -24,14 +20,16 @@ const FAILED: i64 = -1;
 const LOCKED: i64 = 2;
 const DISABLED: i64 = 3;
 const REGISTERED: i64 = 8;
+/// How long a modem may take to be ready: enabled, registered, free of an earlier session.
+pub(crate) const READY: Span = Span::seconds(60);
 /// How often a modem that is not ready is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// A modem and the SIM in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Device {
+pub(crate) struct Device {
     /// Where it hangs now.
-    pub(super) path: String,
+    pub(crate) path: String,
     imei: String,
     iccid: String,
     name: String,
@@ -53,8 +51,31 @@ impl fmt::Display for Device {
     }
 }
 
+/// Which modem: never by its number in ModemManager, which changes whenever it is plugged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Which {
+    pub(crate) imei: Option<String>,
+    pub(crate) iccid: Option<Iccid>,
+}
+
+impl Which {
+    /// What the config says, and the serial that the fleet says.
+    pub(crate) fn merged(self, iccid: Option<&Iccid>) -> Result<Self, Trouble> {
+        let fault = |why: &str| Err(Trouble::before(ErrorKind::Configuration, why));
+        match (&self.iccid, iccid) {
+            (Some(here), Some(there)) if here != there => {
+                fault("`lines` and the subscription name different SIMs")
+            }
+            (None, None) if self.imei.is_none() => {
+                fault("no modem is known: the subscription needs its iccid, or `lines` its number")
+            }
+            (here, there) => Ok(Self { iccid: here.as_ref().or(there).cloned(), ..self }),
+        }
+    }
+}
+
 /// Every modem there is.
-pub(super) async fn all(bus: &Bus) -> Result<Vec<Device>, Trouble> {
+pub(crate) async fn all(bus: &Bus) -> Result<Vec<Device>, Trouble> {
     let mut devices = Vec::new();
     for (path, found) in bus.modems().await? {
         let sim = text(&found, "Sim");
@@ -70,35 +91,14 @@ pub(super) async fn all(bus: &Bus) -> Result<Vec<Device>, Trouble> {
     Ok(devices)
 }
 
-/// The modem of `line`.
-pub(super) async fn of(bus: &Bus, config: &Config, line: &Subscription) -> Result<Device, Trouble> {
-    let written = line.msisdn.as_ref().and_then(|msisdn| config.lines.get(msisdn)).cloned();
-    let which = merged(written.unwrap_or_default(), line.iccid.as_ref())?;
-    pick(all(bus).await?, &which)
-}
-
-/// What the config and the fleet say together.
-fn merged(written: Which, iccid: Option<&Iccid>) -> Result<Which, Trouble> {
-    let fault = |why: &str| Err(Trouble::before(ErrorKind::Configuration, why));
-    match (&written.iccid, iccid) {
-        (Some(here), Some(there)) if here != there => {
-            fault("`lines` and the subscription name different SIMs")
-        }
-        (None, None) if written.imei.is_none() => {
-            fault("no modem is known: the subscription needs its iccid, or `lines` its number")
-        }
-        (here, there) => Ok(Which { iccid: here.as_ref().or(there).cloned(), ..written }),
-    }
-}
-
 /// The only modem that is the one, with the SIM that is the one.
-fn pick(devices: Vec<Device>, which: &Which) -> Result<Device, Trouble> {
+pub(crate) fn pick(devices: Vec<Device>, which: &Which) -> Result<Device, Trouble> {
     let trouble = |kind, why: &str| Err(Trouble::before(kind, why));
     let mut here: Vec<Device> = devices
         .into_iter()
         .filter(|device| match (&which.imei, &which.iccid) {
             (Some(imei), _) => is_same_device(imei, &device.imei),
-            (None, Some(iccid)) => is_serial(iccid, &device.iccid),
+            (None, Some(iccid)) => iccid.reads_as(&device.iccid),
             (None, None) => false,
         })
         .collect();
@@ -112,7 +112,7 @@ fn pick(devices: Vec<Device>, which: &Which) -> Result<Device, Trouble> {
         Some(_) if device.iccid.is_empty() => {
             trouble(ErrorKind::Temporary, "the SIM in the line's modem cannot be read")
         }
-        Some(iccid) if !is_serial(iccid, &device.iccid) => {
+        Some(iccid) if !iccid.reads_as(&device.iccid) => {
             trouble(ErrorKind::Identity, "another SIM is in the line's modem")
         }
         Some(_) | None => Ok(device),
@@ -126,14 +126,14 @@ fn is_same_device(ours: &str, theirs: &str) -> bool {
 }
 
 /// What must be held while a modem is used.
-pub(super) fn lock(address: &Address, device: &Device) -> Arc<tokio::sync::Mutex<()>> {
+pub(crate) fn lock(address: &Address, device: &Device) -> Arc<tokio::sync::Mutex<()>> {
     let unit = if device.imei.is_empty() { &device.path } else { &device.imei };
     let mut locks = LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
     locks.entry(format!("{address:?} {unit}")).or_default().clone()
 }
 
 /// Waits until the modem is in a network; switches it on where it is off.
-pub(super) async fn ready(bus: &Bus, device: &Device) -> Result<(), Trouble> {
+pub(crate) async fn ready(bus: &Bus, device: &Device) -> Result<(), Trouble> {
     let until = Instant::now() + READY.to_std();
     let mut switched = false;
     loop {
@@ -211,10 +211,10 @@ mod tests {
     #[test]
     fn config_and_fleet_must_agree() {
         let iccid = Iccid::parse(SERIAL).unwrap();
-        assert_eq!(merged(Which::default(), Some(&iccid)), Ok(which(None, Some(SERIAL))));
-        assert!(merged(Which::default(), None).is_err());
-        assert!(merged(which(None, Some("8944110069158231145")), Some(&iccid)).is_err());
-        let both = merged(which(Some("353490069873319"), None), Some(&iccid)).unwrap();
+        assert_eq!(Which::default().merged(Some(&iccid)), Ok(which(None, Some(SERIAL))));
+        assert!(Which::default().merged(None).is_err());
+        assert!(which(None, Some("8944110069158231145")).merged(Some(&iccid)).is_err());
+        let both = which(Some("353490069873319"), None).merged(Some(&iccid)).unwrap();
         assert_eq!(both, which(Some("353490069873319"), Some(SERIAL)));
     }
 

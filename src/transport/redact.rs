@@ -1,11 +1,11 @@
 //! An answer as it may be kept.
 
 /// How much of an answer is kept.
-pub(super) const RAW_MAX: usize = 4096;
+pub(crate) const RAW_MAX: usize = 4096;
 
 /// Without control characters and secrets, cut to 4 KiB. Each secret comes in all the forms in
 /// which it can have been written.
-pub(super) fn clean(text: &str, secrets: impl Iterator<Item = Vec<String>>) -> String {
+pub(crate) fn clean(text: &str, secrets: impl Iterator<Item = Vec<String>>) -> String {
     let mut clean: String =
         text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     for written in secrets.flatten().filter(|written| !written.is_empty()) {

@@ -1,7 +1,6 @@
 //! The conversation with ModemManager, and what its errors mean.
 
 use crate::domain::{ErrorKind, Span};
-use crate::providers::ReadError;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, time::Duration};
 use tokio::sync::Mutex;
@@ -11,23 +10,23 @@ use zbus::{
 };
 
 /// ModemManager's name, and the prefix of its interfaces.
-pub(super) const MANAGER: &str = "org.freedesktop.ModemManager1";
+pub(crate) const MANAGER: &str = "org.freedesktop.ModemManager1";
 /// Where its modems hang.
-pub(super) const ROOT: &str = "/org/freedesktop/ModemManager1";
+pub(crate) const ROOT: &str = "/org/freedesktop/ModemManager1";
 /// The interface of a modem as such.
-pub(super) const MODEM: &str = "org.freedesktop.ModemManager1.Modem";
+pub(crate) const MODEM: &str = "org.freedesktop.ModemManager1.Modem";
 /// The interface of a SIM.
-pub(super) const SIM: &str = "org.freedesktop.ModemManager1.Sim";
+pub(crate) const SIM: &str = "org.freedesktop.ModemManager1.Sim";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// How long joining the bus may take.
 const JOIN: Duration = Duration::from_secs(10);
 
 /// The properties of one interface of one object.
-pub(super) type Properties = HashMap<String, OwnedVariant>;
+pub(crate) type Properties = HashMap<String, OwnedVariant>;
 
 /// Which bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     /// Where ModemManager usually is.
     System,
     /// That of the login session.
@@ -38,39 +37,39 @@ pub(super) enum Address {
 
 /// Why nothing usable came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     /// What it means for a read.
-    pub(super) kind: ErrorKind,
+    pub(crate) kind: ErrorKind,
     /// Provably nothing reached the network.
-    pub(super) nothing_sent: bool,
+    pub(crate) nothing_sent: bool,
     /// In words.
-    pub(super) why: String,
+    pub(crate) why: String,
 }
 
 impl Trouble {
     /// Found before anything was sent.
-    pub(super) fn before(kind: ErrorKind, why: impl Into<String>) -> Self {
+    pub(crate) fn before(kind: ErrorKind, why: impl Into<String>) -> Self {
         Self { kind, nothing_sent: true, why: why.into() }
     }
 
     /// Nobody answered.
-    pub(super) fn silence(limit: Duration) -> Self {
+    pub(crate) fn silence(limit: Duration) -> Self {
         let why = format!("no answer within {}s", limit.as_secs());
         Self { kind: ErrorKind::Temporary, nothing_sent: false, why }
     }
 
     /// The same, after something was sent.
-    pub(super) fn begun(self) -> Self {
+    pub(crate) fn begun(self) -> Self {
         Self { nothing_sent: false, ..self }
     }
 
     /// The same, of a call that sends nothing.
-    pub(super) fn harmless(self) -> Self {
+    pub(crate) fn harmless(self) -> Self {
         Self { nothing_sent: true, ..self }
     }
 
     /// What a D-Bus error says.
-    pub(super) fn of(error: &zbus::Error) -> Self {
+    pub(crate) fn of(error: &zbus::Error) -> Self {
         let (name, text) = if let zbus::Error::MethodError(name, text, _) = error {
             (name.to_string(), text.clone().unwrap_or_default())
         } else if let zbus::Error::FDO(error) = error {
@@ -107,15 +106,9 @@ impl Trouble {
     }
 }
 
-impl From<Trouble> for ReadError {
-    fn from(trouble: Trouble) -> Self {
-        Self::new(trouble.kind, trouble.why)
-    }
-}
-
 /// One connection, joined anew where it was lost.
 #[derive(Debug)]
-pub(super) struct Bus {
+pub(crate) struct Bus {
     address: Address,
     call_timeout: Duration,
     connection: Mutex<Option<Connection>>,
@@ -123,12 +116,12 @@ pub(super) struct Bus {
 
 impl Bus {
     /// A bus that is joined at the first call. Calls end by themselves after `call_timeout`.
-    pub(super) fn new(address: Address, call_timeout: Span) -> Self {
+    pub(crate) fn new(address: Address, call_timeout: Span) -> Self {
         Self { address, call_timeout: call_timeout.to_std(), connection: Mutex::default() }
     }
 
     /// Calls a method of ModemManager.
-    pub(super) async fn call<B, R>(
+    pub(crate) async fn call<B, R>(
         &self,
         path: &str,
         interface: &str,
@@ -147,7 +140,7 @@ impl Bus {
     }
 
     /// The properties of one interface, fresh.
-    pub(super) async fn properties(
+    pub(crate) async fn properties(
         &self,
         path: &str,
         interface: &str,
@@ -156,7 +149,7 @@ impl Bus {
     }
 
     /// Every modem with its properties, by path.
-    pub(super) async fn modems(&self) -> Result<Vec<(String, Properties)>, Trouble> {
+    pub(crate) async fn modems(&self) -> Result<Vec<(String, Properties)>, Trouble> {
         let manager = "org.freedesktop.DBus.ObjectManager";
         let objects: ManagedObjects =
             self.call(ROOT, manager, "GetManagedObjects", &()).await.map_err(Trouble::harmless)?;
@@ -198,7 +191,7 @@ impl Bus {
 }
 
 /// A property that is a text or a path; empty where it is missing.
-pub(super) fn text(properties: &Properties, name: &str) -> String {
+pub(crate) fn text(properties: &Properties, name: &str) -> String {
     match properties.get(name).map(|value| &**value) {
         Some(Variant::Str(text)) => text.to_string(),
         Some(Variant::ObjectPath(path)) => path.to_string(),
@@ -207,7 +200,7 @@ pub(super) fn text(properties: &Properties, name: &str) -> String {
 }
 
 /// A property that is a number.
-pub(super) fn number(properties: &Properties, name: &str) -> Option<i64> {
+pub(crate) fn number(properties: &Properties, name: &str) -> Option<i64> {
     match properties.get(name).map(|value| &**value) {
         Some(Variant::U32(number)) => Some(i64::from(*number)),
         Some(Variant::I32(number)) => Some(i64::from(*number)),
@@ -216,7 +209,7 @@ pub(super) fn number(properties: &Properties, name: &str) -> Option<i64> {
 }
 
 /// A path as an argument.
-pub(super) fn path(text: &str) -> Result<OwnedObjectPath, Trouble> {
+pub(crate) fn path(text: &str) -> Result<OwnedObjectPath, Trouble> {
     OwnedObjectPath::try_from(text)
         .map_err(|error| Trouble::before(ErrorKind::Temporary, error.to_string()))
 }

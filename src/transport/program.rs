@@ -3,8 +3,8 @@
 //! Invariant: a run ends with the whole process group; nothing that it started goes on paying after
 //! we gave it up. `NotStarted` is the only proof that nothing was done.
 
+use super::redact;
 use crate::domain::Span;
-use crate::providers::redact;
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{
@@ -22,16 +22,16 @@ const BURIAL: Span = Span::seconds(5);
 
 /// A program and the environment that it runs in.
 #[derive(Clone, Debug)]
-pub(super) struct Program {
-    pub(super) command: String,
-    pub(super) arguments: Vec<String>,
-    pub(super) env: BTreeMap<String, String>,
-    pub(super) secrets: BTreeMap<String, SecretString>,
+pub(crate) struct Program {
+    pub(crate) command: String,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) secrets: BTreeMap<String, SecretString>,
 }
 
 /// Why there is no output to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum RunError {
+pub(crate) enum RunError {
     /// It could not be started: nothing was done.
     NotStarted(String),
     /// It ran, and what it did is not known.
@@ -48,7 +48,7 @@ pub(super) enum RunError {
 impl Program {
     /// Gives it `input`, waits until it has ended and closed its output, and gives back what it
     /// wrote, if it ended with 0.
-    pub(super) async fn run(&self, input: &str, limit: Span) -> Result<String, RunError> {
+    pub(crate) async fn run(&self, input: &str, limit: Span) -> Result<String, RunError> {
         let mut child = self.command().spawn().map_err(|error| {
             RunError::NotStarted(format!("{} cannot be started ({error})", self.command))
         })?;
@@ -102,7 +102,7 @@ impl Program {
     }
 
     /// A text as it may be kept: without secrets, cut to 4 KiB.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let written = |secret: &SecretString| {
             let secret = secret.expose_secret().to_owned();
             let in_json = serde_json::to_string(&secret).unwrap_or_default();

@@ -23,11 +23,11 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What is sent to whom, and who answers.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Question<'a> {
-    pub(super) to: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct Question<'a> {
+    pub(crate) to: &'a str,
+    pub(crate) text: &'a str,
     /// Senders of answers besides `to`.
-    pub(super) from: &'a [String],
+    pub(crate) from: &'a [String],
 }
 
 impl Question<'_> {
@@ -38,16 +38,16 @@ impl Question<'_> {
 
 /// A message that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// What it says.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// When the network took it, by the network's clock.
-    pub(super) at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// What the expected sender said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard<T> {
+pub(crate) enum Heard<T> {
     /// The answer.
     Answer(T),
     /// Only something else: an advert, an error.
@@ -56,14 +56,14 @@ pub(super) enum Heard<T> {
 
 /// The messages of one modem.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Post<'a> {
-    pub(super) bus: &'a Bus,
-    pub(super) modem: &'a str,
+pub(crate) struct Post<'a> {
+    pub(crate) bus: &'a Bus,
+    pub(crate) modem: &'a str,
 }
 
 impl Post<'_> {
     /// Sends the question and waits for a message that `understand` takes for the answer.
-    pub(super) async fn ask<T>(
+    pub(crate) async fn ask<T>(
         self,
         question: Question<'_>,
         limit: Duration,
@@ -103,7 +103,7 @@ impl Post<'_> {
 
     /// Deletes answers that came too late for the question they belong to: they would fill the SIM
     /// until nothing comes in any more.
-    pub(super) async fn forget<T>(
+    pub(crate) async fn forget<T>(
         self,
         question: Question<'_>,
         understand: impl Fn(&Message) -> Option<T>,

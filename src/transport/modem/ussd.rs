@@ -18,16 +18,16 @@ const END: Duration = Duration::from_secs(10);
 
 /// What the network said last in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Talk {
+pub(crate) struct Talk {
     /// Its words.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// It may be about a second copy of the code: ModemManager gives it to the modem again, spelled
     /// otherwise, where the modem says nothing for ten seconds.
-    pub(super) doubled: bool,
+    pub(crate) doubled: bool,
 }
 
 /// Dials `code`, and gives the menus that follow the answers in `respond`.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     bus: &Bus,
     modem: &str,
     code: &str,

@@ -1,0 +1,9 @@
+//! Ways to the outside that providers and channels share: an HTTP client that never repeats
+//! itself, a program, a modem, and what may be kept of an answer.
+//!
+//! Invariant: nothing here knows what an order or a notice is, and nothing here tries twice.
+
+pub mod http;
+pub mod modem;
+pub mod program;
+pub mod redact;
