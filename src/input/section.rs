@@ -308,6 +308,17 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A secret that must be there.
+    pub fn required_secret(&mut self, key: &str) -> Option<SecretString> {
+        let written = self.has(key) || self.has(&format!("{key}_file"));
+        let found = self.secret(key);
+        if found.is_none() && !written {
+            let allowed = format!("allowed is a secret: write `{key}` or `{key}_file`");
+            self.fault_hidden(key, allowed);
+        }
+        found
+    }
+
     /// A secret: `key`, or the file named by `key_file`, or a systemd credential named by the
     /// dotted place of `key` or by `key` itself. Never printed.
     pub fn secret(&mut self, key: &str) -> Option<SecretString> {

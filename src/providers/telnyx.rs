@@ -3,7 +3,7 @@
 //!
 //! Facts: Telnyx's SDK 4.189.0 and developer documentation of 2026.
 
-use super::api::{Api, Site, cut, headers, money, no_answer, secret, text};
+use super::api::{Api, Site, cut, headers, money, no_answer, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
@@ -45,7 +45,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let site = Site::read(&mut section, Some(LIVE));
-        let api_key = secret(&mut section, "api_key");
+        let api_key = section.required_secret("api_key");
         section.finish();
         Some(Self { site: site?, api_key: api_key? })
     }
@@ -143,7 +143,7 @@ impl Provider for Telnyx {
             Ok(words) => words,
             Err(error) => format!("auto-recharge cannot be read ({})", error.quality),
         };
-        let base = &self.config.site.base;
+        let base = &self.config.site.place.base;
         Ok(TestReport { detail: format!("{base} answers; the wallet holds {left}; {recharge}") })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Facts: Twilio's API reference, `Balance.json` of the 2010-04-01 API.
 
-use super::api::{Api, Site, basic, headers, money, secret, text};
+use super::api::{Api, Site, basic, headers, money, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
@@ -47,7 +47,7 @@ impl Config {
                 fine.then(|| text.to_owned())
             })
         });
-        let auth_token = secret(s, "auth_token");
+        let auth_token = s.required_secret("auth_token");
         section.finish();
         Some(Self { site: site?, account_sid: account_sid?, auth_token: auth_token? })
     }
@@ -119,7 +119,7 @@ impl Provider for Twilio {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let left = self.wallet().await?;
         Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.base),
+            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
         })
     }
 }

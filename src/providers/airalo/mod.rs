@@ -11,9 +11,7 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
-use super::api::{
-    Api, Site, Token, Tokens, headers, items, money, no_answer, number, secret, text,
-};
+use super::api::{Api, Site, Token, Tokens, headers, items, money, no_answer, number, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -95,7 +93,7 @@ impl Config {
             )
             .and_then(|_| s.word("mode", &Mode::WORDS));
         let client_id = s.required("client_id", "allowed is the id of the API client");
-        let client_secret = secret(s, "client_secret");
+        let client_secret = s.required_secret("client_secret");
         section.finish();
         Some(Self {
             site: site?,
@@ -330,7 +328,7 @@ impl Provider for Airalo {
             Mode::Live => "live: orders are charged",
             Mode::Sandbox => "sandbox, if the account is in it: nothing in the URL tells",
         };
-        let base = &self.config.site.base;
+        let base = &self.config.site.place.base;
         Ok(TestReport { detail: format!("{base} answers; the wallet holds {left}; mode {mode}") })
     }
 }

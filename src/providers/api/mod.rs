@@ -14,7 +14,7 @@ pub(super) use json::{bytes, decimal, exact, items, moment, money, number, text}
 pub(super) use labelled::Labelled;
 pub(super) use packages::{Package, package_values};
 pub(super) use said::{Echo, Said, cut};
-pub(super) use site::{Site, secret};
+pub(super) use site::Site;
 pub(super) use token::{Token, Tokens};
 
 use super::{Answer, Found, ReadError};
@@ -42,7 +42,7 @@ impl Api {
         secrets: Vec<SecretString>,
     ) -> Result<Self, String> {
         Ok(Self {
-            endpoint: Endpoint::new(site.base.clone(), site.reach)?,
+            endpoint: site.place.endpoint()?,
             poll_timeout: site.poll_timeout(),
             money_timeout: site.money_timeout(max_processing),
             secrets,

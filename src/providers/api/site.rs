@@ -4,36 +4,28 @@ use super::Api;
 use crate::domain::Span;
 use crate::input::{Fault, Rate, Section};
 use crate::providers::{Declares, Provider};
-use crate::transport::http::{Reach, base_url};
+use crate::transport::http::Place;
 use secrecy::SecretString;
 use std::{
     future::{Ready, ready},
     sync::Arc,
 };
-use url::Url;
 
 /// Where an API is, and how it is asked.
 #[derive(Clone, Debug)]
 pub(in crate::providers) struct Site {
-    pub(in crate::providers) base: Url,
-    pub(super) reach: Reach,
-    timeout: Option<Span>,
+    pub(in crate::providers) place: Place,
     concurrency: Option<usize>,
     rate: Option<Rate>,
 }
 
 impl Site {
-    /// Reads `base_url` (`usual` where it is not written; without one it must be), `allow_private_network`, `timeout`,
-    /// `concurrency` and `rate`.
+    /// Reads the keys of [`Place::read`], `concurrency` and `rate`.
     pub(in crate::providers) fn read(s: &mut Section<'_>, usual: Option<&str>) -> Option<Self> {
-        let base = base_url(s, usual);
-        let private_network = s.boolean("allow_private_network").unwrap_or(false);
-        let timeout = s.span("timeout");
+        let place = Place::read(s, usual);
         let concurrency = s.integer("concurrency", 1..=1024).and_then(|n| usize::try_from(n).ok());
         let rate = s.rate("rate");
-        let base = base?;
-        let reach = Reach { private_network, tls: base.scheme() == "https" };
-        Some(Self { base, reach, timeout, concurrency, rate })
+        Some(Self { place: place?, concurrency, rate })
     }
 
     /// Another host of the same API, `usual` where `key` is not written.
@@ -43,16 +35,7 @@ impl Site {
         key: &str,
         usual: &str,
     ) -> Option<Self> {
-        let allowed = "allowed is a URL such as \"https://auth.example.com\"";
-        let is_fine = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-        let base = if s.has(key) {
-            s.parsed(key, allowed, |text| text.trim().parse().ok().filter(is_fine))
-        } else {
-            s.value(key);
-            usual.parse().ok()
-        }?;
-        let reach = Reach { tls: base.scheme() == "https", ..self.reach };
-        Some(Self { base, reach, ..self.clone() })
+        Some(Self { place: self.place.beside(s, key, usual)?, ..self.clone() })
     }
 
     /// What the adapter declares, with what was configured in its place.
@@ -69,12 +52,13 @@ impl Site {
     }
 
     pub(super) fn poll_timeout(&self) -> Span {
-        self.timeout.unwrap_or(Declares::default().timeout)
+        self.place.timeout.unwrap_or(Declares::default().timeout)
     }
 
     /// A short timeout manufactures unknown outcomes, so it is never shorter than the work.
     pub(super) fn money_timeout(&self, max_processing: Span) -> Span {
-        self.timeout
+        self.place
+            .timeout
             .filter(|given| *given > max_processing)
             .unwrap_or_else(|| max_processing.plus(Span::seconds(10)))
     }
@@ -87,28 +71,8 @@ impl Site {
         secrets: Vec<SecretString>,
         make: impl FnOnce(Api) -> Result<P, String>,
     ) -> Ready<Result<Arc<dyn Provider>, Fault>> {
-        ready(match Api::new(self, max_processing, secrets).and_then(make) {
-            Ok(provider) => Ok(Arc::new(provider)),
-            Err(why) => Err(Fault {
-                file: "the network".to_owned(),
-                line: None,
-                key: format!("providers.{name}.{kind}.base_url"),
-                found: self.base.to_string(),
-                allowed: format!("allowed is a URL for which an HTTP client can be made ({why})"),
-            }),
-        })
+        let made = Api::new(self, max_processing, secrets).and_then(make);
+        let fault = |why: String| self.place.fault(&format!("providers.{name}.{kind}"), &why);
+        ready(made.map(|provider| Arc::new(provider) as _).map_err(fault))
     }
-}
-
-/// A secret that must be there.
-pub(in crate::providers) fn secret(s: &mut Section<'_>, key: &str) -> Option<SecretString> {
-    let written = s.has(key) || s.has(&format!("{key}_file"));
-    let found = s.secret(key);
-    if found.is_none() && !written {
-        s.fault_hidden(
-            key,
-            format!("allowed is the provider's secret: write `{key}` or `{key}_file`"),
-        );
-    }
-    found
 }

@@ -8,7 +8,7 @@
 mod ask;
 mod records;
 
-use super::api::{Api, Said, Site, Tokens, package_values, secret, text};
+use super::api::{Api, Said, Site, Tokens, package_values, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, is_target,
@@ -66,7 +66,7 @@ impl Config {
         let site = Site::read(s, Some(LIVE));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
         let client_id = s.required("client_id", "allowed is the id of the API client");
-        let client_secret = secret(s, "client_secret");
+        let client_secret = s.required_secret("client_secret");
         let currency = if s.has("currency") {
             s.checked("currency", Currency::parse)
         } else {
@@ -309,7 +309,7 @@ impl Provider for Celitech {
 
     async fn test(&self) -> Result<TestReport, ReadError> {
         self.ask(&Rendered::query("/packages", &[("limit", "1")])).await?;
-        Ok(TestReport { detail: format!("{} answers", self.config.site.base) })
+        Ok(TestReport { detail: format!("{} answers", self.config.site.place.base) })
     }
 }
 

@@ -8,7 +8,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::api::{self, Api, Echo, Said, Site, headers, items, money, no_answer, secret, text};
+use super::api::{self, Api, Echo, Said, Site, headers, items, money, no_answer, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -64,7 +64,7 @@ impl Config {
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
-        let api_key = secret(s, "api_key");
+        let api_key = s.required_secret("api_key");
         let currency = s
             .required("currency", "allowed is the currency of the account, such as \"USD\"")
             .and_then(|_| s.checked("currency", Currency::parse));
@@ -323,7 +323,7 @@ impl Provider for DingConnect {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let left = self.wallet().await?;
         Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.base),
+            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
         })
     }
 }

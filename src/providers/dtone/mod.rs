@@ -13,7 +13,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::api::{self, Api, Site, headers, items, money, secret, text};
+use super::api::{self, Api, Site, headers, items, money, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -81,7 +81,7 @@ impl Config {
         let sandbox = s.boolean("sandbox").unwrap_or(false);
         let site = Site::read(s, Some(if sandbox { SANDBOX } else { LIVE }));
         let api_key = s.required("api_key", "allowed is the key of the API");
-        let api_secret = secret(s, "api_secret");
+        let api_secret = s.required_secret("api_secret");
         let currency = s
             .required("currency", "allowed is the currency of the account, such as \"USD\"")
             .and_then(|_| s.checked("currency", Currency::parse));
@@ -273,7 +273,7 @@ impl Provider for DtOne {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let left = self.wallet().await?;
         Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.base),
+            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
         })
     }
 }

@@ -9,7 +9,7 @@ mod target;
 mod tests;
 
 use super::api::{
-    self, Api, Labelled, Said, Site, Token, Tokens, cut, headers, moment, no_answer, secret, text,
+    self, Api, Labelled, Said, Site, Token, Tokens, cut, headers, moment, no_answer, text,
 };
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Order, Provider, ReadError, ReadOk,
@@ -71,7 +71,7 @@ impl Config {
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
-        let application_token = secret(s, "application_token");
+        let application_token = s.required_secret("application_token");
         let until = s.parsed(
             "until",
             "allowed is when quotas expire, such as \"2030-12-31\" or \"2030-12-31T12:00:00Z\"",
@@ -303,7 +303,7 @@ impl Provider for Emnify {
 
     async fn test(&self) -> Result<TestReport, ReadError> {
         self.ask("/api/v1/endpoint?page=1&per_page=1").await?;
-        let (base, known) = (&self.config.site.base, self.config.endpoints.len());
+        let (base, known) = (&self.config.site.place.base, self.config.endpoints.len());
         Ok(TestReport { detail: format!("{base} answers; {known} endpoints are configured") })
     }
 }

@@ -11,7 +11,7 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
-use super::api::{Api, Site, headers, items, secret};
+use super::api::{Api, Site, headers, items};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -63,8 +63,8 @@ impl Config {
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
-        let access_code = secret(s, "access_code");
-        let secret_key = secret(s, "secret_key");
+        let access_code = s.required_secret("access_code");
+        let secret_key = s.required_secret("secret_key");
         section.finish();
         Some(Self { site: site?, access_code: access_code?, secret_key: secret_key? })
     }
@@ -241,7 +241,7 @@ impl Provider for EsimAccess {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let left = self.wallet().await?;
         Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.base),
+            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
         })
     }
 }

@@ -165,7 +165,7 @@ impl Provider for Http {
         let variables = Variables::none(&self.config.secrets);
         let reply = self.get(Ok(Rendered::get("/")), &variables).await;
         let status = reply.map_err(|error| no_answer(&error))?.status;
-        let detail = format!("{} answers (HTTP status {status})", self.config.site.base);
+        let detail = format!("{} answers (HTTP status {status})", self.config.site.place.base);
         Ok(TestReport { detail })
     }
 }

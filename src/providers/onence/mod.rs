@@ -9,7 +9,7 @@ mod orders;
 mod tests;
 
 use super::api::{
-    self, Api, Labelled, Site, Token, Tokens, basic, cut, headers, moment, no_answer, secret, text,
+    self, Api, Labelled, Site, Token, Tokens, basic, cut, headers, moment, no_answer, text,
 };
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Listed, Lookup, Order, Provider,
@@ -78,7 +78,7 @@ impl Config {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
         let username = s.required("username", "allowed is the name of an API user");
-        let password = secret(s, "password");
+        let password = s.required_secret("password");
         let allowed = "allowed: creditcard, monthlyinvoice, banktransfer, boleto";
         let payment_method =
             s.required("payment_method", allowed).and_then(|_| s.word("payment_method", &METHODS));
@@ -313,7 +313,7 @@ impl Provider for Onence {
 
     async fn test(&self) -> Result<TestReport, ReadError> {
         self.ask(&Rendered::query("/v1/orders", &[("page", "1"), ("pageSize", "1")])).await?;
-        let (base, method) = (&self.config.site.base, self.config.payment_method);
+        let (base, method) = (&self.config.site.place.base, self.config.payment_method);
         Ok(TestReport {
             detail: format!("{base} answers; a top-up is {} by {method}", self.config.price),
         })

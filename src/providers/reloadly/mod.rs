@@ -6,7 +6,7 @@
 
 mod records;
 
-use super::api::{Api, Site, Token, Tokens, headers, items, money, secret, text};
+use super::api::{Api, Site, Token, Tokens, headers, items, money, text};
 use super::api::{cut, no_answer};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
@@ -62,7 +62,7 @@ impl Config {
         let site = Site::read(s, Some(usual));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
         let client_id = s.required("client_id", "allowed is the id of the API client");
-        let client_secret = secret(s, "client_secret");
+        let client_secret = s.required_secret("client_secret");
         let currency = s
             .required("currency", "allowed is the currency of the account, such as \"USD\"")
             .and_then(|_| s.checked("currency", Currency::parse));
@@ -357,7 +357,7 @@ impl Provider for Reloadly {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let left = self.wallet().await?;
         Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.base),
+            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
         })
     }
 }

@@ -8,7 +8,7 @@
 
 mod records;
 
-use super::api::{Api, Site, headers, items, secret};
+use super::api::{Api, Site, headers, items};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, api, wallet_only,
@@ -85,7 +85,7 @@ impl Config {
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
-        let api_key = secret(s, "api_key");
+        let api_key = s.required_secret("api_key");
         // What a line with a number and a serial gets.
         let with_both = s.word("with_both", &Goods::WORDS).unwrap_or(Goods::Plan);
         section.finish();
@@ -293,7 +293,7 @@ impl Provider for Zendit {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let left = self.wallet().await?;
         Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.base),
+            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
         })
     }
 }

@@ -9,7 +9,7 @@ mod endpoint;
 mod guard;
 mod rendered;
 
-pub(crate) use base::base_url;
+pub(crate) use base::Place;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use rendered::Rendered;
 
