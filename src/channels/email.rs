@@ -14,7 +14,7 @@ mod tls_tests;
 
 pub(super) use config::Config;
 
-use super::{Channel, Message, Outcome, Recipient};
+use super::{Channel, Message, Needs, Outcome, Recipient};
 use async_trait::async_trait;
 use compose::{Letter, Sender};
 use conversation::Route;
@@ -28,8 +28,8 @@ struct Email {
 
 #[async_trait]
 impl Channel for Email {
-    fn reaches(&self, recipient: &Recipient) -> bool {
-        recipient.email.as_ref().is_some_and(|address| !address.trim().is_empty())
+    fn needs(&self) -> Needs {
+        Needs::Email
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {

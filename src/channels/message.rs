@@ -1,20 +1,31 @@
 //! A rendered message, its recipient, and what can come of sending it.
 
-use crate::domain::{Msisdn, Span, Timestamp};
+use crate::domain::{Msisdn, NoticeKind, Severity, Span, Timestamp};
+use std::collections::BTreeMap;
 
 /// A notice put into words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The notice's id; the stable part of the Message-ID.
+    /// The notice's id, the same on every try: the stable part of the Message-ID, and the
+    /// idempotency key where a vendor has one.
     pub id: String,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The language it is in, as in [`crate::words::LOCALES`].
+    pub locale: &'static str,
     /// Constant per line and topic, so that mail threads hold.
     pub subject: String,
     /// The whole notice as plain text; stands alone.
     pub text: String,
     /// The same as HTML.
     pub html: String,
-    /// One line for channels that have no room.
+    /// One line for channels that have no room: one SMS, in GSM-7 or UCS-2.
     pub short: String,
+    /// The facts that are known, by name, for gateways that send only templates they approved:
+    /// see [`crate::words::PARAMETERS`].
+    pub params: BTreeMap<&'static str, String>,
     /// What the thread is about (subscription and topic); messages with the same one belong together.
     pub thread: String,
     /// When its cause happened; the Date header, so that retries are the same message.
@@ -30,6 +41,8 @@ pub struct Recipient {
     pub email: Option<String>,
     /// Their number.
     pub phone: Option<Msisdn>,
+    /// What the channel calls them (`addresses` of the fleet file): a chat, a topic.
+    pub address: Option<String>,
 }
 
 /// What came of one try, sorted by what may follow.

@@ -3,29 +3,87 @@
 //!
 //! Invariant: no channel names the store, the config loader or a provider.
 //!
-//! Adding one: a new file with `Config`, `Config::read` and `Config::build`, its `mod` line, and
+//! Adding one: a new file with `Config` (`read`, `needs`, `build`), its `mod` line, and
 //! its word in the list at the end of this file.
 
+#[cfg(test)]
+mod conformance;
 mod email;
 mod message;
+mod report;
+#[cfg(test)]
+mod testing;
+mod twilio;
+mod vendor;
 
 pub use message::{Message, Outcome, Recipient};
+pub use report::{Delivery, HookCall, HookError, Report};
 
 use crate::input::{Fault, Section};
 use async_trait::async_trait;
 use std::{fmt, sync::Arc};
 
+/// What of a person a channel needs to reach them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+    /// An address of the channel's own: `addresses = { NAME = "…" }` in the fleet file.
+    Address,
+    /// Nothing: it always goes to the same place.
+    Nothing,
+}
+
+impl Needs {
+    /// True where `recipient` has what is needed.
+    pub fn are_met(self, recipient: &Recipient) -> bool {
+        let is_there = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.trim().is_empty());
+        match self {
+            Self::Email => is_there(&recipient.email),
+            Self::Phone => recipient.phone.is_some(),
+            Self::Address => is_there(&recipient.address),
+            Self::Nothing => true,
+        }
+    }
+}
+
 /// Sends messages to people.
 #[async_trait]
 pub trait Channel: Send + Sync + fmt::Debug {
-    /// True when this channel can reach `recipient` at all (has the kind of address it needs).
-    fn reaches(&self, recipient: &Recipient) -> bool;
+    /// What it needs of a recipient.
+    fn needs(&self) -> Needs;
+
+    /// True where a second try of the same message cannot become a second message: the vendor
+    /// knows it by its id. An ambiguous try is then simply repeated.
+    fn repeats_safely(&self) -> bool {
+        false
+    }
 
     /// One try. Bounded in time; never retries by itself.
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome;
 
     /// Tries the connection and the credentials without sending.
     async fn test(&self) -> Result<String, String>;
+
+    /// Asks what became of a message that was accepted under `vendor_id`; `None` where the vendor
+    /// cannot be asked or does not know it.
+    async fn delivery(&self, vendor_id: &str) -> Result<Option<Delivery>, String> {
+        let _ = vendor_id;
+        Ok(None)
+    }
+
+    /// True where [`Self::delivery`] can answer.
+    fn can_be_asked(&self) -> bool {
+        false
+    }
+
+    /// Proves who called, then reads the reports. Calls that are none are none.
+    fn hear(&self, call: &HookCall) -> Result<Vec<Report>, HookError> {
+        let _ = call;
+        Err(HookError::Closed("it has no reports, or no secret to prove them"))
+    }
 }
 
 /// Writes the enum of configurations and the list of kinds from one list of words.
@@ -55,6 +113,11 @@ macro_rules! channels {
                 }
             }
 
+            /// What it needs of a recipient.
+            pub fn needs(&self) -> Needs {
+                match self { $(Self::$kind(config) => config.needs(),)* }
+            }
+
             /// Builds the channel, named `name` in errors.
             pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
                 match self { $(Self::$kind(config) => config.build(name),)* }
@@ -69,4 +132,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
     ChannelConfig::read(&kind, section)
 }
 
-channels! { email }
+channels! {
+    email
+    twilio
+}

@@ -24,6 +24,8 @@ pub struct Subscriber {
     pub quiet_hours: Option<QuietHours>,
     /// Channel names in order; the rest are fallbacks.
     pub channels: Vec<String>,
+    /// What single channels call them, by the channel's name.
+    pub addresses: BTreeMap<String, String>,
 }
 
 /// A daily stretch of local time, `[start, end)`, which may cross midnight.

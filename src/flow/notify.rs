@@ -52,6 +52,11 @@ impl Engine {
             name: subscriber.name.clone(),
             email: subscriber.email.clone(),
             phone: subscriber.phone.clone(),
+            address: notice
+                .channel
+                .as_ref()
+                .and_then(|channel| subscriber.addresses.get(channel))
+                .cloned(),
         };
         let outcome = match self.channel_of(&due, &recipient) {
             None => Outcome::BadConfig {
@@ -127,7 +132,7 @@ impl Engine {
 
     fn channel_of(&self, due: &DueNotice, recipient: &Recipient) -> Option<&Arc<dyn Channel>> {
         let name = due.notice.channel.as_ref()?;
-        self.channels().get(name).filter(|channel| channel.reaches(recipient))
+        self.channels().get(name).filter(|channel| channel.needs().are_met(recipient))
     }
 
     /// Why a notice should not be sent any more; checked before every try.

@@ -229,11 +229,11 @@ async fn upsert_subscriber(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO subscribers (id, name, email, phone, locale, time_zone, quiet_hours, channels, document, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT (id) DO UPDATE SET \
+        "INSERT INTO subscribers (id, name, email, phone, locale, time_zone, quiet_hours, channels, document, created_at, updated_at, addresses) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) ON CONFLICT (id) DO UPDATE SET \
          name = excluded.name, email = excluded.email, phone = excluded.phone, locale = excluded.locale, \
          time_zone = excluded.time_zone, quiet_hours = excluded.quiet_hours, channels = excluded.channels, \
-         document = excluded.document, updated_at = excluded.updated_at, closed_at = NULL",
+         document = excluded.document, updated_at = excluded.updated_at, addresses = excluded.addresses, closed_at = NULL",
     )
     .bind(s.id.as_str())
     .bind(&s.name)
@@ -245,6 +245,7 @@ async fn upsert_subscriber(
     .bind(json(&s.channels))
     .bind(document)
     .bind(now.ms())
+    .bind(json(&s.addresses))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -151,6 +151,7 @@ pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
             None => None,
         },
         channels: c.texts("channels")?,
+        addresses: c.parsed("addresses", |text| serde_json::from_str(text).ok())?,
     })
 }
 

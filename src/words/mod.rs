@@ -28,6 +28,35 @@ use view::View;
 /// The languages there are words in, as written in `locale`.
 pub const LOCALES: [&str; 2] = ["en", "zh-CN"];
 
+/// The facts that a gateway's own template, or a body template, may name. Those that are not known
+/// are not there.
+pub const PARAMETERS: [&str; 24] = [
+    "kind",
+    "severity",
+    "label",
+    "last4",
+    "trigger",
+    "balance",
+    "data_left",
+    "read_at",
+    "service_end_at",
+    "service_end_on",
+    "service_end_days",
+    "number_loss_at",
+    "number_loss_on",
+    "number_loss_days",
+    "amount",
+    "payer",
+    "balance_before",
+    "transaction",
+    "reference",
+    "topup",
+    "reason",
+    "detail",
+    "next",
+    "next_at",
+];
+
 const SENTENCES: [(&str, &str); 2] =
     [("en", include_str!("templates/en.txt")), ("zh-CN", include_str!("templates/zh-CN.txt"))];
 const LAYOUTS: [(&str, &str); 2] = [
@@ -148,6 +177,10 @@ impl Words {
         let topic = notice.kind.topic();
         Ok(Message {
             id: id.to_owned(),
+            kind: notice.kind,
+            severity: notice.severity,
+            locale,
+            params: view.params(),
             subject: view.subject(&phrases.say("topic", topic)?),
             text: self.environment.get_template("layout.txt")?.render(&content)? + "\n",
             html: self.environment.get_template("layout.html")?.render(&content)?,

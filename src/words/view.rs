@@ -3,6 +3,7 @@
 use super::NoticeText;
 use crate::domain::{Item, Span, Timestamp};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Longer texts are cut: a notice is not a log.
 const TEXT_MAX: usize = 500;
@@ -151,6 +152,43 @@ impl View {
             items: facts.items.iter().take(ENTRIES_MAX).map(entry).collect(),
             more: facts.items.len().saturating_sub(ENTRIES_MAX),
         }
+    }
+
+    /// The facts that are known, by the names of [`super::PARAMETERS`].
+    pub(super) fn params(&self) -> BTreeMap<&'static str, String> {
+        let end = |deadline: &Option<Deadline>, part: fn(&Deadline) -> String| {
+            deadline.as_ref().map(part)
+        };
+        let [at, on, days]: [fn(&Deadline) -> String; 3] =
+            [|end| end.at.clone(), |end| end.on.clone(), |end| end.days.to_string()];
+        let values = [
+            Some(self.kind.to_owned()),
+            Some(self.severity.to_owned()),
+            self.label.clone(),
+            self.last4.clone(),
+            self.trigger.clone(),
+            self.balance.clone(),
+            self.data_left.clone(),
+            self.read_at.clone(),
+            end(&self.service_end, at),
+            end(&self.service_end, on),
+            end(&self.service_end, days),
+            end(&self.number_loss, at),
+            end(&self.number_loss, on),
+            end(&self.number_loss, days),
+            self.amount.clone(),
+            self.payer.clone(),
+            self.balance_before.clone(),
+            self.transaction.clone(),
+            self.reference.clone(),
+            self.topup.clone(),
+            self.reason.clone(),
+            self.detail.clone(),
+            self.next.clone(),
+            self.next_at.clone(),
+        ];
+        let named = super::PARAMETERS.into_iter().zip(values);
+        named.filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// Constant per line and topic: mail programs put messages together by it.

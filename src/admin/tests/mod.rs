@@ -191,6 +191,7 @@ fn li() -> Subscriber {
         time_zone: chrono_tz::Asia::Shanghai,
         quiet_hours: None,
         channels: vec!["mail".into()],
+        addresses: BTreeMap::new(),
     }
 }
 

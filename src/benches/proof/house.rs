@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use topupd::{
-    channels::{Channel, Message, Outcome, Recipient},
+    channels::{Channel, Message, Needs, Outcome, Recipient},
     clock::Clock,
     config::{
         Settings,
@@ -40,8 +40,8 @@ pub(crate) struct Letterbox {
 
 #[async_trait]
 impl Channel for Letterbox {
-    fn reaches(&self, _: &Recipient) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs::Nothing
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {

@@ -6,7 +6,7 @@ use super::{
     conversation::{Route, Security},
 };
 use crate::{
-    channels::Channel,
+    channels::{Channel, Needs},
     domain::Span,
     input::{Fault, Section},
 };
@@ -89,6 +89,11 @@ impl Config {
         });
         section.finish();
         config
+    }
+
+    /// What it needs of a recipient.
+    pub fn needs(&self) -> Needs {
+        Needs::Email
     }
 
     /// Builds the channel, named `name` in errors.

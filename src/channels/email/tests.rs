@@ -2,8 +2,10 @@
 
 use super::{Email, compose::Sender, conversation::Route, conversation::Security};
 use crate::{
-    channels::{Channel, Message, Outcome, Recipient},
-    domain::Timestamp,
+    channels::{
+        Channel, Outcome, Recipient,
+        testing::{message, reader},
+    },
     sim::mailbox::{Mailbox, Manner, Script},
 };
 use lettre::transport::smtp::authentication::Credentials;
@@ -36,20 +38,8 @@ fn email(port: u16, timeout: Duration) -> Email {
     }
 }
 
-fn message() -> Message {
-    Message {
-        id: "n-42".to_owned(),
-        subject: "[topupd] \u{94f6}\u{884c}\u{5361} (..0123): \u{4f59}\u{989d}".to_owned(),
-        text: "\u{4f59}\u{989d} 3.20 USD\n.\nlast line".to_owned(),
-        html: "<p>\u{4f59}\u{989d} 3.20 USD</p>".to_owned(),
-        short: String::new(),
-        thread: "li-tmobile.balance".to_owned(),
-        at: Timestamp::parse_rfc3339("2026-11-20T18:04:05Z").unwrap(),
-    }
-}
-
 fn to(email: &str) -> Recipient {
-    Recipient { name: "Li Wei".to_owned(), email: Some(email.to_owned()), phone: None }
+    Recipient { email: Some(email.to_owned()), ..reader() }
 }
 
 /// Behaves by the local part: `rcpt451@…`, `data554@…`, `drop@…`, `silent@…`.
@@ -246,9 +236,9 @@ async fn what_is_in_the_names_cannot_become_a_header() {
 #[tokio::test]
 async fn only_people_with_an_address_are_reached() {
     let email = email(1, PATIENT);
-    assert!(email.reaches(&to("li@example.com")));
-    assert!(!email.reaches(&to(" ")));
-    assert!(!email.reaches(&Recipient { email: None, ..to("") }));
+    assert!(email.needs().are_met(&to("li@example.com")));
+    assert!(!email.needs().are_met(&to(" ")));
+    assert!(!email.needs().are_met(&Recipient { email: None, ..reader() }));
     let outcome = email.send(&message(), &to("not an address")).await;
     assert!(matches!(outcome, Outcome::BadRecipient { .. }), "{outcome:?}");
 }

@@ -3,8 +3,10 @@
 
 use super::Config;
 use crate::{
-    channels::{Channel, Message, Outcome, Recipient},
-    domain::Timestamp,
+    channels::{
+        Channel, Outcome,
+        testing::{message, reader},
+    },
     input::{Intake, Origin, Section, from_toml},
 };
 use rustls::{
@@ -110,19 +112,7 @@ fn channel(url: &str, trusted: bool) -> Arc<dyn Channel> {
 }
 
 async fn send(channel: &dyn Channel) -> Outcome {
-    let text = "hello".to_owned();
-    let message = Message {
-        id: "n-1".to_owned(),
-        subject: text.clone(),
-        html: text.clone(),
-        short: text.clone(),
-        thread: "t".to_owned(),
-        at: Timestamp::from_ms(0),
-        text,
-    };
-    let recipient =
-        Recipient { name: "Li".into(), email: Some("li@example.com".into()), phone: None };
-    channel.send(&message, &recipient).await
+    channel.send(&message(), &reader()).await
 }
 
 #[tokio::test]

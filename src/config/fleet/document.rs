@@ -23,6 +23,7 @@ impl Subscriber {
             "time_zone": self.time_zone.name(),
             "quiet_hours": self.quiet_hours.map(|hours| hours.to_string()),
             "channels": self.channels,
+            "addresses": (!self.addresses.is_empty()).then_some(&self.addresses),
         }))
     }
 }

@@ -20,6 +20,7 @@ pub use plan::{Change, Item, Kind, Plan, StoredFleet, Update};
 
 use super::{Settings, layers::read_text};
 use crate::{
+    channels::Needs,
     domain::{Rule, Subscriber, Subscription},
     input::{Fault, Intake, Origin, Section, Table, from_toml},
     providers::Declares,
@@ -46,8 +47,8 @@ pub struct Fleet {
 pub struct FleetContext {
     /// The configured providers, with what each can do.
     pub providers: BTreeMap<String, Declares>,
-    /// The configured channels, with the kind of each.
-    pub channels: BTreeMap<String, &'static str>,
+    /// The configured channels, with what each needs of a person.
+    pub channels: BTreeMap<String, Needs>,
     /// What was applied before and stays beside the files; empty where they replace everything.
     pub stored: StoredFleet,
 }
@@ -59,7 +60,7 @@ impl FleetContext {
         let channels = settings.channels.iter();
         Self {
             providers: providers.map(|(name, config)| (name.clone(), config.declares())).collect(),
-            channels: channels.map(|(name, config)| (name.clone(), config.kind())).collect(),
+            channels: channels.map(|(name, config)| (name.clone(), config.needs())).collect(),
             stored,
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn subscriber(id: &str) -> Subscriber {
         time_zone: chrono_tz::Asia::Shanghai,
         quiet_hours: None,
         channels: vec!["mail".into()],
+        addresses: BTreeMap::new(),
     }
 }
 

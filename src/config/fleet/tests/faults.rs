@@ -44,7 +44,7 @@ fn subscribers() {
         ),
         (
             "nmae = \"Li\"",
-            "nmae: found \"Li\"; unknown key; allowed here: channels, email, id, locale, name, phone, quiet_hours, time_zone",
+            "nmae: found \"Li\"; unknown key; allowed here: addresses, channels, email, id, locale, name, phone, quiet_hours, time_zone",
         ),
     ] {
         check(head, extra, &[format!("{place}{fault}")]);

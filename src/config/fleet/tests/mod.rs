@@ -63,7 +63,10 @@ fn context() -> FleetContext {
             ("meter".to_owned(), can(true, false, false)),
             ("shop".to_owned(), can(false, true, true)),
         ]),
-        channels: BTreeMap::from([("mail".to_owned(), "email"), ("pager".to_owned(), "sms")]),
+        channels: BTreeMap::from([
+            ("mail".to_owned(), Needs::Email),
+            ("pager".to_owned(), Needs::Nothing),
+        ]),
         stored: StoredFleet::default(),
     }
 }

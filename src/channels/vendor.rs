@@ -1,0 +1,142 @@
+//! What the channels of HTTP APIs share: one try, and what follows from an answer before anybody
+//! knows whose it is.
+//!
+//! Invariant: a message is sent once, on a connection of its own; silence after that is ambiguous.
+
+use super::Outcome;
+use crate::domain::Span;
+use crate::input::{Fault, Section};
+use crate::transport::{
+    http::{CallError, Endpoint, Place, Rendered, Reply},
+    redact,
+};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+/// How long a vendor may take, unless the config says otherwise: most give up after some 26 s.
+const TIMEOUT: Span = Span::seconds(30);
+/// The longest time a person would wait for a channel.
+const TIMEOUT_MAX: Span = Span::minutes(1);
+
+/// Reads [`Place`] with a time limit that a try can have.
+pub(super) fn place(s: &mut Section<'_>, usual: Option<&str>) -> Option<Place> {
+    let place = Place::read(s, usual)?;
+    if place.timeout.is_some_and(|limit| limit <= Span::ZERO || limit > TIMEOUT_MAX) {
+        s.fault("timeout", format!("allowed is a span above zero and up to {TIMEOUT_MAX}"));
+    }
+    Some(place)
+}
+
+/// Where reports are sent to: `callback_url`, the public address of `/hooks/channels/NAME`.
+pub(super) fn callback_url(s: &mut Section<'_>) -> Option<String> {
+    let allowed =
+        "allowed is the public address of this daemon's /hooks/channels/NAME, with https://";
+    s.parsed("callback_url", allowed, |text| {
+        let url: url::Url = text.trim().parse().ok()?;
+        (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.to_string())
+    })
+}
+
+/// A vendor's API.
+#[derive(Debug)]
+pub(super) struct Vendor {
+    endpoint: Endpoint,
+    timeout: Span,
+    headers: HeaderMap,
+    /// What must never be kept of an answer.
+    secrets: Vec<SecretString>,
+}
+
+impl Vendor {
+    /// Makes the clients. `headers` go with every request and may be secret.
+    pub(super) fn new(
+        place: &Place,
+        section: &str,
+        headers: &[(&str, &str)],
+        secrets: Vec<SecretString>,
+    ) -> Result<Self, Fault> {
+        let fault = |why: String| place.fault(section, &why);
+        let mut all = HeaderMap::new();
+        for (name, value) in headers {
+            let bad = |_| fault(format!("the header {name} has characters no header may have"));
+            let key = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| fault(format!("{name} is no header")))?;
+            let mut value = HeaderValue::from_str(value).map_err(bad)?;
+            value.set_sensitive(true);
+            all.insert(key, value);
+        }
+        let endpoint = place.endpoint().map_err(fault)?;
+        Ok(Self { endpoint, timeout: place.timeout.unwrap_or(TIMEOUT), headers: all, secrets })
+    }
+
+    /// One try. `Err` is what follows from there being no whole answer.
+    pub(super) async fn send(&self, request: &Rendered) -> Result<Reply, Outcome> {
+        let sent = self.endpoint.once(request, self.headers.clone(), self.timeout).await;
+        sent.map_err(|error| {
+            let why = self.clean(error.why());
+            match error {
+                CallError::Forbidden(_) => Outcome::BadConfig { why },
+                CallError::NotConnected(_) => Outcome::Retry { after: None, why },
+                CallError::Lost(_) => Outcome::Ambiguous { why },
+            }
+        })
+    }
+
+    /// Asks for a JSON value; anything but a success with one is an error, in words.
+    pub(super) async fn ask(&self, request: &Rendered) -> Result<Value, String> {
+        let reply = self.question(request).await?;
+        if !is_success(&reply) {
+            return Err(self.status(&reply));
+        }
+        self.json(&reply).ok_or_else(|| "the answer is not JSON".to_owned())
+    }
+
+    /// Asks, and gives back whatever came.
+    pub(super) async fn question(&self, request: &Rendered) -> Result<Reply, String> {
+        let asked = self.endpoint.ask(request, self.headers.clone(), self.timeout).await;
+        asked.map_err(|error| self.clean(error.why()))
+    }
+
+    /// The answer's JSON.
+    pub(super) fn json(&self, reply: &Reply) -> Option<Value> {
+        serde_json::from_str(reply.body.trim_start_matches('\u{feff}').trim()).ok()
+    }
+
+    /// What a status means where the vendor says nothing better: `None` for a success.
+    ///
+    /// A request that was throttled was not processed; after an error of the server's nobody knows.
+    pub(super) fn by_status(&self, reply: &Reply) -> Option<Outcome> {
+        let why = self.status(reply);
+        Some(match reply.status {
+            200..=299 => return None,
+            429 => Outcome::Retry { after: reply.retry_after, why },
+            408 | 500..=599 => Outcome::Ambiguous { why },
+            _ => Outcome::BadConfig { why },
+        })
+    }
+
+    /// A status and what was said with it, in words.
+    pub(super) fn status(&self, reply: &Reply) -> String {
+        let said: String = self.clean(&reply.body).trim().chars().take(200).collect();
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        format!("HTTP status {}{said}", reply.status)
+    }
+
+    /// A text as it may be kept.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let written = self.secrets.iter().map(|secret| vec![secret.expose_secret().to_owned()]);
+        redact::clean(text, written)
+    }
+}
+
+/// True for 2xx.
+pub(super) const fn is_success(reply: &Reply) -> bool {
+    matches!(reply.status, 200..=299)
+}
+
+/// The value of an `Authorization` header for a user and a password (RFC 7617).
+pub(super) fn basic(user: &str, password: &SecretString) -> String {
+    let pair = format!("{user}:{}", password.expose_secret());
+    format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()))
+}
