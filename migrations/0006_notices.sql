@@ -6,8 +6,22 @@ ALTER TABLE subscribers ADD COLUMN addresses TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE notices ADD COLUMN vendor_id TEXT;
 ALTER TABLE notices ADD COLUMN delivery TEXT;
 ALTER TABLE notices ADD COLUMN delivery_at BIGINT;
--- When the vendor is asked next; null where it is not.
+-- When the vendor is asked next (null where it is not), and how often it was.
 ALTER TABLE notices ADD COLUMN delivery_ask_at BIGINT;
+ALTER TABLE notices ADD COLUMN delivery_asked BIGINT NOT NULL DEFAULT 0;
 
 CREATE INDEX notices_by_vendor ON notices (vendor_id) WHERE vendor_id IS NOT NULL;
 CREATE INDEX notices_to_ask ON notices (delivery_ask_at) WHERE delivery_ask_at IS NOT NULL;
+
+-- Which operator a payer says a number is with, asked before money moves. `asked_of` is the number
+-- and the operator it was compared with; without `said` the payer could not tell; `differs` is 1
+-- where both are known and are not of the same network.
+CREATE TABLE operators_said (
+    subscription_id TEXT   NOT NULL,
+    payer           TEXT   NOT NULL,
+    asked_of        TEXT   NOT NULL,
+    said            TEXT,
+    differs         BIGINT NOT NULL,
+    at              BIGINT NOT NULL,
+    PRIMARY KEY (subscription_id, payer)
+);

@@ -1,12 +1,13 @@
 //! What machines post that have no token: each post proves itself by its signature.
 
 use super::{Admin, problem::Problem};
-use crate::flow::{HearError, Heard};
+use crate::flow::{HearError, Heard, HintError, ReportError};
 use crate::providers::{Post, PostError};
+use crate::transport::hook::{HookCall, HookError};
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
 };
 use serde_json::{Value, json};
@@ -35,6 +36,79 @@ pub(super) async fn sms(
         "known": count(|heard| matches!(heard, Heard::Known)),
         "ignored": count(|heard| matches!(heard, Heard::Ignored(_))),
     })))
+}
+
+/// A provider says that there is news. What it says is looked up, never believed.
+pub(super) async fn provider(
+    State(admin): State<Admin>,
+    Path(provider): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let call = call(&admin, query, &headers, &body);
+    Ok(Json(json!({ "looked_at": admin.engine().hint(&provider, &call).await? })))
+}
+
+/// Some providers look whether anybody is here before they take an address.
+pub(super) async fn here() -> StatusCode {
+    StatusCode::OK
+}
+
+/// A channel's vendor reports what became of messages.
+pub(super) async fn channel(
+    State(admin): State<Admin>,
+    Path(channel): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let call = call(&admin, query, &headers, &body);
+    Ok(Json(json!({ "reports": admin.engine().hear_reports(&channel, &call).await? })))
+}
+
+fn call(
+    admin: &Admin,
+    query: Vec<(String, String)>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> HookCall {
+    let once = headers.keys().filter_map(|name| {
+        let mut values = headers.get_all(name).iter();
+        let first = values.next()?.to_str().ok()?;
+        values.next().is_none().then(|| (name.as_str().to_owned(), first.to_owned()))
+    });
+    let at = admin.engine().now().ms().div_euclid(1000);
+    HookCall { query, headers: once.collect(), body: body.to_vec(), at }
+}
+
+impl From<HookError> for Problem {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::Closed(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            HookError::Unproven(why) => Self::unauthorised(why, "Signature realm=\"topupd\""),
+            HookError::Malformed(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
+        }
+    }
+}
+
+impl From<HintError> for Problem {
+    fn from(error: HintError) -> Self {
+        match error {
+            HintError::Hook(error) => error.into(),
+            HintError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportError> for Problem {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::NoChannel(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            ReportError::Hook(error) => error.into(),
+            ReportError::Engine(error) => error.into(),
+        }
+    }
 }
 
 impl From<HearError> for Problem {

@@ -5,7 +5,7 @@ use super::{Admin, act, health, hook, look, page};
 use crate::store::Role;
 use axum::{
     http::Method,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, get, head, post},
 };
 
 /// One way in.
@@ -58,6 +58,15 @@ pub(super) fn all() -> Vec<Route> {
         act("/api/v1/money/off", post(act::money_off)),
         // Its signature says who it is: phones have no token.
         acts(None, "/hooks/sms/{provider}", post(hook::sms)),
+        acts(None, "/hooks/providers/{provider}", post(hook::provider)),
+        Route {
+            method: Method::HEAD,
+            path: "/hooks/providers/{provider}",
+            needs: None,
+            handler: head(hook::here),
+        },
+        acts(None, "/hooks/channels/{channel}", post(hook::channel)),
+        open("/hooks/channels/{channel}", get(hook::channel)),
         // Stopping is for everybody who works here; letting money flow again is not.
         acts(Some(Role::Admin), "/api/v1/money/on", post(act::money_on)),
     ]

@@ -16,8 +16,9 @@ mod testing;
 mod twilio;
 mod vendor;
 
+pub use crate::transport::hook::{HookCall, HookError};
 pub use message::{Message, Outcome, Recipient};
-pub use report::{Delivery, HookCall, HookError, Report};
+pub use report::{Delivery, Report};
 
 use crate::input::{Fault, Section};
 use async_trait::async_trait;

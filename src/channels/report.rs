@@ -1,7 +1,5 @@
 //! What became of a message after it was accepted: reports come late, twice and out of order.
 
-use std::collections::BTreeMap;
-
 /// What a report says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -23,50 +21,4 @@ pub struct Report {
     pub message: String,
     /// What became of it.
     pub delivery: Delivery,
-}
-
-/// A call at `/hooks/channels/NAME`, byte for byte.
-#[derive(Clone, Debug, Default)]
-pub struct HookCall {
-    /// The query, decoded.
-    pub query: Vec<(String, String)>,
-    /// Headers by lower-case name; one that came more than once is left out.
-    pub headers: BTreeMap<String, String>,
-    /// The body.
-    pub body: Vec<u8>,
-    /// Unix time of the call, in seconds.
-    pub at: i64,
-}
-
-impl HookCall {
-    /// The first value of a query parameter.
-    pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// A header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-
-    /// The body as a form.
-    pub fn form(&self) -> Vec<(String, String)> {
-        url::form_urlencoded::parse(&self.body)
-            .map(|(key, value)| (key.into_owned(), value.into_owned()))
-            .collect()
-    }
-}
-
-/// Why a call is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HookError {
-    /// This channel takes no reports by call.
-    #[error("this channel takes no calls: {0}")]
-    Closed(&'static str),
-    /// Nobody proves who called.
-    #[error("{0}")]
-    Unproven(&'static str),
-    /// It is proven, and cannot be read.
-    #[error("{0}")]
-    Malformed(String),
 }

@@ -44,6 +44,9 @@ fn words(operator: &Operator) -> String {
     if !operator.also.is_empty() {
         say("also", operator.also.join(", "));
     }
+    if let Some(network) = &operator.network {
+        say("network", network.clone());
+    }
     say("currency", operator.currency.to_string());
     say("times", zone(operator));
     for ask in &operator.balance {
@@ -88,6 +91,7 @@ fn shape(operator: &Operator) -> Json {
         "id": operator.id,
         "name": operator.name,
         "also": operator.also,
+        "network": operator.network,
         "country": operator.country,
         "currency": operator.currency.code(),
         "time_zone": zone(operator),

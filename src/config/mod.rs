@@ -12,6 +12,7 @@ mod caps;
 mod database;
 pub mod fleet;
 mod flow;
+mod hooks;
 mod layers;
 mod log;
 mod fleet_files;
@@ -23,6 +24,7 @@ pub use admin::Admin;
 pub use database::Database;
 pub use fleet_files::FleetFiles;
 pub use flow::Flow;
+pub use hooks::Hook;
 pub use log::{Log, LogFormat};
 pub use safety::{Resubmit, Safety};
 
@@ -54,6 +56,8 @@ pub struct Settings {
     pub log: Log,
     /// `[fleet]`: files that the daemon applies by itself.
     pub fleet: FleetFiles,
+    /// `[hooks.NAME]`, by the provider's name: who may call and say that there is news.
+    pub hooks: BTreeMap<String, Hook>,
     /// `[providers.NAME.KIND]`, by name.
     pub providers: BTreeMap<String, ProviderConfig>,
     /// `[channels.NAME.KIND]`, by name.
@@ -79,7 +83,9 @@ impl Settings {
 
     /// Reads every section. Where something is wrong a default stands in, and the fault is noted.
     fn read(mut root: Section<'_>) -> Self {
+        let providers = named(root.section("providers"), providers::read_config);
         let settings = Self {
+            hooks: hooks::read(root.section("hooks"), &providers),
             database: Database::read(root.section_or_empty("database")),
             admin: Admin::read(root.section_or_empty("admin")),
             flow: Flow::read(root.section_or_empty("flow")),
@@ -87,7 +93,7 @@ impl Settings {
             safety: Safety::read(root.section_or_empty("safety")),
             log: Log::read(root.section_or_empty("log")),
             fleet: FleetFiles::read(root.section_or_empty("fleet")),
-            providers: named(root.section("providers"), providers::read_config),
+            providers,
             channels: named(root.section("channels"), channels::read_config),
         };
         root.finish();

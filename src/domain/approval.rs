@@ -78,6 +78,10 @@ fn wanted(snapshot: &Snapshot, candidate: Candidate<'_>) -> Option<String> {
     if rule.on_enable == OnEnable::Approve && was_in_breach(snapshot, rule) {
         return Some("the line was in breach before the rule could pay (on_enable)".into());
     }
+    if let Some((payer, said)) = snapshot.misplaced.iter().find(|(p, _)| p == candidate.payer) {
+        let ours = snapshot.subscription.operator.as_deref().unwrap_or("another");
+        return Some(format!("{payer} says that the number is with {said}, the fleet says {ours}"));
+    }
     if let Some(why) = strange(snapshot, rule, candidate) {
         return Some(why);
     }

@@ -121,6 +121,7 @@ pub(crate) fn policy() -> Policy {
 pub(crate) fn snapshot(reading: Reading) -> Snapshot {
     Snapshot {
         prices: Vec::new(),
+        misplaced: Vec::new(),
         subscription: line("li-tmobile"),
         rules: vec![keep_alive()],
         reading: Some(reading),

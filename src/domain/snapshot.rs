@@ -163,6 +163,8 @@ pub struct Snapshot {
     pub money: MoneySwitch,
     /// What payers said an order would cost, where the line has several.
     pub prices: Vec<Price>,
+    /// Payers that say the number is with another operator than the fleet says, and with which.
+    pub misplaced: Vec<(String, String)>,
     /// When the line is polled next.
     pub next_poll_at: Option<Timestamp>,
 }

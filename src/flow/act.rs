@@ -86,6 +86,9 @@ impl Engine {
             self.settle(topup, gone, Change::by("act", why), now).await?;
             return Ok(false);
         }
+        if !self.is_placed(topup, line, now).await? {
+            return Ok(false);
+        }
         let age = snapshot.reading.as_ref().map(|reading| now.since(reading.at));
         if self.is_assisted(&topup.payer) || age.is_some_and(|age| age <= self.policy().fresh_for())
         {

@@ -38,6 +38,7 @@ impl Engine {
                 self.look_back(&mut row.snapshot).await?;
                 self.foresee(&mut row.snapshot, now).await?;
                 self.add_prices(&mut row.snapshot, now).await?;
+                self.add_misplaced(&mut row.snapshot, now).await?;
                 let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
                 report.seen += 1;
                 if is_calm(&row.snapshot, &decision) {

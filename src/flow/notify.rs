@@ -20,6 +20,7 @@ impl Engine {
     /// Sends every due notice once.
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
+        self.ask_deliveries().await?;
         while !self.is_stopping() {
             self.beats().beat(Stage::Notify.as_str(), self.now(), None);
             self.store().gather_digests(self.now()).await?;
@@ -86,7 +87,8 @@ impl Engine {
         let then = self.after_try(&due, &outcome, now);
         let (word, detail) = describe(&outcome);
         let (id, kind) = (&notice.id, notice.kind.as_str());
-        if then == Tried::Sent {
+        let is_sent = matches!(then, Tried::Sent { .. });
+        if is_sent {
             tracing::info!(notice.id = id, notice.kind = kind, "notice sent");
         } else {
             let why = detail.clone().unwrap_or_default();
@@ -100,7 +102,7 @@ impl Engine {
         crate::failpoint::at("notify:sent").await;
         self.store().tried(&due, word, detail.as_deref(), &then, now).await?;
         self.tell_of_channel(&due, &then, detail, now).await?;
-        Ok(then == Tried::Sent)
+        Ok(is_sent)
     }
 
     /// A channel that was given up for another is reported through that one, once a day.
@@ -171,7 +173,13 @@ impl Engine {
         let notice = &due.notice;
         let channel = notice.channel.clone().unwrap_or_default();
         match outcome {
-            Outcome::Accepted { .. } => Tried::Sent,
+            Outcome::Accepted { vendor_id } => {
+                // Reports are told sooner than they are asked for, where they are told at all.
+                let asks = self.channels().get(&channel).is_some_and(|c| c.can_be_asked());
+                let ask_at =
+                    vendor_id.as_ref().filter(|_| asks).map(|_| now.plus(Span::minutes(1)));
+                Tried::Sent { vendor_id: vendor_id.clone(), ask_at }
+            }
             Outcome::Retry { after, .. } => {
                 let pace = self.retry_pace(notice.attempts);
                 let at = now.plus(pace.max(after.unwrap_or(Span::ZERO)));
@@ -187,10 +195,15 @@ impl Engine {
                 }
                 match self.by_another(due, now) {
                     Tried::Dead => again,
-                    other @ (Tried::Again { .. } | Tried::Sent | Tried::Dropped) => other,
+                    other @ (Tried::Again { .. } | Tried::Sent { .. } | Tried::Dropped) => other,
                 }
             }
             Outcome::Ambiguous { .. } => {
+                if self.channels().get(&channel).is_some_and(|c| c.repeats_safely()) {
+                    // The vendor knows it by its id: no second message can come of another try.
+                    let at = now.plus(self.retry_pace(notice.attempts));
+                    return Tried::Again { at, channel, ambiguous: false };
+                }
                 let retries =
                     notice.severity >= Severity::Warning || notice.kind.topic() == "topup";
                 if retries && notice.ambiguous.saturating_add(1) < MAX_AMBIGUOUS {
@@ -199,7 +212,7 @@ impl Engine {
                     Tried::Again { at, channel, ambiguous: true }
                 } else {
                     // It may well have arrived; a second copy of an unimportant note helps nobody.
-                    Tried::Sent
+                    Tried::Sent { vendor_id: None, ask_at: None }
                 }
             }
             Outcome::BadRecipient { .. } => self.by_another(due, now),

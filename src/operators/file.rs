@@ -19,6 +19,7 @@ struct Row {
     name: String,
     #[serde(default)]
     also: Vec<String>,
+    network: Option<String>,
     country: String,
     currency: String,
     /// `line`, or the name of a zone.
@@ -119,6 +120,7 @@ impl Row {
             id: self.id,
             name: self.name,
             also: self.also,
+            network: self.network,
             country: self.country,
             zone,
             currency,

@@ -27,6 +27,8 @@ pub struct Operator {
     pub id: String,
     /// What it calls itself.
     pub name: String,
+    /// The operator whose network it uses; itself where it has one, `None` where that is not sure.
+    pub network: Option<String>,
     /// Other names that mean the same.
     pub also: Vec<String>,
     /// ISO 3166 code of the country.
@@ -81,6 +83,31 @@ pub fn find(id_or_name: &str) -> Option<&'static Operator> {
     let wanted = plain(id_or_name);
     all().iter().find(|operator| operator.names().any(|name| plain(name) == wanted))
 }
+
+/// Whether two names can be of the same line: the same operator, or brands on one network. `None`
+/// where that cannot be told: a lookup may name the network or the brand, and not all are known.
+pub fn agree(ours: &str, theirs: &str) -> Option<bool> {
+    // Catalogues write the country or the goods behind the name.
+    let bare = |name: &str| {
+        let mut words: Vec<&str> = name.split_whitespace().collect();
+        while words.last().is_some_and(|word| AFTER.contains(&word.to_lowercase().as_str())) {
+            words.pop();
+        }
+        words.join(" ")
+    };
+    let known = |name: &str| find(name).or_else(|| find(&bare(name)));
+    if plain(&bare(ours)) == plain(&bare(theirs)) {
+        return Some(true);
+    }
+    let (ours, theirs) = (known(ours)?, known(theirs)?);
+    if ours.id == theirs.id {
+        return Some(true);
+    }
+    Some(ours.network.as_ref()? == theirs.network.as_ref()?)
+}
+
+/// Words behind an operator's name that are no part of it.
+const AFTER: [&str; 8] = ["us", "usa", "pin", "data", "bundles", "bundle", "prepaid", "rtr"];
 
 impl Operator {
     /// What a reply says of a line in `zone`; `None` for every text that is not understood as a

@@ -313,3 +313,28 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_brand_and_its_network_agree_and_two_networks_do_not() {
+    for (ours, theirs, expected) in [
+        ("T-Mobile US", "T-Mobile USA", Some(true)),
+        ("T-Mobile US", "T-Mobile USA PIN", Some(true)),
+        ("Tello", "T-Mobile USA", Some(true)),
+        ("Tello", "Mint Mobile", Some(true)),
+        ("T-Mobile US", "Verizon Wireless", Some(false)),
+        ("Cricket", "Verizon USA", Some(false)),
+        ("AT&T", "AT&T USA Bundles", Some(true)),
+        // Whose networks it uses is not sure.
+        ("US Mobile", "Verizon", None),
+        ("T-Mobile US", "Some Telecom", None),
+        ("Some Telecom", "Some Telecom USA", Some(true)),
+        ("", "Verizon", None),
+    ] {
+        assert_eq!(agree(ours, theirs), expected, "{ours} {theirs}");
+        assert_eq!(agree(theirs, ours), expected, "{theirs} {ours}");
+    }
+    for operator in all() {
+        let network = operator.network.as_deref();
+        assert!(network.is_none_or(|id| find(id).is_some_and(|o| o.id == id)), "{}", operator.id);
+    }
+}

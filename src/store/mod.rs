@@ -7,6 +7,7 @@
 //! never reads a clock.
 
 mod connect;
+mod reports;
 mod rows;
 mod bunch;
 mod buckets;
@@ -27,6 +28,7 @@ mod recorder;
 mod recovery;
 mod discrepancies;
 mod transition;
+mod operators;
 mod orders;
 mod pins;
 mod prices;
@@ -37,6 +39,7 @@ mod tokens;
 mod views;
 mod figures;
 mod acts;
+mod hints;
 mod history;
 
 pub use acts::{StoredAct, settle_times};
@@ -49,12 +52,14 @@ pub use history::PastNeed;
 pub use journal::Head;
 pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
+pub use operators::OperatorSaid;
 pub use orders::{HandOrder, Prepared, order_hash};
 pub use outbox::{DueNotice, Tried};
 pub use pins::StoredPin;
 pub use prices::{OpenPrice, PriceAnswer};
 pub use proof::{Anchor, Finding, Proof};
 pub use recorder::{Outcome, Recorder, RecorderError, Replay, Sent};
+pub use reports::{DueDelivery, Reported};
 pub use snapshots::SnapshotRow;
 pub use tokens::{Role, Token};
 pub use topups::TopupEvent;

@@ -18,7 +18,12 @@ pub struct DueNotice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tried {
     /// Accepted.
-    Sent,
+    Sent {
+        /// The vendor's id of it.
+        vendor_id: Option<String>,
+        /// When the vendor is asked what became of it.
+        ask_at: Option<Timestamp>,
+    },
     /// Again then, by this channel.
     Again {
         /// When.
@@ -96,25 +101,32 @@ impl Store {
     ) -> Result<(), StoreError> {
         let notice = &due.notice;
         let (state, next, channel, ambiguous) = match then {
-            Tried::Sent => ("sent", None, notice.channel.clone(), false),
+            Tried::Sent { .. } => ("sent", None, notice.channel.clone(), false),
             Tried::Again { at, channel, ambiguous } => {
                 ("queued", Some(at.ms()), Some(channel.clone()), *ambiguous)
             }
             Tried::Dead => ("dead", None, notice.channel.clone(), false),
             Tried::Dropped => ("dropped", None, notice.channel.clone(), false),
         };
+        let sent = match then {
+            Tried::Sent { vendor_id, ask_at } => Some((vendor_id, ask_at)),
+            Tried::Again { .. } | Tried::Dead | Tried::Dropped => None,
+        };
         let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE notices SET state = $1, next_try_at = $2, channel = $3, ambiguous = ambiguous + $4, \
-             sent_at = $5, last_error = $6 WHERE id = $7 AND state = 'sending'",
+             sent_at = $5, last_error = $6, vendor_id = $8, delivery_ask_at = $9 \
+             WHERE id = $7 AND state = 'sending'",
         )
         .bind(state)
         .bind(next)
         .bind(channel)
         .bind(i64::from(ambiguous))
-        .bind((*then == Tried::Sent).then(|| now.ms()))
-        .bind(detail.filter(|_| *then != Tried::Sent).map(str::to_owned))
+        .bind(sent.map(|_| now.ms()))
+        .bind(detail.filter(|_| sent.is_none()).map(str::to_owned))
         .bind(&notice.id)
+        .bind(sent.and_then(|(vendor_id, _)| vendor_id.clone()))
+        .bind(sent.and_then(|(_, ask_at)| *ask_at).map(Timestamp::ms))
         .execute(&mut *tx)
         .await?;
         sqlx::query(
@@ -135,9 +147,11 @@ impl Store {
 
     /// When the next notice is due.
     pub async fn next_notice_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_try_at) FROM notices")
-            .fetch_one(self.reader())
-            .await?;
-        Ok(at.map(Timestamp::from_ms))
+        let (tries, asks): (Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT MIN(next_try_at) FROM notices), (SELECT MIN(delivery_ask_at) FROM notices)",
+        )
+        .fetch_one(self.reader())
+        .await?;
+        Ok(tries.into_iter().chain(asks).min().map(Timestamp::from_ms))
     }
 }

@@ -106,12 +106,7 @@ impl Store {
         .bind(wanted.amount.currency().code())
         .execute(&self.writer())
         .await?;
-        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2 AND next_decide_at > $1")
-            .bind(now.ms())
-            .bind(open.subscription.as_str())
-            .execute(&self.writer())
-            .await?;
-        Ok(())
+        self.decide_now(&open.subscription, now).await
     }
 
     /// Every price of `payers` that was asked for since `since`.

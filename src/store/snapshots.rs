@@ -82,6 +82,7 @@ impl Store {
                 usage: CapUsage::default(),
                 money: MoneySwitch::default(),
                 prices: Vec::new(),
+                misplaced: Vec::new(),
                 next_poll_at: c.maybe_at("next_poll_at")?,
             };
             let row = SnapshotRow {

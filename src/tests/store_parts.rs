@@ -5,7 +5,7 @@ use topupd::domain::{
     Bucket, Decision, Facts, Metric, MoneySwitch, Next, NoticeDraft, NoticeKind, OrderStep,
     Quantity, Severity, Span, State, SubscriptionStatus, Timestamp,
 };
-use topupd::store::{FleetChanges, Polled, Role, Store, Tried};
+use topupd::store::{FleetChanges, Polled, Reported, Role, Store, Tried};
 
 fn draft(dedupe: &str, severity: Severity) -> NoticeDraft {
     NoticeDraft {
@@ -47,7 +47,10 @@ pub(crate) async fn outbox(store: &Store) {
         store.claim_notices(10, Span::minutes(2), at(100)).await.unwrap().is_empty(),
         "claimed twice"
     );
-    store.tried(&due[0], "accepted", None, &Tried::Sent, at(100)).await.unwrap();
+    store
+        .tried(&due[0], "accepted", None, &Tried::Sent { vendor_id: None, ask_at: None }, at(100))
+        .await
+        .unwrap();
     let later = Tried::Again { at: at(105), channel: "mail".into(), ambiguous: false };
     store.tried(&due[1], "retry", Some("refused"), &later, at(100)).await.unwrap();
     assert!(store.claim_notices(10, Span::minutes(2), at(104)).await.unwrap().is_empty());
@@ -67,6 +70,42 @@ pub(crate) async fn outbox(store: &Store) {
         "{states:?}"
     );
     assert_eq!(store.next_notice_due().await.unwrap(), None);
+}
+
+/// Reports come late, twice and out of order: what is terminal wins.
+pub(crate) async fn reports(store: &Store) {
+    store.say(&[draft("reported", Severity::High)]).await.unwrap();
+    let due = store.claim_notices(1, Span::minutes(2), at(200)).await.unwrap();
+    let sent = Tried::Sent { vendor_id: Some("SM9".into()), ask_at: Some(at(201)) };
+    store.tried(&due[0], "accepted", None, &sent, at(200)).await.unwrap();
+    let id = due[0].notice.id.clone();
+    assert_eq!(store.next_notice_due().await.unwrap(), Some(at(201)));
+    let asked = store.deliveries_to_ask(9, at(201)).await.unwrap();
+    assert_eq!((asked[0].notice.as_str(), asked[0].vendor_id.as_str()), (id.as_str(), "SM9"));
+    store.asked(&id, Some(at(300))).await.unwrap();
+    let note = async |channel: &str, message: &str, word: &str| {
+        store.note_report(channel, message, word, Some("why"), at(202)).await.unwrap()
+    };
+    assert_eq!(note("pager", "SM9", "delivered").await, Reported::Known);
+    assert_eq!(note("mail", "SM8", "delivered").await, Reported::Known);
+    assert_eq!(note("mail", "SM9", "delivered").await, Reported::Noted);
+    for late in ["underway", "failed", "delivered"] {
+        assert_eq!(note("mail", "SM9", late).await, Reported::Known, "{late}");
+    }
+    assert_eq!(store.next_notice_due().await.unwrap(), None, "nobody asks any more");
+    // One that fails has no other channel here; by our own id it is found as well.
+    store.say(&[draft("failing", Severity::High)]).await.unwrap();
+    let due = store.claim_notices(1, Span::minutes(2), at(210)).await.unwrap();
+    store.tried(&due[0], "accepted", None, &sent, at(210)).await.unwrap();
+    let id = due[0].notice.id.clone();
+    assert_eq!(note("mail", &id, "underway").await, Reported::Noted);
+    assert_eq!(note("mail", &id, "failed").await, Reported::Dead { notice: id.clone() });
+    let notices = store.notices(Some("li"), 99).await.unwrap();
+    let dead = notices.iter().find(|n| n.id == id).unwrap();
+    assert_eq!(
+        (dead.state.as_str(), dead.last_error.as_deref()),
+        ("dead", Some("not delivered: why"))
+    );
 }
 
 async fn drain(store: &Store, now: Timestamp) {

@@ -3,6 +3,7 @@
 //!
 //! Invariant: nothing here knows what an order or a notice is, and nothing here tries twice.
 
+pub mod hook;
 pub mod http;
 pub mod modem;
 pub mod program;

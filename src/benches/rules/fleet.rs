@@ -136,6 +136,7 @@ pub(super) fn snapshot(rules: &[Rule]) -> Snapshot {
     let (_, reading) = day_of_readings(0).into_iter().next().unwrap();
     Snapshot {
         prices: Vec::new(),
+        misplaced: Vec::new(),
         subscription: line(0),
         rules: rules.to_vec(),
         earlier: vec![reading.clone()],

@@ -55,6 +55,7 @@ impl Line {
         let wants = rules.iter().any(Rule::wants_forecast);
         let snapshot = Snapshot {
             prices: Vec::new(),
+            misplaced: Vec::new(),
             subscription,
             rules,
             earlier,

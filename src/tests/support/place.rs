@@ -57,7 +57,7 @@ impl Place {
         let (config, fleet) = (dir.path().join("topupd.toml"), dir.path().join("fleet.toml"));
         let database = format!("sqlite://{}", dir.path().join("t.db").display());
         let text = format!(
-            "[database]\nurl = \"{database}\"\n[providers.me.manual]\n[providers.alpha.reloadly]\n{}\n[providers.beta.reloadly]\n{}",
+            "[database]\nurl = \"{database}\"\n[providers.me.manual]\n[hooks.alpha]\nsecret = \"0123456789abcdef\"\nsign = \"token\"\n[providers.alpha.reloadly]\n{}\n[providers.beta.reloadly]\n{}",
             alpha.config(),
             beta.config()
         );

@@ -1,0 +1,100 @@
+//! What became of messages after they were accepted: told by calls, or asked for.
+//!
+//! Invariant: a terminal report wins whatever comes later; a message that will not arrive goes on to
+//! the reader's next channel.
+
+use super::{Engine, EngineError, Stage};
+use crate::channels::{Delivery, HookCall, HookError, Report};
+use crate::domain::Span;
+use crate::store::Reported;
+
+/// Messages asked about in one go.
+const BATCH: i64 = 50;
+/// Who has no report yet is asked again after these.
+const ASK_AFTER: [Span; 4] = [Span::minutes(2), Span::minutes(15), Span::hours(1), Span::hours(4)];
+
+/// Why a call is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// There is no such channel.
+    #[error("there is no channel {0}")]
+    NoChannel(String),
+    /// It is not proved, or cannot be read.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// The rows could not be read or written.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Engine {
+    /// Takes a call of the vendor of `channel`. Gives back how many of its reports were news.
+    pub async fn hear_reports(&self, channel: &str, call: &HookCall) -> Result<usize, ReportError> {
+        let found = self.channels().get(channel);
+        let reports =
+            found.ok_or_else(|| ReportError::NoChannel(channel.to_owned()))?.hear(call)?;
+        let mut news = 0;
+        for report in &reports {
+            news += usize::from(self.note_report(channel, report).await?);
+        }
+        Ok(news)
+    }
+
+    /// Asks about messages that no report came for.
+    pub(super) async fn ask_deliveries(&self) -> Result<(), EngineError> {
+        let now = self.now();
+        for due in self.store().deliveries_to_ask(BATCH, now).await? {
+            let channel = self.channels().get(&due.channel).filter(|c| c.can_be_asked());
+            let answer = match channel {
+                Some(channel) => channel.delivery(&due.vendor_id).await,
+                None => Ok(None),
+            };
+            let delivery = answer.unwrap_or_else(|why| {
+                tracing::debug!(notice.id = due.notice, "what became of it is not known: {why}");
+                Some(Delivery::Underway)
+            });
+            let pace = usize::try_from(due.asked).ok().and_then(|asked| ASK_AFTER.get(asked));
+            let again = match delivery {
+                Some(Delivery::Underway) => pace.map(|pace| now.plus(*pace)),
+                Some(Delivery::Delivered | Delivery::Failed { .. }) | None => None,
+            };
+            self.store().asked(&due.notice, again).await?;
+            if let Some(delivery) = delivery {
+                self.note_report(&due.channel, &Report { message: due.vendor_id, delivery })
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn note_report(&self, channel: &str, report: &Report) -> Result<bool, EngineError> {
+        let (word, why) = match &report.delivery {
+            Delivery::Underway => ("underway", None),
+            Delivery::Delivered => ("delivered", None),
+            Delivery::Failed { why } => ("failed", Some(why.as_str())),
+        };
+        let now = self.now();
+        let noted = self.store().note_report(channel, &report.message, word, why, now).await?;
+        match noted {
+            Reported::Known => return Ok(false),
+            Reported::Noted => {}
+            Reported::GoesOn { notice, channel } => {
+                tracing::warn!(
+                    notice.id = notice,
+                    next = channel,
+                    "not delivered: {}",
+                    why.unwrap_or_default()
+                );
+                self.wake(Stage::Notify);
+            }
+            Reported::Dead { notice } => {
+                tracing::error!(
+                    notice.id = notice,
+                    "not delivered, and there is no other channel: {}",
+                    why.unwrap_or_default()
+                );
+            }
+        }
+        Ok(true)
+    }
+}
