@@ -25,3 +25,19 @@ CREATE TABLE operators_said (
     at              BIGINT NOT NULL,
     PRIMARY KEY (subscription_id, payer)
 );
+
+-- Reminders: `reminds` is the first notice of the chain, `remind_at` when the next one is due.
+ALTER TABLE notices ADD COLUMN reminds TEXT;
+ALTER TABLE notices ADD COLUMN reminder_no BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE notices ADD COLUMN remind_at BIGINT;
+ALTER TABLE notices ADD COLUMN acknowledged_at BIGINT;
+ALTER TABLE notices ADD COLUMN acknowledged_by TEXT;
+
+CREATE INDEX notices_to_remind ON notices (remind_at) WHERE remind_at IS NOT NULL;
+CREATE INDEX notices_reminding ON notices (reminds) WHERE reminds IS NOT NULL;
+
+-- Links that were used: each works once.
+CREATE TABLE used_links (
+    token TEXT   PRIMARY KEY,
+    at    BIGINT NOT NULL
+);

@@ -170,6 +170,10 @@ pub fn notice(n: &StoredNotice) -> Json {
         "attempts": n.attempts,
         "last_error": n.last_error,
         "topup": n.facts.topup,
+        "delivery": n.delivery,
+        "reminder": n.reminder_no,
+        "remind_at": at(n.remind_at),
+        "acknowledged_at": at(n.acknowledged_at),
     })
 }
 

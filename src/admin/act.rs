@@ -68,6 +68,20 @@ pub(super) async fn topup(
     Ok(response)
 }
 
+/// Somebody has seen a notice: it is not told again, or not before `snooze` is over.
+pub(super) async fn acknowledge(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Act {
+    let snooze = body.read(|section| Some(section.span("snooze")))?;
+    let (store, now) = (admin.engine().store(), admin.engine().now());
+    let until = snooze.map(|span| now.plus(span));
+    let notice = store.acknowledge(&id, &caller.actor(), until, now).await?;
+    Ok(Json(shapes::notice(&notice)))
+}
+
 /// Stops everything for a line.
 pub(super) async fn pause(State(admin): State<Admin>, Path(id): Path<String>, body: Body) -> Act {
     body.nothing()?;

@@ -52,6 +52,7 @@ pub(super) fn all() -> Vec<Route> {
         act("/api/v1/subscriptions/{id}/resume", post(act::resume)),
         act("/api/v1/subscriptions/{id}/readings", post(act::reading)),
         act("/api/v1/subscriptions/{id}/sms", post(act::sms)),
+        act("/api/v1/notices/{id}/acknowledge", post(act::acknowledge)),
         act("/api/v1/topups/{id}/approve", post(act::approve)),
         act("/api/v1/topups/{id}/reject", post(act::reject)),
         act("/api/v1/topups/{id}/resolve", post(act::resolve)),

@@ -1,7 +1,7 @@
 //! `notices`: what was said, and a test.
 
 use super::args::NoticesVerb;
-use super::context::{CliError, Context, subscriber_id};
+use super::context::{CliError, Context, actor, subscriber_id};
 use super::out::{Out, table};
 use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity};
 use crate::flow::Stage;
@@ -15,11 +15,27 @@ pub(super) async fn notices(
     out: &Out,
 ) -> Result<(), CliError> {
     match verb {
-        NoticesVerb::List { subscriber, limit } => {
-            let found =
-                context.store().await?.notices(subscriber.as_deref(), (*limit).max(1)).await?;
+        NoticesVerb::List { subscriber, dead, limit } => {
+            let (store, limit) = (context.store().await?, (*limit).max(1));
+            let mut found = if *dead {
+                store.dead_notices(limit).await?
+            } else {
+                store.notices(subscriber.as_deref(), limit).await?
+            };
+            found.retain(|n| subscriber.as_ref().is_none_or(|name| *name == n.subscriber));
             out.result(&Json::Array(found.iter().map(shapes::notice).collect()), || {
                 listing(&found)
+            });
+            Ok(())
+        }
+        NoticesVerb::Acknowledge { id, snooze } => {
+            let app = context.app().await?;
+            let (store, now) = (app.engine().store(), app.engine().now());
+            let until = snooze.map(|span| now.plus(span));
+            let notice = store.acknowledge(id, &actor(), until, now).await?;
+            out.result(&shapes::notice(&notice), || match until {
+                Some(until) => format!("{id}: not told again before {until}"),
+                None => format!("{id}: not told again, unless it gets worse"),
             });
             Ok(())
         }
@@ -32,6 +48,7 @@ fn listing(found: &[StoredNotice]) -> String {
         .iter()
         .map(|n| {
             vec![
+                n.id.clone(),
                 n.created_at.to_string(),
                 n.kind.as_str().to_owned(),
                 n.severity.as_str().to_owned(),
@@ -46,6 +63,7 @@ fn listing(found: &[StoredNotice]) -> String {
         .collect();
     table(
         &[
+            "ID",
             "CREATED",
             "KIND",
             "SEVERITY",

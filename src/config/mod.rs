@@ -15,6 +15,7 @@ mod flow;
 mod hooks;
 mod layers;
 mod log;
+mod notices;
 mod fleet_files;
 mod safety;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use fleet_files::FleetFiles;
 pub use flow::Flow;
 pub use hooks::Hook;
 pub use log::{Log, LogFormat};
+pub use notices::Notices;
 pub use safety::{Resubmit, Safety};
 
 use crate::{
@@ -52,6 +54,8 @@ pub struct Settings {
     pub caps: CapLimits,
     /// `[safety]`: what stops paying, and how doubt is settled.
     pub safety: Safety,
+    /// `[notices]`: who is told when.
+    pub notices: Notices,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[fleet]`: files that the daemon applies by itself.
@@ -91,6 +95,7 @@ impl Settings {
             flow: Flow::read(root.section_or_empty("flow")),
             caps: caps::read(root.section_or_empty("caps")),
             safety: Safety::read(root.section_or_empty("safety")),
+            notices: Notices::read(root.section_or_empty("notices")),
             log: Log::read(root.section_or_empty("log")),
             fleet: FleetFiles::read(root.section_or_empty("fleet")),
             providers,

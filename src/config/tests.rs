@@ -72,14 +72,14 @@ fn all_faults_of_all_files_and_the_environment_come_at_once() {
             "the environment: flow.verify: found \"1m\"; unknown key; allowed here: approval_expires, concurrency, confirm_after, drain, notify_after, poll_every, reconcile_after, retry_after, stale_after, verify_after",
             "b.toml:2: caps.order: found \"10\"; `10` is not an amount of money (write for example \"10.00 USD\")",
             "b.toml:4: safety.resubmit: found \"always\"; allowed: never, strict",
-            "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, providers, safety",
+            "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, notices, providers, safety",
         ]
     );
 }
 
 #[test]
 fn each_wrong_value_says_what_is_allowed() {
-    let kinds = crate::channels::KINDS.join(", ");
+    let kinds = channels::KINDS.join(", ");
     let no_kind = format!(
         "a.toml:1: channels.mail.KIND: missing; allowed is exactly one table, named by its kind: {kinds}"
     );

@@ -73,6 +73,12 @@ words! {
         BooksDisagree = "books_disagree",
         /// A code was bought; somebody has to redeem it.
         PinReady = "pin_ready",
+        /// A notice to somebody else could not be delivered by any channel.
+        Undelivered = "undelivered",
+        /// A month of one subscriber: what was spent, what comes.
+        Statement = "statement",
+        /// A week of the installation: it is alive, and what it did.
+        Report = "report",
         /// A test, asked for by a person.
         Test = "test",
     }
@@ -117,7 +123,43 @@ impl NoticeKind {
             | Self::TopupTask
             | Self::BooksDisagree
             | Self::PinReady
+            | Self::Undelivered
+            | Self::Statement
+            | Self::Report
             | Self::PayingStopped => Span::days(7),
+        }
+    }
+
+    /// Whether it is told again while it is still so and nobody has acknowledged it.
+    pub const fn reminds(self) -> bool {
+        match self {
+            Self::LowBalance
+            | Self::Stale
+            | Self::ApprovalWanted
+            | Self::TopupUnknown
+            | Self::TopupHeld
+            | Self::TopupTask
+            | Self::PinReady
+            | Self::PayingStopped => true,
+            // Deadlines have milestones of their own; the rest happened once.
+            Self::ExpiryNear
+            | Self::TopupStarted
+            | Self::TopupPaid
+            | Self::TopupVerified
+            | Self::TopupFailed
+            | Self::TopupReversed
+            | Self::TopupRefused
+            | Self::Recovered
+            | Self::Digest
+            | Self::ExternalTopup
+            | Self::ProviderIncident
+            | Self::ChannelTrouble
+            | Self::Flapping
+            | Self::BooksDisagree
+            | Self::Undelivered
+            | Self::Statement
+            | Self::Report
+            | Self::Test => false,
         }
     }
 
@@ -143,7 +185,9 @@ impl NoticeKind {
             Self::Stale | Self::ProviderIncident => "readings",
             Self::PayingStopped | Self::BooksDisagree => "paying",
             Self::Digest => "digest",
-            Self::ChannelTrouble => "channel",
+            Self::ChannelTrouble | Self::Undelivered => "channel",
+            Self::Statement => "statement",
+            Self::Report => "report",
             Self::Test => "test",
         }
     }
@@ -191,6 +235,16 @@ pub struct Facts {
     pub next: Option<String>,
     /// When (Unix milliseconds).
     pub next_at: Option<i64>,
+    /// The number of the reminder, from 1; absent in a first notice.
+    pub reminder: Option<i64>,
+    /// What was spent, in a statement or report.
+    pub spent: Option<String>,
+    /// How many top-ups that was.
+    pub topups: Option<i64>,
+    /// The month or week, in a statement or report.
+    pub period: Option<String>,
+    /// The journal's head, in a report: kept elsewhere, it proves that no row was changed.
+    pub journal_head: Option<String>,
     /// In a digest: what each line's own notice would have said.
     pub items: Vec<Item>,
 }
@@ -209,6 +263,8 @@ pub struct Item {
     pub balance: Option<String>,
     /// When the service ends (Unix milliseconds).
     pub service_end_at: Option<i64>,
+    /// What was spent on it, in a statement.
+    pub spent: Option<String>,
 }
 
 impl NoticeKind {

@@ -28,6 +28,7 @@ mod operators;
 mod orphans;
 mod reconcile;
 mod verify;
+mod remind;
 mod reports;
 mod resolve;
 mod by_hand;

@@ -3,7 +3,7 @@
 
 use super::{Engine, EngineError, Stage, StageReport};
 use crate::channels::{Channel, Outcome, Recipient};
-use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, State, Timestamp};
+use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, Timestamp};
 use crate::store::{DueNotice, Tried};
 use crate::words::NoticeText;
 use futures_util::StreamExt;
@@ -21,6 +21,7 @@ impl Engine {
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
         self.ask_deliveries().await?;
+        self.remind_due().await?;
         while !self.is_stopping() {
             self.beats().beat(Stage::Notify.as_str(), self.now(), None);
             self.store().gather_digests(self.now()).await?;
@@ -147,24 +148,11 @@ impl Engine {
         if notice.expires_at <= now {
             return Ok(Some("no longer worth sending".into()));
         }
-        // On the first try the cause has only just happened.
-        if notice.attempts <= 1 {
+        // On the first try the cause has only just happened; a stale level is told all the same.
+        if notice.attempts <= 1 || (notice.facts.topup.is_none() && notice.reminder_no == 0) {
             return Ok(None);
         }
-        let state = match &notice.facts.topup {
-            Some(id) => self.store().topup(id).await.ok().map(|topup| topup.state),
-            None => None,
-        };
-        let over = match (notice.kind, state) {
-            (NoticeKind::ApprovalWanted, Some(state)) => state != State::AwaitingApproval,
-            (NoticeKind::TopupUnknown, Some(state)) => {
-                !matches!(state, State::Unknown | State::Pending)
-            }
-            (NoticeKind::TopupHeld, Some(state)) => state != State::Held,
-            (NoticeKind::TopupTask, Some(state)) => state != State::Pending,
-            (NoticeKind::TopupStarted | NoticeKind::TopupPaid, Some(state)) => state.is_final(),
-            _ => false,
-        };
+        let over = !self.is_still_so(notice, now).await?;
         Ok(over.then(|| "superseded by what happened since".into()))
     }
 
@@ -178,7 +166,8 @@ impl Engine {
                 let asks = self.channels().get(&channel).is_some_and(|c| c.can_be_asked());
                 let ask_at =
                     vendor_id.as_ref().filter(|_| asks).map(|_| now.plus(Span::minutes(1)));
-                Tried::Sent { vendor_id: vendor_id.clone(), ask_at }
+                let remind_at = self.remind_at(notice, now);
+                Tried::Sent { vendor_id: vendor_id.clone(), ask_at, remind_at }
             }
             Outcome::Retry { after, .. } => {
                 let pace = self.retry_pace(notice.attempts);
@@ -212,7 +201,11 @@ impl Engine {
                     Tried::Again { at, channel, ambiguous: true }
                 } else {
                     // It may well have arrived; a second copy of an unimportant note helps nobody.
-                    Tried::Sent { vendor_id: None, ask_at: None }
+                    Tried::Sent {
+                        vendor_id: None,
+                        ask_at: None,
+                        remind_at: self.remind_at(notice, now),
+                    }
                 }
             }
             Outcome::BadRecipient { .. } => self.by_another(due, now),

@@ -69,6 +69,7 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::TopupReversed
         | NoticeKind::BooksDisagree
         | NoticeKind::PinReady
+        | NoticeKind::Undelivered
         | NoticeKind::TopupRefused => Severity::High,
         NoticeKind::LowBalance
         | NoticeKind::ExpiryNear
@@ -80,6 +81,8 @@ const fn severity(kind: NoticeKind, urgent: bool) -> Severity {
         | NoticeKind::TopupVerified
         | NoticeKind::Recovered
         | NoticeKind::ExternalTopup
+        | NoticeKind::Statement
+        | NoticeKind::Report
         | NoticeKind::Test => Severity::Info,
     }
 }

@@ -89,6 +89,7 @@ impl Store {
             last4: notice.facts.last4.clone(),
             balance: notice.facts.balance.clone(),
             service_end_at: notice.facts.service_end_at,
+            spent: None,
         });
         let digest = NoticeDraft {
             subscriber: SubscriberId::trusted(subscriber),

@@ -7,6 +7,7 @@
 //! never reads a clock.
 
 mod connect;
+mod reminders;
 mod reports;
 mod rows;
 mod bunch;

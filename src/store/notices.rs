@@ -36,6 +36,16 @@ pub struct StoredNotice {
     pub sent_at: Option<Timestamp>,
     /// What the last try met with.
     pub last_error: Option<String>,
+    /// What became of it after it was accepted: `underway`, `delivered` or `failed`.
+    pub delivery: Option<String>,
+    /// The first notice of the chain, where this is a reminder.
+    pub reminds: Option<String>,
+    /// The number of the reminder; 0 for a first notice.
+    pub reminder_no: i64,
+    /// When it is told again, unless somebody acknowledges it.
+    pub remind_at: Option<Timestamp>,
+    /// When somebody acknowledged it.
+    pub acknowledged_at: Option<Timestamp>,
 }
 
 /// One row per key: who is told, about which line, and the draft's own key.
@@ -67,6 +77,11 @@ pub(super) fn stored(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError
         expires_at: c.at("expires_at")?,
         sent_at: c.maybe_at("sent_at")?,
         last_error: c.maybe_text("last_error")?,
+        delivery: c.maybe_text("delivery")?,
+        reminds: c.maybe_text("reminds")?,
+        reminder_no: c.int("reminder_no")?,
+        remind_at: c.maybe_at("remind_at")?,
+        acknowledged_at: c.maybe_at("acknowledged_at")?,
     })
 }
 
@@ -133,6 +148,27 @@ impl Store {
         .await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// One notice.
+    pub async fn notice(&self, id: &str) -> Result<StoredNotice, StoreError> {
+        let row = sqlx::query("SELECT * FROM notices WHERE id = $1")
+            .bind(id)
+            .fetch_optional(self.reader())
+            .await?;
+        let row = row.ok_or_else(|| StoreError::NotFound(format!("notice {id}")))?;
+        stored(&row)
+    }
+
+    /// The newest notices that were given up.
+    pub async fn dead_notices(&self, limit: i64) -> Result<Vec<StoredNotice>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM notices WHERE state = 'dead' ORDER BY created_at DESC, id LIMIT $1",
+        )
+        .bind(limit)
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(stored).collect()
     }
 
     /// The newest notices, of one subscriber where given.

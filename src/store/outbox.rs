@@ -23,6 +23,8 @@ pub enum Tried {
         vendor_id: Option<String>,
         /// When the vendor is asked what became of it.
         ask_at: Option<Timestamp>,
+        /// When it is told again, if it is still so by then.
+        remind_at: Option<Timestamp>,
     },
     /// Again then, by this channel.
     Again {
@@ -109,13 +111,13 @@ impl Store {
             Tried::Dropped => ("dropped", None, notice.channel.clone(), false),
         };
         let sent = match then {
-            Tried::Sent { vendor_id, ask_at } => Some((vendor_id, ask_at)),
+            Tried::Sent { vendor_id, ask_at, remind_at } => Some((vendor_id, ask_at, remind_at)),
             Tried::Again { .. } | Tried::Dead | Tried::Dropped => None,
         };
         let mut tx = self.begin().await?;
         sqlx::query(
             "UPDATE notices SET state = $1, next_try_at = $2, channel = $3, ambiguous = ambiguous + $4, \
-             sent_at = $5, last_error = $6, vendor_id = $8, delivery_ask_at = $9 \
+             sent_at = $5, last_error = $6, vendor_id = $8, delivery_ask_at = $9, remind_at = $10 \
              WHERE id = $7 AND state = 'sending'",
         )
         .bind(state)
@@ -125,8 +127,9 @@ impl Store {
         .bind(sent.map(|_| now.ms()))
         .bind(detail.filter(|_| sent.is_none()).map(str::to_owned))
         .bind(&notice.id)
-        .bind(sent.and_then(|(vendor_id, _)| vendor_id.clone()))
-        .bind(sent.and_then(|(_, ask_at)| *ask_at).map(Timestamp::ms))
+        .bind(sent.and_then(|(vendor_id, _, _)| vendor_id.clone()))
+        .bind(sent.and_then(|(_, ask_at, _)| *ask_at).map(Timestamp::ms))
+        .bind(sent.and_then(|(_, _, remind_at)| *remind_at).map(Timestamp::ms))
         .execute(&mut *tx)
         .await?;
         sqlx::query(
@@ -147,11 +150,12 @@ impl Store {
 
     /// When the next notice is due.
     pub async fn next_notice_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (tries, asks): (Option<i64>, Option<i64>) = sqlx::query_as(
-            "SELECT (SELECT MIN(next_try_at) FROM notices), (SELECT MIN(delivery_ask_at) FROM notices)",
+        let (tries, asks, reminders): (Option<i64>, Option<i64>, Option<i64>) = sqlx::query_as(
+            "SELECT (SELECT MIN(next_try_at) FROM notices), (SELECT MIN(delivery_ask_at) FROM notices), \
+             (SELECT MIN(remind_at) FROM notices)",
         )
         .fetch_one(self.reader())
         .await?;
-        Ok(tries.into_iter().chain(asks).min().map(Timestamp::from_ms))
+        Ok([tries, asks, reminders].into_iter().flatten().min().map(Timestamp::from_ms))
     }
 }

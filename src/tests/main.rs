@@ -16,6 +16,7 @@ mod money;
 mod safety;
 mod prices;
 mod pins;
+mod reminders;
 mod rules;
 mod simulate;
 mod model;

@@ -48,7 +48,13 @@ pub(crate) async fn outbox(store: &Store) {
         "claimed twice"
     );
     store
-        .tried(&due[0], "accepted", None, &Tried::Sent { vendor_id: None, ask_at: None }, at(100))
+        .tried(
+            &due[0],
+            "accepted",
+            None,
+            &Tried::Sent { vendor_id: None, ask_at: None, remind_at: None },
+            at(100),
+        )
         .await
         .unwrap();
     let later = Tried::Again { at: at(105), channel: "mail".into(), ambiguous: false };
@@ -76,7 +82,8 @@ pub(crate) async fn outbox(store: &Store) {
 pub(crate) async fn reports(store: &Store) {
     store.say(&[draft("reported", Severity::High)]).await.unwrap();
     let due = store.claim_notices(1, Span::minutes(2), at(200)).await.unwrap();
-    let sent = Tried::Sent { vendor_id: Some("SM9".into()), ask_at: Some(at(201)) };
+    let sent =
+        Tried::Sent { vendor_id: Some("SM9".into()), ask_at: Some(at(201)), remind_at: None };
     store.tried(&due[0], "accepted", None, &sent, at(200)).await.unwrap();
     let id = due[0].notice.id.clone();
     assert_eq!(store.next_notice_due().await.unwrap(), Some(at(201)));

@@ -125,8 +125,7 @@ fn money_leaves_by_one_client_only() {
     for (name, text) in sources() {
         let builds = text.contains("Client::builder()") || text.contains("ClientBuilder::new()");
         assert!(
-            !builds
-                || ["transport/http", "tests/", "benches/"].iter().any(|p| name.starts_with(p)),
+            !builds || ["transport/http", "tests/", "benches/"].iter().any(|p| name.starts_with(p)),
             "{name} builds an HTTP client of its own"
         );
         let product = text.split("#[cfg(test)]").next().unwrap_or_default();

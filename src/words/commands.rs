@@ -50,6 +50,9 @@ pub(super) fn commands(notice: &NoticeText<'_>) -> Vec<String> {
         NoticeKind::BooksDisagree => vec!["topupd discrepancies list".to_owned()],
         NoticeKind::ProviderIncident => vec!["topupd provider list".to_owned()],
         NoticeKind::ChannelTrouble => vec!["topupd channel list".to_owned()],
+        NoticeKind::Undelivered => vec!["topupd notices list --dead".to_owned()],
+        NoticeKind::Statement => vec!["topupd receipts".to_owned()],
+        NoticeKind::Report => vec!["topupd verify".to_owned()],
         NoticeKind::Digest => vec!["topupd subscription list".to_owned()],
     }
 }

@@ -46,6 +46,11 @@ impl<'e> Phrases<'e> {
         let number_loss = deadline(self, view.number_loss.as_ref())?;
         let facts = [
             ("severity", Some(self.say("severity", view.severity)?)),
+            ("reminder", view.reminder.map(|n| n.to_string())),
+            ("period", view.period.clone()),
+            ("spent", view.spent.clone()),
+            ("topups", view.topups.map(|n| n.to_string())),
+            ("journal_head", view.journal_head.clone()),
             ("why", Some(self.say("why", view)?)),
             ("balance", view.balance.clone()),
             ("data_left", view.data_left.clone()),

@@ -30,6 +30,11 @@ pub(super) fn full() -> Facts {
         detail: some("10.00 USD is needed, the order cap is 5.00 USD"),
         next: some("topupd asks again"),
         next_at: Some(AT + 600_000),
+        reminder: Some(2),
+        spent: some("35.00 USD"),
+        topups: Some(3),
+        period: some("2026-10"),
+        journal_head: some("1042 9f86d081884c7d65"),
         items: vec![
             Item {
                 kind: NoticeKind::ExpiryNear.as_str().to_owned(),
@@ -37,6 +42,7 @@ pub(super) fn full() -> Facts {
                 last4: "0103".to_owned(),
                 balance: some("1.10 USD"),
                 service_end_at: Some(AT + 3 * DAY),
+                spent: some("20.00 USD"),
             },
             Item { kind: NoticeKind::Stale.as_str().to_owned(), ..Item::default() },
         ],

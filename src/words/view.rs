@@ -56,6 +56,16 @@ pub(super) struct View {
     pub(super) next: Option<String>,
     /// When.
     pub(super) next_at: Option<String>,
+    /// The number of the reminder.
+    pub(super) reminder: Option<i64>,
+    /// What was spent in the period.
+    pub(super) spent: Option<String>,
+    /// In how many top-ups.
+    pub(super) topups: Option<i64>,
+    /// The month or week.
+    pub(super) period: Option<String>,
+    /// The journal's head.
+    pub(super) journal_head: Option<String>,
     /// The lines of a digest.
     pub(super) items: Vec<Entry>,
     /// How many lines of a digest are not shown.
@@ -70,6 +80,7 @@ pub(super) struct Entry {
     last4: Option<String>,
     balance: Option<String>,
     service_end: Option<Deadline>,
+    spent: Option<String>,
 }
 
 /// Lines of a digest that are shown; the rest is counted.
@@ -125,6 +136,7 @@ impl View {
             last4: last4(&item.last4),
             balance: text(&item.balance),
             service_end: deadline(item.service_end_at),
+            spent: text(&item.spent),
         };
         Self {
             kind: notice.kind.as_str(),
@@ -149,6 +161,11 @@ impl View {
             detail: clause(&facts.detail),
             next: clause(&facts.next),
             next_at: time(facts.next_at),
+            reminder: facts.reminder,
+            spent: text(&facts.spent),
+            topups: facts.topups,
+            period: text(&facts.period),
+            journal_head: text(&facts.journal_head),
             items: facts.items.iter().take(ENTRIES_MAX).map(entry).collect(),
             more: facts.items.len().saturating_sub(ENTRIES_MAX),
         }

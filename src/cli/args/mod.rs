@@ -1,11 +1,12 @@
 //! What can be typed.
 
+mod notices;
 mod verbs;
 
+pub(super) use notices::NoticesVerb;
 pub(super) use verbs::{
-    ChannelVerb, DiscrepanciesVerb, MoneyVerb, NoticesVerb, OperatorVerb, PeriodArgs, PinsVerb,
-    ProviderVerb, ReadingArgs, ReceiptsArgs, SmsVerb, SubscriptionVerb, TokenVerb, TopupArgs,
-    TopupsVerb,
+    ChannelVerb, DiscrepanciesVerb, MoneyVerb, OperatorVerb, PeriodArgs, PinsVerb, ProviderVerb,
+    ReadingArgs, ReceiptsArgs, SmsVerb, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
 };
 
 use clap::{Args, Parser, Subcommand};

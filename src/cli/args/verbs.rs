@@ -256,25 +256,6 @@ pub struct PeriodArgs {
     pub csv: bool,
 }
 
-/// `notices`
-#[derive(Debug, Subcommand)]
-pub enum NoticesVerb {
-    /// The newest notices.
-    List {
-        /// Only to this subscriber.
-        #[arg(long)]
-        subscriber: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 100)]
-        limit: i64,
-    },
-    /// Send a test notice to a subscriber, now.
-    Test {
-        /// The subscriber.
-        subscriber: String,
-    },
-}
-
 /// `operator`
 #[derive(Debug, Subcommand)]
 pub enum OperatorVerb {

@@ -4,6 +4,7 @@ pub(crate) mod daemon;
 pub(crate) mod fake;
 pub(crate) mod oracle;
 pub(crate) mod postgres;
+pub(crate) mod letterbox;
 pub(crate) mod place;
 pub(crate) mod scene;
 pub(crate) mod world;

@@ -1,8 +1,10 @@
 //! A line that a person reads and two fakes of a published API may pay, with the whole engine in this
 //! process and a clock that stands still.
 
+use super::letterbox::Letterbox;
 use std::{collections::BTreeMap, sync::Arc};
 use topupd::{
+    channels::Channel,
     clock::Clock,
     config::{
         Settings,
@@ -20,7 +22,14 @@ const FLEET: &str = r#"
 [[subscribers]]
 id = "li"
 name = "Li"
+email = "li@example.com"
 time_zone = "UTC"
+[[subscribers]]
+id = "boss"
+name = "Boss"
+email = "boss@example.com"
+time_zone = "UTC"
+channels = ["zchat"]
 [[subscriptions]]
 id = "bank"
 subscriber = "li"
@@ -39,11 +48,27 @@ caps = { subscription_30d = "60.00 USD" }
 approve_first = false
 "#;
 
+/// Known to the fleet; letterboxes stand in their place.
+const CHANNELS: &str = r#"
+[channels.mail.email]
+url = "smtp://127.0.0.1:9"
+from = "topupd@example.com"
+[channels.zchat.email]
+url = "smtp://127.0.0.1:9"
+from = "topupd@example.com"
+[notices]
+remind_after = ["1d", "3d"]
+operators = ["boss"]
+"#;
+
 pub(crate) struct Place {
     pub(crate) engine: Engine,
     pub(crate) clock: Clock,
     pub(crate) alpha: Fake,
     pub(crate) beta: Fake,
+    /// The first channel, and the one after it.
+    pub(crate) mail: Arc<Letterbox>,
+    pub(crate) chat: Arc<Letterbox>,
     _dir: tempfile::TempDir,
 }
 
@@ -57,7 +82,7 @@ impl Place {
         let (config, fleet) = (dir.path().join("topupd.toml"), dir.path().join("fleet.toml"));
         let database = format!("sqlite://{}", dir.path().join("t.db").display());
         let text = format!(
-            "[database]\nurl = \"{database}\"\n[providers.me.manual]\n[hooks.alpha]\nsecret = \"0123456789abcdef\"\nsign = \"token\"\n[providers.alpha.reloadly]\n{}\n[providers.beta.reloadly]\n{}",
+            "[database]\nurl = \"{database}\"\n{CHANNELS}[providers.me.manual]\n[hooks.alpha]\nsecret = \"0123456789abcdef\"\nsign = \"token\"\n[providers.alpha.reloadly]\n{}\n[providers.beta.reloadly]\n{}",
             alpha.config(),
             beta.config()
         );
@@ -88,12 +113,16 @@ impl Place {
         store.save_fleet(&changes, clock.now()).await.unwrap();
         let (recorder, _) =
             Recorder::open(&dir.path().join("recorder"), &install_id, clock.now()).unwrap();
+        let (mail, chat) = (Arc::new(Letterbox::default()), Arc::new(Letterbox::default()));
+        let channels: BTreeMap<String, Arc<dyn Channel>> =
+            [("mail".to_owned(), mail.clone() as _), ("zchat".to_owned(), chat.clone() as _)]
+                .into();
         let engine = Engine::new(Parts {
             settings,
             store,
             clock: clock.clone(),
             providers,
-            channels: BTreeMap::new(),
+            channels,
             install_id,
             money_off_file: dir.path().join("money-off"),
             recorder: Some(recorder),
@@ -101,7 +130,7 @@ impl Place {
             vault: topupd::vault::Vault::at(dir.path().join("pins.key")),
         })
         .unwrap();
-        Self { engine, clock, alpha, beta, _dir: dir }
+        Self { engine, clock, alpha, beta, mail, chat, _dir: dir }
     }
 
     /// Two readings by hand that agree, and everything that follows.
