@@ -41,3 +41,9 @@ CREATE TABLE used_links (
     token TEXT   PRIMARY KEY,
     at    BIGINT NOT NULL
 );
+
+-- 1 once those who look after the installation were told that a notice was given up.
+ALTER TABLE notices ADD COLUMN escalated BIGINT NOT NULL DEFAULT 0;
+
+CREATE INDEX notices_given_up ON notices (created_at) WHERE state = 'dead' AND escalated = 0;
+CREATE INDEX notices_sent_to ON notices (subscriber_id, sent_at) WHERE sent_at IS NOT NULL;

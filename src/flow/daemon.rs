@@ -1,5 +1,6 @@
 //! The running daemon: one loop per stage (and per reader), a drain at the end.
 
+use super::heartbeat::Heartbeat;
 use super::{Beats, Engine, EngineError, Stage, StageReport, schedule};
 use crate::domain::Span;
 use tokio::{sync::watch, task::JoinSet};
@@ -82,6 +83,10 @@ impl Daemon {
                 let run = || engine.pay_through(&payer);
                 turn(&engine, &name, Stage::Act, stopped, run).await;
             });
+        }
+        if let Some(heartbeat) = Heartbeat::of(&engine) {
+            let (engine, stopped) = (engine.clone(), stopped.clone());
+            loops.spawn(heartbeat.run(engine, stopped));
         }
         let scheduler = schedule::start(&engine).await?;
         Ok(Self { engine, stop, loops, scheduler })

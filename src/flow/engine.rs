@@ -105,6 +105,8 @@ pub(super) struct Inner {
     pub(super) settle: SettleTimes,
     /// When readers were last looked at.
     pub(super) readers_seen: Mutex<Option<Timestamp>>,
+    /// When the calendar was last looked at.
+    pub(super) calendar_seen: Mutex<Option<Timestamp>>,
     pub(super) recovery: tokio::sync::Mutex<Recovery>,
     pub(super) clock_watch: ClockWatch,
     /// How the switches stood when they were last written down.
@@ -137,6 +139,7 @@ impl Engine {
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
             readers_seen: Mutex::new(None),
+            calendar_seen: Mutex::new(None),
             recovery: tokio::sync::Mutex::default(),
             clock_watch: ClockWatch::default(),
             switch: Mutex::new(None),

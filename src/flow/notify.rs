@@ -22,6 +22,8 @@ impl Engine {
         let mut report = StageReport::default();
         self.ask_deliveries().await?;
         self.remind_due().await?;
+        self.escalate().await?;
+        self.follow_calendar().await?;
         while !self.is_stopping() {
             self.beats().beat(Stage::Notify.as_str(), self.now(), None);
             self.store().gather_digests(self.now()).await?;
@@ -47,6 +49,13 @@ impl Engine {
         let now = self.now();
         if let Some(why) = self.superseded(&due, now).await? {
             self.store().tried(&due, "dropped", Some(&why), &Tried::Dropped, now).await?;
+            return Ok(true);
+        }
+        if let Some(at) = self.brake(&due, now).await? {
+            let channel = due.notice.channel.clone().unwrap_or_default();
+            let then = Tried::Again { at, channel, ambiguous: false };
+            let why = "this person was sent enough for now";
+            self.store().tried(&due, "brake", Some(why), &then, now).await?;
             return Ok(true);
         }
         let (notice, subscriber) = (&due.notice, &due.subscriber);

@@ -6,6 +6,7 @@
 //! Invariants: no transaction spans a network call; money rows commit alone and durably; the store
 //! never reads a clock.
 
+mod calendar;
 mod connect;
 mod reminders;
 mod reports;
@@ -41,9 +42,11 @@ mod views;
 mod figures;
 mod acts;
 mod hints;
+mod given_up;
 mod history;
 
 pub use acts::{StoredAct, settle_times};
+pub use calendar::{Spent, Week, total};
 pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use discrepancies::{Discrepancy, Wallet};

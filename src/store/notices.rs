@@ -85,6 +85,12 @@ pub(super) fn stored(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError
     })
 }
 
+/// Those rows that can be read: one that cannot must not hide the others.
+pub(super) fn readable(rows: &[sqlx::any::AnyRow]) -> Vec<StoredNotice> {
+    let read = rows.iter().map(stored);
+    read.filter_map(|notice| notice.map_err(|error| tracing::error!("{error}")).ok()).collect()
+}
+
 /// Writes a notice unless one with its key is there. Quiet hours move its first try; a subscriber
 /// without a channel gets a row that is dead from the start, so that the silence can be seen.
 pub(crate) async fn insert(tx: &mut Tx, draft: &NoticeDraft) -> Result<(), StoreError> {
@@ -168,7 +174,7 @@ impl Store {
         .bind(limit)
         .fetch_all(self.reader())
         .await?;
-        rows.iter().map(stored).collect()
+        Ok(readable(&rows))
     }
 
     /// The newest notices, of one subscriber where given.
@@ -182,6 +188,6 @@ impl Store {
             .bind(limit)
             .fetch_all(self.reader())
             .await?;
-        rows.iter().map(stored).collect()
+        Ok(readable(&rows))
     }
 }

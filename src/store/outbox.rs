@@ -80,7 +80,20 @@ impl Store {
             .fetch_optional(&mut *tx)
             .await?;
             let Some(row) = row else { continue };
-            let notice = notices::stored(&row)?;
+            let notice = match notices::stored(&row) {
+                Ok(notice) => notice,
+                Err(error) => {
+                    // One row that nobody can read must not stop those behind it.
+                    tracing::error!(notice.id = id, "a notice is given up: {error}");
+                    sqlx::query("UPDATE notices SET state = 'dead', next_try_at = NULL, last_error = $1 WHERE id = $2")
+                        .bind(error.to_string())
+                        .bind(&id)
+                        .execute(&mut *tx)
+                        .await?;
+                    tx.commit().await?;
+                    continue;
+                }
+            };
             let owner = sqlx::query("SELECT * FROM subscribers WHERE id = $1")
                 .bind(&notice.subscriber)
                 .fetch_one(&mut *tx)

@@ -20,7 +20,7 @@ impl Store {
         .bind(limit)
         .fetch_all(self.reader())
         .await?;
-        rows.iter().map(notices::stored).collect()
+        Ok(notices::readable(&rows))
     }
 
     /// What a notice says is over: it is not told again.

@@ -1,7 +1,7 @@
 //! Canonical documents: one JSON form for each entry, in the words of the fleet file, with every
 //! default written out. They are what is stored of a rule, and what plans compare.
 
-use super::{draft::Draft, rule, subscription};
+use super::{FleetContext, draft::Draft, rule, subscriber, subscription};
 use crate::{
     domain::{
         Amount, CapLimits, Condition, OnEnable, OnStale, Plan, Quantity, Rule, Scope, Subscriber,
@@ -110,6 +110,19 @@ pub(super) fn subscription_from_document(document: &Json) -> Option<Subscription
     let origin = Origin::file("the stored subscription");
     let section = Section::new(&table, "", &origin, &intake);
     Draft::read(section, &intake, subscription::read).sound().cloned()
+}
+
+/// The subscriber of a canonical document, as [`Subscriber::to_document`] writes it; `None` where it
+/// cannot be read any more. Its channels are not looked up.
+pub(super) fn subscriber_from_document(
+    document: &Json,
+    context: &FleetContext,
+) -> Option<Subscriber> {
+    let intake = Intake::new();
+    let table = table("the stored subscriber", document)?;
+    let origin = Origin::file("the stored subscriber");
+    let section = Section::new(&table, "", &origin, &intake);
+    Draft::read(section, &intake, |s| subscriber::read(s, context)).sound().cloned()
 }
 
 fn table(name: &str, document: &Json) -> Option<Table> {

@@ -49,6 +49,8 @@ pub struct FleetContext {
     pub providers: BTreeMap<String, Declares>,
     /// The configured channels, with what each needs of a person.
     pub channels: BTreeMap<String, Needs>,
+    /// Somebody looks after the installation, and is told what others cannot be.
+    pub has_operators: bool,
     /// What was applied before and stays beside the files; empty where they replace everything.
     pub stored: StoredFleet,
 }
@@ -61,6 +63,7 @@ impl FleetContext {
         Self {
             providers: providers.map(|(name, config)| (name.clone(), config.declares())).collect(),
             channels: channels.map(|(name, config)| (name.clone(), config.needs())).collect(),
+            has_operators: !settings.notices.operators.is_empty(),
             stored,
         }
     }

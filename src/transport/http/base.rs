@@ -42,6 +42,13 @@ impl Place {
         Some(Self { base, reach, ..self.clone() })
     }
 
+    /// An address that a person wrote as a whole, wherever it leads.
+    pub(crate) fn trusted(url: &str) -> Option<Self> {
+        let base: Url = url.trim().parse().ok()?;
+        let reach = Reach { private_network: true, tls: base.scheme() == "https" };
+        Some(Self { base, reach, timeout: None })
+    }
+
     /// The clients for it.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, String> {
         Endpoint::new(self.base.clone(), self.reach)

@@ -1,6 +1,7 @@
 //! What entries say of each other, of providers, and of what was applied before.
 
 mod identity;
+mod reach;
 mod rules;
 mod ties;
 
@@ -26,6 +27,7 @@ pub(super) fn all(drafts: &Drafts<'_>, context: &FleetContext) {
     identity::numbers(drafts, &stored);
     let lines: Vec<&Subscription> =
         drafts.subscriptions.iter().filter_map(Draft::sound).chain(&stored).collect();
+    reach::independent(drafts, &lines, context);
     for draft in &drafts.rules {
         rules::rule(draft, &subscribers, &subscriptions, &lines, context);
     }

@@ -66,7 +66,9 @@ fn context() -> FleetContext {
         channels: BTreeMap::from([
             ("mail".to_owned(), Needs::Email),
             ("pager".to_owned(), Needs::Nothing),
+            ("sms".to_owned(), Needs::Phone),
         ]),
+        has_operators: false,
         stored: StoredFleet::default(),
     }
 }

@@ -1,0 +1,66 @@
+//! Who watches the watchman: a call to a dead man's switch after every healthy round, and one with
+//! `/fail` otherwise. Silence is the alarm, so a call that fails is only logged.
+//!
+//! Facts: the pinging API of healthchecks.io (`URL`, `URL/fail`, a body of up to 100 kB).
+
+use super::Engine;
+use crate::domain::Span;
+use crate::transport::http::{Endpoint, Place, Rendered};
+use reqwest::header::HeaderMap;
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+
+/// A loop that is busy for longer than this counts as stuck, as for `/readyz`.
+const PATIENCE: Span = Span::minutes(5);
+const TIMEOUT: Span = Span::seconds(20);
+
+/// The switch, where one is configured.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    endpoint: Endpoint,
+    every: Span,
+}
+
+impl Heartbeat {
+    /// Made of `[notices]`.
+    pub(super) fn of(engine: &Engine) -> Option<Self> {
+        let notices = &engine.settings().notices;
+        let url = notices.heartbeat_url.as_ref()?;
+        // A person wrote it, and it may well be in the own network.
+        let place = Place::trusted(url.expose_secret())?;
+        match place.endpoint() {
+            Ok(endpoint) => Some(Self { endpoint, every: notices.heartbeat_every }),
+            Err(why) => {
+                tracing::error!("there is no heartbeat: {why}");
+                None
+            }
+        }
+    }
+
+    /// Beats until the daemon stops.
+    pub(super) async fn run(self, engine: Engine, mut stopped: watch::Receiver<bool>) {
+        while !*stopped.borrow() {
+            let trouble = engine.beats().trouble(PATIENCE, engine.now());
+            if let Err(why) = self.beat(trouble.as_deref()).await {
+                tracing::warn!("the heartbeat was not taken: {why}");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.every.to_std()) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+
+    async fn beat(&self, trouble: Option<&str>) -> Result<(), String> {
+        let request = Rendered {
+            method: "POST".to_owned(),
+            path: if trouble.is_some() { "/fail".to_owned() } else { String::new() },
+            body: Some(trouble.unwrap_or("healthy").to_owned()),
+            content_type: Some("text/plain; charset=utf-8".to_owned()),
+            ..Rendered::default()
+        };
+        let sent = self.endpoint.once(&request, HeaderMap::new(), TIMEOUT).await;
+        let status = sent.map_err(|error| error.why().to_owned())?.status;
+        if (200..300).contains(&status) { Ok(()) } else { Err(format!("HTTP status {status}")) }
+    }
+}
