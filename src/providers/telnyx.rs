@@ -3,7 +3,7 @@
 //!
 //! Facts: Telnyx's SDK 4.189.0 and developer documentation of 2026.
 
-use super::api::{Api, Site, cut, headers, money, no_answer, text};
+use super::api::{Api, Site, cut, money, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
@@ -12,8 +12,7 @@ use crate::domain::{Currency, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
-use reqwest::header::HeaderMap;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use std::{future::Ready, sync::Arc};
 
@@ -59,9 +58,8 @@ impl Config {
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
         let (config, secrets) = (self.clone(), vec![self.api_key.clone()]);
         self.site.build(("telnyx", name), Declares::default().max_processing, secrets, |api| {
-            let bearer = format!("Bearer {}", config.api_key.expose_secret());
-            let headers = headers(&[("authorization", &bearer)])?;
-            Ok(Telnyx { declares: config.declares(), config, headers, api })
+            let api = api.bearing(&config.api_key)?;
+            Ok(Telnyx { declares: config.declares(), config, api })
         })
     }
 }
@@ -70,7 +68,6 @@ impl Config {
 struct Telnyx {
     config: Config,
     declares: Declares,
-    headers: HeaderMap,
     api: Api,
 }
 
@@ -78,8 +75,7 @@ impl Telnyx {
     /// What auto-recharge is set to, in words.
     async fn auto_recharge(&self) -> Result<String, ReadError> {
         for path in PREFERENCES {
-            let reply = self.api.get(&Rendered::get(path), &self.headers).await;
-            let reply = reply.map_err(|error| no_answer(&error))?;
+            let reply = self.api.get(&Rendered::get(path)).await?;
             if reply.status != 404 {
                 return Ok(preferences(&self.api.values(&reply)?));
             }
@@ -113,7 +109,7 @@ impl Provider for Telnyx {
     }
 
     async fn wallet(&self) -> Result<Money, ReadError> {
-        let value = self.api.ask(&Rendered::get("/balance"), &self.headers).await?;
+        let value = self.api.ask(&Rendered::get("/balance")).await?;
         let currency = text(&value, "/data/currency").and_then(|code| Currency::parse(&code).ok());
         // Not `available_credit`, which has money in it that Telnyx only lends.
         currency

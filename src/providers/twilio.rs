@@ -11,7 +11,6 @@ use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
-use reqwest::header::HeaderMap;
 use secrecy::SecretString;
 use std::{future::Ready, sync::Arc};
 
@@ -62,8 +61,8 @@ impl Config {
         let (config, secrets) = (self.clone(), vec![self.auth_token.clone()]);
         self.site.build(("twilio", name), Declares::default().max_processing, secrets, |api| {
             let authorization = basic(&config.account_sid, &config.auth_token);
-            let headers = headers(&[("authorization", &authorization)])?;
-            Ok(Twilio { declares: config.declares(), config, headers, api })
+            let api = api.with(headers(&[("authorization", &authorization)])?);
+            Ok(Twilio { declares: config.declares(), config, api })
         })
     }
 }
@@ -72,7 +71,6 @@ impl Config {
 struct Twilio {
     config: Config,
     declares: Declares,
-    headers: HeaderMap,
     api: Api,
 }
 
@@ -89,7 +87,7 @@ impl Provider for Twilio {
     async fn wallet(&self) -> Result<Money, ReadError> {
         let ours = &self.config.account_sid;
         let request = Rendered::get(format!("/2010-04-01/Accounts/{ours}/Balance.json"));
-        let value = self.api.ask(&request, &self.headers).await?;
+        let value = self.api.ask(&request).await?;
         if text(&value, "/account_sid").is_some_and(|theirs| theirs != *ours) {
             return Err(ReadError::new(ErrorKind::Identity, "the answer is about another account"));
         }

@@ -11,17 +11,16 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
-use super::api::{Api, Site, Token, Tokens, headers, items, money, no_answer, number, text};
+use super::api::{Api, Client, Login, Session, Site, Token, items, money, number, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
 };
 use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Rate, Section};
-use crate::transport::http::{CallError, Rendered, Reply};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
-use reqwest::header::HeaderMap;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use std::{future::Ready, sync::Arc};
 
@@ -77,8 +76,7 @@ impl Mode {
 pub struct Config {
     site: Site,
     mode: Mode,
-    client_id: String,
-    client_secret: SecretString,
+    client: Client,
 }
 
 impl Config {
@@ -92,15 +90,9 @@ impl Config {
                 "allowed: live, sandbox, whichever the account is in (Airalo has one URL for both)",
             )
             .and_then(|_| s.word("mode", &Mode::WORDS));
-        let client_id = s.required("client_id", "allowed is the id of the API client");
-        let client_secret = s.required_secret("client_secret");
+        let client = Client::read(s);
         section.finish();
-        Some(Self {
-            site: site?,
-            mode: mode?,
-            client_id: client_id?,
-            client_secret: client_secret?,
-        })
+        Some(Self { site: site?, mode: mode?, client: client? })
     }
 
     /// What it can do and how far it can be trusted.
@@ -126,11 +118,11 @@ impl Config {
     /// Builds the provider, named `name` in errors.
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
         let config = self.clone();
-        let secrets = vec![self.client_secret.clone()];
+        let secrets = vec![self.client.secret.clone()];
         self.site.build(("airalo", name), MAX_PROCESSING, secrets, |api| {
             let currency = Currency::parse("USD").map_err(|error| error.to_string())?;
-            let declares = config.declares();
-            Ok(Airalo { config, declares, currency, api, tokens: Tokens::default() })
+            let session = Session::new(api, Account(config.client.clone()));
+            Ok(Airalo { declares: config.declares(), config, currency, session })
         })
     }
 }
@@ -141,54 +133,37 @@ struct Airalo {
     declares: Declares,
     /// What prices without a currency are in: dollars.
     currency: Currency,
-    api: Api,
-    tokens: Tokens,
+    session: Session<Account>,
 }
 
-impl Airalo {
-    async fn fetch_token(&self) -> Result<Token, ReadError> {
+/// Whoever asks.
+#[derive(Debug)]
+struct Account(Client);
+
+impl Login for Account {
+    async fn token(&self, api: &Api) -> Result<Token, ReadError> {
         let form = [
-            ("client_id", self.config.client_id.as_str()),
-            ("client_secret", self.config.client_secret.expose_secret()),
+            ("client_id", self.0.id.as_str()),
+            ("client_secret", self.0.secret.expose_secret()),
             ("grant_type", "client_credentials"),
         ];
-        let request = Rendered::form("/v2/token", &form);
-        let reply = self.api.get(&request, &HeaderMap::new()).await.map_err(|e| no_answer(&e))?;
+        let reply = api.get(&Rendered::form("/v2/token", &form)).await?;
         if reply.status == 422 {
             // How a client id that does not exist is answered.
             let why = "Airalo does not know this client_id";
             return Err(ReadError::new(ErrorKind::Authentication, why));
         }
-        let value = self.api.values(&reply)?;
+        let value = api.values(&reply)?;
         let secret = text(&value, "/data/access_token")
             .ok_or_else(|| ReadError::unparseable("no access_token in the answer"))?;
         let said = number(&value, "/data/expires_in").map_or(TOKEN_LIFE, Span::seconds);
         Ok(Token { secret: secret.into(), lives: said.min(TOKEN_LIFE) })
     }
+}
 
-    async fn headers(&self) -> Result<(HeaderMap, SecretString), ReadError> {
-        let token = self.tokens.get(self.fetch_token()).await?;
-        let bearer = format!("Bearer {}", token.expose_secret());
-        let headers = headers(&[("authorization", &bearer)])
-            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        Ok((headers, token))
-    }
-
-    /// Asks; where the token was refused, once more with a fresh one.
-    async fn get(&self, request: &Rendered) -> Result<Reply, ReadError> {
-        let (headers, token) = self.headers().await?;
-        let failed = |error: CallError| no_answer(&error);
-        let reply = self.api.get(request, &headers).await.map_err(failed)?;
-        if reply.status != 401 {
-            return Ok(reply);
-        }
-        self.tokens.refuse(&token).await;
-        let (headers, _) = self.headers().await?;
-        self.api.get(request, &headers).await.map_err(failed)
-    }
-
+impl Airalo {
     async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
-        let reply = self.get(request).await?;
+        let reply = self.session.get(request).await?;
         // Everything but the usage answers for a recycled eSIM with 422.
         if reply.status == 422
             && serde_json::from_str::<Value>(&reply.body)
@@ -196,7 +171,7 @@ impl Airalo {
         {
             return Err(reading::recycled());
         }
-        self.api.values(&reply)
+        self.session.api.values(&reply)
     }
 
     /// The packages that can be put on the line's eSIM.
@@ -267,11 +242,7 @@ impl Provider for Airalo {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let (headers, token) = match self.headers().await {
-            Ok(headers) => headers,
-            Err(error) => return Answer::NotSent { why: error.to_string() },
-        };
-        let said = match self.api.order(&request, &headers).await {
+        let said = match self.session.order(&request).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };
@@ -283,10 +254,6 @@ impl Provider for Airalo {
                 }
                 _ => said.unclear("no order in the answer"),
             },
-            401 => {
-                self.tokens.refuse(&token).await;
-                said.turned_away("the token was refused")
-            }
             429 => said.turned_away("too many requests"),
             _ => orders::refusal(&said),
         }
@@ -319,7 +286,7 @@ impl Provider for Airalo {
     }
 
     fn clock_skew(&self) -> Option<Span> {
-        self.api.skew()
+        self.session.api.skew()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 impl Airalo {
     /// An order of Airalo's as an answer.
     pub(super) fn judge(&self, made: &Value, status: Option<&str>, order: &Order) -> Answer {
-        let raw = self.api.clean(&kept(made).to_string());
+        let raw = self.session.api.clean(&kept(made).to_string());
         let said = Said { status: 200, value: made.clone(), raw: raw.clone() };
         let id = text(made, "/id");
         let charged = self.charged(made);
@@ -67,7 +67,10 @@ impl Airalo {
             }
             several => {
                 let rows: Vec<String> = several.iter().map(|row| kept(row).to_string()).collect();
-                Found::Several { count: several.len(), raw: self.api.clean(&rows.join("\n")) }
+                Found::Several {
+                    count: several.len(),
+                    raw: self.session.api.clean(&rows.join("\n")),
+                }
             }
         }
     }

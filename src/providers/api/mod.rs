@@ -1,5 +1,5 @@
-//! What the adapters of published APIs share: where the API is, its two clients, its token, and
-//! what an answer means before anybody knows whose it is.
+//! What the adapters of published APIs share: where the API is, its two clients, what proves to it
+//! who asks, and what an answer means before anybody knows whose it is.
 //!
 //! Invariant: questions may be asked twice; an order is sent once.
 
@@ -7,6 +7,7 @@ mod json;
 mod labelled;
 mod packages;
 mod said;
+mod session;
 mod site;
 mod token;
 
@@ -14,8 +15,9 @@ pub(super) use json::{bytes, decimal, exact, items, moment, money, number, text}
 pub(super) use labelled::Labelled;
 pub(super) use packages::{Package, package_values};
 pub(super) use said::{Echo, Said, cut};
+pub(super) use session::{Client, Login, Session};
 pub(super) use site::Site;
-pub(super) use token::{Token, Tokens};
+pub(super) use token::Token;
 
 use super::{Answer, Found, ReadError};
 use crate::domain::{ErrorKind, Span};
@@ -23,15 +25,18 @@ use crate::transport::http::{CallError, Endpoint, Rendered, Reply, kind_of};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A way to one API.
 #[derive(Debug)]
 pub(super) struct Api {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     poll_timeout: Span,
     money_timeout: Span,
+    /// What goes with every request.
+    headers: HeaderMap,
     /// What must never be kept of an answer.
-    secrets: Vec<SecretString>,
+    secrets: Arc<[SecretString]>,
 }
 
 impl Api {
@@ -41,12 +46,32 @@ impl Api {
         max_processing: Span,
         secrets: Vec<SecretString>,
     ) -> Result<Self, String> {
+        let json = HeaderValue::from_static("application/json");
         Ok(Self {
-            endpoint: site.place.endpoint()?,
+            endpoint: Arc::new(site.place.endpoint()?),
             poll_timeout: site.poll_timeout(),
             money_timeout: site.money_timeout(max_processing),
-            secrets,
+            headers: HeaderMap::from_iter([(ACCEPT, json)]),
+            secrets: secrets.into(),
         })
+    }
+
+    /// The same way, on which `more` goes with every request as well.
+    pub(super) fn with(&self, more: HeaderMap) -> Self {
+        let mut headers = self.headers.clone();
+        headers.extend(more);
+        Self {
+            endpoint: Arc::clone(&self.endpoint),
+            headers,
+            secrets: Arc::clone(&self.secrets),
+            ..*self
+        }
+    }
+
+    /// The same way with a key or token, as RFC 6750 writes it.
+    pub(super) fn bearing(&self, secret: &SecretString) -> Result<Self, String> {
+        let bearer = format!("Bearer {}", secret.expose_secret());
+        Ok(self.with(headers(&[("authorization", &bearer)])?))
     }
 
     /// How far our clock was ahead of the API's at the last answer.
@@ -55,22 +80,13 @@ impl Api {
     }
 
     /// Asks, and gives back whatever came.
-    pub(super) async fn get(
-        &self,
-        request: &Rendered,
-        headers: &HeaderMap,
-    ) -> Result<Reply, CallError> {
-        self.endpoint.ask(request, accepting(headers), self.poll_timeout).await
+    pub(super) async fn get(&self, request: &Rendered) -> Result<Reply, CallError> {
+        self.endpoint.ask(request, self.headers.clone(), self.poll_timeout).await
     }
 
     /// Asks for values: anything but a success with a JSON body is an error.
-    pub(super) async fn ask(
-        &self,
-        request: &Rendered,
-        headers: &HeaderMap,
-    ) -> Result<Value, ReadError> {
-        let reply = self.get(request, headers).await.map_err(|error| no_answer(&error))?;
-        self.values(&reply)
+    pub(super) async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
+        self.values(&self.get(request).await?)
     }
 
     /// What an answer to a question holds.
@@ -88,12 +104,8 @@ impl Api {
 
     /// Sends an order, once, on a connection of its own. `Err` is what is known without reading
     /// the answer.
-    pub(super) async fn order(
-        &self,
-        request: &Rendered,
-        headers: &HeaderMap,
-    ) -> Result<Said, Answer> {
-        self.said(&self.send_once(request, headers).await?)
+    pub(super) async fn order(&self, request: &Rendered) -> Result<Said, Answer> {
+        self.said(&self.send_once(request).await?)
     }
 
     /// Sends an order like [`Self::order`], for APIs that answer without a body: the value is then
@@ -101,9 +113,8 @@ impl Api {
     pub(super) async fn deliver(
         &self,
         request: &Rendered,
-        headers: &HeaderMap,
     ) -> Result<(Said, Option<String>), Answer> {
-        let reply = self.send_once(request, headers).await?;
+        let reply = self.send_once(request).await?;
         if !reply.body.trim().is_empty() {
             return Ok((self.said(&reply)?, reply.location));
         }
@@ -112,16 +123,12 @@ impl Api {
     }
 
     /// Sends what is paid for, once, and gives back whatever came.
-    pub(super) async fn once(
-        &self,
-        request: &Rendered,
-        headers: &HeaderMap,
-    ) -> Result<Reply, CallError> {
-        self.endpoint.once(request, accepting(headers), self.money_timeout).await
+    pub(super) async fn once(&self, request: &Rendered) -> Result<Reply, CallError> {
+        self.endpoint.once(request, self.headers.clone(), self.money_timeout).await
     }
 
-    async fn send_once(&self, request: &Rendered, headers: &HeaderMap) -> Result<Reply, Answer> {
-        match self.once(request, headers).await {
+    async fn send_once(&self, request: &Rendered) -> Result<Reply, Answer> {
+        match self.once(request).await {
             Ok(reply) => Ok(reply),
             Err(CallError::Forbidden(why) | CallError::NotConnected(why)) => {
                 Err(Answer::NotSent { why })
@@ -131,13 +138,9 @@ impl Api {
     }
 
     /// Looks something up. `Err` is what is known without reading the answer.
-    pub(super) async fn look(
-        &self,
-        request: &Rendered,
-        headers: &HeaderMap,
-    ) -> Result<Said, Found> {
+    pub(super) async fn look(&self, request: &Rendered) -> Result<Said, Found> {
         let blind = |why: &str| Found::Blind { why: why.to_owned() };
-        let reply = self.get(request, headers).await.map_err(|error| blind(error.why()))?;
+        let reply = self.get(request).await.map_err(|error| blind(error.why()))?;
         self.said(&reply).map_err(|answer| match answer {
             Answer::Unclear { why, .. } | Answer::NotSent { why } => Found::Blind { why },
             Answer::Paid(_)
@@ -167,12 +170,6 @@ impl Api {
     }
 }
 
-fn accepting(headers: &HeaderMap) -> HeaderMap {
-    let mut headers = headers.clone();
-    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-    headers
-}
-
 /// Headers with secrets in them.
 pub(super) fn headers(pairs: &[(&'static str, &str)]) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
@@ -192,12 +189,14 @@ pub(super) fn basic(user: &str, password: &SecretString) -> String {
 }
 
 /// What it means for a read that there is no whole answer.
-pub(super) fn no_answer(error: &CallError) -> ReadError {
-    let kind = match error {
-        CallError::Forbidden(_) => ErrorKind::Configuration,
-        CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
-    };
-    ReadError::new(kind, error.why())
+impl From<CallError> for ReadError {
+    fn from(error: CallError) -> Self {
+        let kind = match error {
+            CallError::Forbidden(_) => ErrorKind::Configuration,
+            CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
+        };
+        Self::new(kind, error.why())
+    }
 }
 
 /// A JSON body; pages and garbage are named as such.

@@ -1,10 +1,12 @@
 //! Access tokens: fetched once, kept until nine tenths of their time are over, given up when they
 //! are refused.
 
+use super::json::{number, text};
 use crate::clock::since_boot;
 use crate::domain::Span;
 use crate::providers::ReadError;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 
 /// A token as it was given.
 #[derive(Clone, Debug)]
@@ -15,14 +17,24 @@ pub(in crate::providers) struct Token {
     pub(in crate::providers) lives: Span,
 }
 
+impl Token {
+    /// The answer of a token endpoint (RFC 6749); where it does not say how long, a minute.
+    pub(in crate::providers) fn granted(value: &Value) -> Result<Self, ReadError> {
+        let secret = text(value, "/access_token")
+            .ok_or_else(|| ReadError::unparseable("no access_token in the answer"))?;
+        let lives = Span::seconds(number(value, "/expires_in").unwrap_or(60).max(1));
+        Ok(Self { secret: secret.into(), lives })
+    }
+}
+
 /// The token of one API.
 #[derive(Debug, Default)]
-pub(in crate::providers) struct Tokens(tokio::sync::Mutex<Option<(Token, Span)>>);
+pub(super) struct Tokens(tokio::sync::Mutex<Option<(Token, Span)>>);
 
 impl Tokens {
     /// The token; where there is none that is still good, `fetch` gets one. Whoever comes
     /// meanwhile waits for it rather than fetching another.
-    pub(in crate::providers) async fn get(
+    pub(super) async fn get(
         &self,
         fetch: impl Future<Output = Result<Token, ReadError>>,
     ) -> Result<SecretString, ReadError> {
@@ -40,7 +52,7 @@ impl Tokens {
     }
 
     /// `refused` is no longer good.
-    pub(in crate::providers) async fn refuse(&self, refused: &SecretString) {
+    pub(super) async fn refuse(&self, refused: &SecretString) {
         let mut kept = self.0.lock().await;
         if kept.as_ref().is_some_and(|(t, _)| t.secret.expose_secret() == refused.expose_secret()) {
             *kept = None;

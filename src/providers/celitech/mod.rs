@@ -8,7 +8,7 @@
 mod ask;
 mod records;
 
-use super::api::{Api, Said, Site, Tokens, package_values, text};
+use super::api::{Api, Client, Said, Session, Site, package_values, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, is_target,
@@ -17,9 +17,9 @@ use crate::clock::Clock;
 use crate::domain::{Currency, ErrorKind, FailureClass, Iccid, Money, Quality, Span, Subscription};
 use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
+use ask::Account;
 use async_trait::async_trait;
 use records::{Plan, Purchase, bought, cents, lacks_funds, row};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
 
@@ -54,8 +54,7 @@ const REF_WINDOW: Span = Span::days(3);
 pub struct Config {
     site: Site,
     auth: Site,
-    client_id: String,
-    client_secret: SecretString,
+    client: Client,
     currency: Currency,
 }
 
@@ -65,21 +64,14 @@ impl Config {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
-        let client_id = s.required("client_id", "allowed is the id of the API client");
-        let client_secret = s.required_secret("client_secret");
+        let client = Client::read(s);
         let currency = if s.has("currency") {
             s.checked("currency", Currency::parse)
         } else {
             Currency::parse("USD").ok()
         };
         section.finish();
-        Some(Self {
-            site: site?,
-            auth: auth?,
-            client_id: client_id?,
-            client_secret: client_secret?,
-            currency: currency?,
-        })
+        Some(Self { site: site?, auth: auth?, client: client?, currency: currency? })
     }
 
     /// What it can do and how far it can be trusted.
@@ -103,12 +95,12 @@ impl Config {
 
     /// Builds the provider, named `name` in errors.
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
-        let secrets = vec![self.client_secret.clone()];
         let config = self.clone();
+        let secrets = vec![self.client.secret.clone()];
         self.site.build(("celitech", name), MAX_PROCESSING, secrets.clone(), |api| {
             let auth = Api::new(&config.auth, MAX_PROCESSING, secrets)?;
-            let declares = config.declares();
-            Ok(Celitech { declares, config, api, auth, tokens: Tokens::default() })
+            let session = Session::new(api, Account { auth, client: config.client.clone() });
+            Ok(Celitech { declares: config.declares(), config, session })
         })
     }
 }
@@ -117,9 +109,7 @@ impl Config {
 struct Celitech {
     config: Config,
     declares: Declares,
-    api: Api,
-    auth: Api,
-    tokens: Tokens,
+    session: Session<Account>,
 }
 
 impl Celitech {
@@ -225,20 +215,12 @@ impl Provider for Celitech {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let (headers, token) = match self.headers().await {
-            Ok(headers) => headers,
-            Err(error) => return Answer::NotSent { why: error.to_string() },
-        };
-        let said = match self.api.order(&request, &headers).await {
+        let said = match self.session.order(&request).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };
         match said.status {
             200..=299 => bought(&said, order),
-            401 => {
-                self.tokens.refuse(&token).await;
-                said.turned_away("the token was refused")
-            }
             429 => said.turned_away("too many requests"),
             408 => said.unclear("it took them too long"),
             409 => said.unclear("the same order is being worked on"),
@@ -262,12 +244,12 @@ impl Provider for Celitech {
         match ours.as_slice() {
             [] => Found::Nothing,
             [one] => {
-                let raw = self.api.clean(&one.to_string());
+                let raw = self.session.api.clean(&one.to_string());
                 Found::One(row(one, raw, order, self.config.currency))
             }
             several => Found::Several {
                 count: several.len(),
-                raw: self.api.clean(&json!(several).to_string()),
+                raw: self.session.api.clean(&json!(several).to_string()),
             },
         }
     }
@@ -304,7 +286,7 @@ impl Provider for Celitech {
     }
 
     fn clock_skew(&self) -> Option<Span> {
-        self.api.skew()
+        self.session.api.skew()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {

@@ -8,7 +8,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::api::{self, Api, Echo, Said, Site, headers, items, money, no_answer, text};
+use super::api::{self, Api, Echo, Said, Site, headers, items, money, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -20,7 +20,6 @@ use crate::input::{Fault, Section};
 use crate::transport::http::{Rendered, Reply};
 use async_trait::async_trait;
 use records::{Proof, Verdict, hide_torn, without_receipt};
-use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
@@ -95,8 +94,8 @@ impl Config {
         let config = self.clone();
         let secrets = vec![self.api_key.clone()];
         self.site.build(("dingconnect", name), MAX_PROCESSING, secrets, |api| {
-            let headers = headers(&[("api_key", config.api_key.expose_secret())])?;
-            Ok(DingConnect { declares: config.declares(), config, api, headers })
+            let api = api.with(headers(&[("api_key", config.api_key.expose_secret())])?);
+            Ok(DingConnect { declares: config.declares(), config, api })
         })
     }
 }
@@ -106,15 +105,12 @@ struct DingConnect {
     config: Config,
     declares: Declares,
     api: Api,
-    headers: HeaderMap,
 }
 
 impl DingConnect {
     /// Asks; what Ding says of the answer itself goes before the status.
     async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
-        let reply =
-            self.api.get(request, &self.headers).await.map_err(|error| no_answer(&error))?;
-        self.values(&reply)
+        self.values(&self.api.get(request).await?)
     }
 
     fn values(&self, reply: &Reply) -> Result<Value, ReadError> {
@@ -200,7 +196,7 @@ impl Provider for DingConnect {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let said = match self.api.order(&request, &self.headers).await {
+        let said = match self.api.order(&request).await {
             Ok(said) => self.hidden(said),
             Err(answer) => return hide_torn(answer),
         };
@@ -223,7 +219,7 @@ impl Provider for DingConnect {
         // By the reference alone: a transfer to another number must be found as well.
         let body = json!({ "DistributorRef": order.reference, "Take": TAKE });
         let request = Rendered::post("/ListTransferRecords", &body);
-        let said = match self.api.look(&request, &self.headers).await {
+        let said = match self.api.look(&request).await {
             Ok(said) => said,
             Err(found) => return found,
         };

@@ -13,7 +13,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::api::{self, Api, Site, headers, items, money, text};
+use super::api::{self, Api, Site, basic, headers, items, money, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -26,8 +26,7 @@ use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use product::Wanted;
-use reqwest::header::HeaderMap;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
 
@@ -119,12 +118,12 @@ impl Config {
     /// Builds the provider, named `name` in errors.
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
         let config = self.clone();
-        let pair = format!("{}:{}", self.api_key, self.api_secret.expose_secret());
-        let basic = data_encoding::BASE64.encode(pair.as_bytes());
-        let secrets = vec![self.api_secret.clone(), basic.clone().into()];
+        let authorization = basic(&self.api_key, &self.api_secret);
+        let encoded = authorization.trim_start_matches("Basic ").to_owned();
+        let secrets = vec![self.api_secret.clone(), encoded.into()];
         self.site.build(("dtone", name), CALL, secrets, |api| {
-            let headers = headers(&[("authorization", &format!("Basic {basic}"))])?;
-            Ok(DtOne { declares: config.declares(), config, api, headers })
+            let api = api.with(headers(&[("authorization", &authorization)])?);
+            Ok(DtOne { declares: config.declares(), config, api })
         })
     }
 }
@@ -134,13 +133,11 @@ struct DtOne {
     config: Config,
     declares: Declares,
     api: Api,
-    headers: HeaderMap,
 }
 
 impl DtOne {
     async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
-        let reply =
-            self.api.get(request, &self.headers).await.map_err(|error| api::no_answer(&error))?;
+        let reply = self.api.get(request).await?;
         self.api.values(&reply).map_err(|error| records::read_error(&reply.body, error))
     }
 
@@ -220,7 +217,7 @@ impl Provider for DtOne {
     async fn find(&self, order: &Order) -> Found {
         let query = [("external_id", order.reference.as_str()), ("per_page", "100")];
         let request = Rendered::query("/transactions", &query);
-        let said = match self.api.look(&request, &self.headers).await {
+        let said = match self.api.look(&request).await {
             Ok(said) => said,
             Err(found) => return found,
         };

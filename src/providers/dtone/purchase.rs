@@ -49,7 +49,7 @@ impl DtOne {
 
     /// Sends one request of a purchase, once.
     async fn call(&self, request: &Rendered) -> Result<Said, Answer> {
-        match self.api.order(request, &self.headers).await {
+        match self.api.order(request).await {
             Ok(said) => Ok(Said { raw: self.raw(&said.value), ..said }),
             Err(answer) => Err(records::hide_torn(answer)),
         }

@@ -8,9 +8,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use super::api::{
-    self, Api, Labelled, Said, Site, Token, Tokens, cut, headers, moment, no_answer, text,
-};
+use super::api::{self, Api, Labelled, Login, Said, Session, Site, Token, cut, moment, text};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Order, Provider, ReadError, ReadOk,
     Refusal, TestReport, is_target,
@@ -20,9 +18,8 @@ use crate::domain::{
     ErrorKind, FailureClass, Iccid, Quality, Span, Subscription, Timestamp, Values,
 };
 use crate::input::{Fault, Section};
-use crate::transport::http::{CallError, Rendered, Reply};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
-use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use std::{
@@ -117,13 +114,10 @@ impl Config {
         let config = self.clone();
         let work = Declares::default().max_processing;
         self.site.build(("emnify", name), work, vec![self.application_token.clone()], |api| {
-            Ok(Emnify {
-                declares: config.declares(),
-                config,
-                api,
-                tokens: Tokens::default(),
-                refused: Mutex::default(),
-            })
+            let application_token = config.application_token.clone();
+            let account = Account { application_token, refused: Mutex::default() };
+            let session = Session::new(api, account);
+            Ok(Emnify { declares: config.declares(), config, session })
         })
     }
 }
@@ -132,55 +126,38 @@ impl Config {
 struct Emnify {
     config: Config,
     declares: Declares,
-    api: Api,
-    tokens: Tokens,
-    /// When the application token was refused, by the clock since boot.
+    session: Session<Account>,
+}
+
+/// Whoever asks.
+#[derive(Debug)]
+struct Account {
+    application_token: SecretString,
+    /// When it was refused, by the clock since boot.
     refused: Mutex<Option<Span>>,
 }
 
-impl Emnify {
-    async fn fetch_token(&self) -> Result<Token, ReadError> {
+impl Login for Account {
+    async fn token(&self, api: &Api) -> Result<Token, ReadError> {
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.is_some_and(|at| since_boot().ms() < at.plus(LOCKED_OUT).ms()) {
             let why = "the application token was refused; it is tried again after five minutes";
             return Err(ReadError::new(ErrorKind::Authentication, why));
         }
-        let body = json!({"application_token": self.config.application_token.expose_secret()});
-        let request = Rendered::post("/api/v1/authenticate", &body);
-        let reply = self.api.get(&request, &HeaderMap::new()).await;
-        let reply = reply.map_err(|error| no_answer(&error))?;
+        let body = json!({"application_token": self.application_token.expose_secret()});
+        let reply = api.get(&Rendered::post("/api/v1/authenticate", &body)).await?;
         if reply.status == 401 {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(since_boot());
         }
-        let value = self.api.values(&reply)?;
-        let secret = text(&value, "/auth_token")
+        let secret = text(&api.values(&reply)?, "/auth_token")
             .ok_or_else(|| ReadError::unparseable("no auth_token in the answer"))?;
         Ok(Token { secret: secret.into(), lives: Span::hours(1) })
     }
+}
 
-    async fn headers(&self) -> Result<(HeaderMap, SecretString), ReadError> {
-        let token = self.tokens.get(self.fetch_token()).await?;
-        let bearer = format!("Bearer {}", token.expose_secret());
-        let headers = headers(&[("authorization", &bearer)])
-            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        Ok((headers, token))
-    }
-
-    /// Asks; where the token was refused, once more with a fresh one.
-    async fn get(&self, request: &Rendered) -> Result<Reply, ReadError> {
-        let (headers, token) = self.headers().await?;
-        let failed = |error: CallError| no_answer(&error);
-        let reply = self.api.get(request, &headers).await.map_err(failed)?;
-        if reply.status != 401 {
-            return Ok(reply);
-        }
-        self.tokens.refuse(&token).await;
-        let (headers, _) = self.headers().await?;
-        self.api.get(request, &headers).await.map_err(failed)
-    }
-
+impl Emnify {
     async fn ask(&self, path: &str) -> Result<Value, ReadError> {
-        self.api.values(&self.get(&Rendered::get(path)).await?)
+        self.session.ask(&Rendered::get(path)).await
     }
 
     /// The place of the line's endpoint.
@@ -279,15 +256,7 @@ impl Provider for Emnify {
         if let Some(refusal) = lapsed(&request, Clock::System.now()) {
             return Answer::Refused(refusal);
         }
-        let (headers, token) = match self.headers().await {
-            Ok(headers) => headers,
-            Err(error) => return Answer::NotSent { why: error.to_string() },
-        };
-        match self.api.deliver(&request, &headers).await {
-            Ok((said, _)) if said.status == 401 => {
-                self.tokens.refuse(&token).await;
-                said.turned_away("the token was refused")
-            }
+        match self.session.deliver(&request).await {
             Ok((said, _)) => classify(&said),
             Err(answer) => answer,
         }
@@ -298,7 +267,7 @@ impl Provider for Emnify {
     }
 
     fn clock_skew(&self) -> Option<Span> {
-        self.api.skew()
+        self.session.api.skew()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {

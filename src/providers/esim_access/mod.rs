@@ -22,7 +22,6 @@ use crate::input::{Fault, Rate, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use envelope::Envelope;
-use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
@@ -110,8 +109,9 @@ struct EsimAccess {
 }
 
 impl EsimAccess {
-    /// The headers of `request`, which hold for the very bytes of its body and for now.
-    fn signed(&self, request: &Rendered) -> Result<HeaderMap, String> {
+    /// The API under the signature of `request`, which holds for the very bytes of its body and
+    /// for now.
+    fn signed(&self, request: &Rendered) -> Result<Api, String> {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(|error| format!("no random bytes ({error})"))?;
         let id = data_encoding::HEXLOWER.encode(&random);
@@ -120,20 +120,21 @@ impl EsimAccess {
         let body = request.body.as_deref().unwrap_or_default();
         let key = self.config.secret_key.expose_secret();
         let signature = sign::signature(key, [&timestamp, &id, code, body])?;
-        headers(&[
+        let headers = headers(&[
             ("rt-accesscode", code),
             ("rt-requestid", &id),
             ("rt-timestamp", &timestamp),
             ("rt-signature", &signature),
-        ])
+        ])?;
+        Ok(self.api.with(headers))
     }
 
     /// Asks, and gives back what the envelope holds.
     async fn ask(&self, path: &str, body: &Value) -> Result<Value, ReadError> {
         let request = Rendered::post(path, body);
-        let headers =
+        let api =
             self.signed(&request).map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        let value = self.api.ask(&request, &headers).await?;
+        let value = api.ask(&request).await?;
         match envelope::open(&value) {
             Envelope::Done(obj) => Ok(obj.clone()),
             Envelope::Refused { code, message } => Err(envelope::read_error(&code, &message)),
@@ -208,11 +209,11 @@ impl Provider for EsimAccess {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let headers = match self.signed(&request) {
-            Ok(headers) => headers,
+        let api = match self.signed(&request) {
+            Ok(api) => api,
             Err(why) => return Answer::NotSent { why },
         };
-        match self.api.order(&request, &headers).await {
+        match api.order(&request).await {
             Ok(said) => orders::judge(&said, order),
             Err(answer) => answer,
         }

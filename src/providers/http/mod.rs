@@ -21,7 +21,7 @@ mod topup;
 
 pub(super) use config::{ABOUT, Config};
 
-use super::api::{Api, no_answer};
+use super::api::Api;
 use super::{
     Answer, Declares, Found, FreezeError, Listed, Order, Provider, ReadError, ReadOk, TestReport,
 };
@@ -47,7 +47,7 @@ impl Http {
     ) -> Result<Reply, CallError> {
         let rendered = rendered.map_err(CallError::Forbidden)?;
         let headers = self.headers(variables).map_err(CallError::Forbidden)?;
-        self.api.get(&rendered, &headers).await
+        self.api.with(headers).get(&rendered).await
     }
 
     /// Asks a question; only whole answers come back.
@@ -56,7 +56,7 @@ impl Http {
         request: &request::Request,
         variables: &Variables<'_>,
     ) -> Result<Reply, ReadError> {
-        self.get(request.render(variables), variables).await.map_err(|error| no_answer(&error))
+        Ok(self.get(request.render(variables), variables).await?)
     }
 
     fn headers(&self, variables: &Variables<'_>) -> Result<HeaderMap, String> {
@@ -112,7 +112,7 @@ impl Provider for Http {
         let ready = thawed
             .and_then(|rendered| Ok((rendered, self.headers(&Variables::order(order, secrets))?)));
         let outcome = match ready {
-            Ok((rendered, headers)) => self.api.once(&rendered, &headers).await,
+            Ok((rendered, headers)) => self.api.with(headers).once(&rendered).await,
             Err(why) => Err(CallError::Forbidden(why)),
         };
         topup.judge(outcome, order, secrets)
@@ -163,8 +163,7 @@ impl Provider for Http {
 
     async fn test(&self) -> Result<TestReport, ReadError> {
         let variables = Variables::none(&self.config.secrets);
-        let reply = self.get(Ok(Rendered::get("/")), &variables).await;
-        let status = reply.map_err(|error| no_answer(&error))?.status;
+        let status = self.get(Ok(Rendered::get("/")), &variables).await?.status;
         let detail = format!("{} answers (HTTP status {status})", self.config.site.place.base);
         Ok(TestReport { detail })
     }

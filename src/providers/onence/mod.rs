@@ -9,7 +9,7 @@ mod orders;
 mod tests;
 
 use super::api::{
-    self, Api, Labelled, Site, Token, Tokens, basic, cut, headers, moment, no_answer, text,
+    self, Api, Labelled, Login, Session, Site, Token, basic, cut, headers, moment, text,
 };
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Listed, Lookup, Order, Provider,
@@ -19,11 +19,10 @@ use crate::domain::{
     ErrorKind, FailureClass, Iccid, Money, Offer, Quality, Span, Subscription, Timestamp, Values,
 };
 use crate::input::{Fault, Section};
-use crate::transport::http::{CallError, Rendered, Reply};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use orders::order_number;
-use reqwest::header::HeaderMap;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
 
@@ -115,7 +114,9 @@ impl Config {
         let config = self.clone();
         let work = Declares::default().max_processing;
         self.site.build(("onence", name), work, vec![self.password.clone()], |api| {
-            Ok(Onence { declares: config.declares(), config, api, tokens: Tokens::default() })
+            let (username, password) = (config.username.clone(), config.password.clone());
+            let session = Session::new(api, Account { username, password });
+            Ok(Onence { declares: config.declares(), config, session })
         })
     }
 }
@@ -124,65 +125,44 @@ impl Config {
 struct Onence {
     config: Config,
     declares: Declares,
-    api: Api,
-    tokens: Tokens,
+    session: Session<Account>,
+}
+
+/// Whoever asks.
+#[derive(Debug)]
+struct Account {
+    username: String,
+    password: SecretString,
+}
+
+impl Login for Account {
+    async fn token(&self, api: &Api) -> Result<Token, ReadError> {
+        let failed = |why| ReadError::new(ErrorKind::Configuration, why);
+        let basic = basic(&self.username, &self.password);
+        let headers = headers(&[("authorization", &basic)]).map_err(failed)?;
+        let body = json!({"grant_type": "client_credentials"});
+        let reply = api.with(headers).get(&Rendered::post("/oauth/token", &body)).await?;
+        if reply.status == 400 {
+            // Wrong credentials are a bad request here.
+            let why = format!("no token was given: {}", cut(&api.clean(&reply.body), 200));
+            return Err(ReadError::new(ErrorKind::Authentication, why));
+        }
+        Token::granted(&api.values(&reply)?)
+    }
 }
 
 impl Onence {
-    async fn fetch_token(&self) -> Result<Token, ReadError> {
-        let failed = |why| ReadError::new(ErrorKind::Configuration, why);
-        let basic = basic(&self.config.username, &self.config.password);
-        let headers = headers(&[("authorization", &basic)]).map_err(failed)?;
-        let body = json!({"grant_type": "client_credentials"});
-        let request = Rendered::post("/oauth/token", &body);
-        let reply = self.api.get(&request, &headers).await.map_err(|error| no_answer(&error))?;
-        if reply.status == 400 {
-            // Wrong credentials are a bad request here.
-            let why = format!("no token was given: {}", cut(&self.api.clean(&reply.body), 200));
-            return Err(ReadError::new(ErrorKind::Authentication, why));
-        }
-        let value = self.api.values(&reply)?;
-        let secret = text(&value, "/access_token")
-            .ok_or_else(|| ReadError::unparseable("no access_token in the answer"))?;
-        let lives = Span::seconds(api::number(&value, "/expires_in").unwrap_or(60).max(1));
-        Ok(Token { secret: secret.into(), lives })
-    }
-
-    async fn headers(&self) -> Result<(HeaderMap, SecretString), ReadError> {
-        let token = self.tokens.get(self.fetch_token()).await?;
-        let bearer = format!("Bearer {}", token.expose_secret());
-        let headers = headers(&[("authorization", &bearer)])
-            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        Ok((headers, token))
-    }
-
-    /// Asks; where the token was refused, once more with a fresh one.
-    async fn get(&self, request: &Rendered) -> Result<Reply, ReadError> {
-        let (headers, token) = self.headers().await?;
-        let failed = |error: CallError| no_answer(&error);
-        let reply = self.api.get(request, &headers).await.map_err(failed)?;
-        if reply.status != 401 {
-            return Ok(reply);
-        }
-        self.tokens.refuse(&token).await;
-        let (headers, _) = self.headers().await?;
-        self.api.get(request, &headers).await.map_err(failed)
-    }
-
-    async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
-        self.api.values(&self.get(request).await?)
-    }
-
     /// A quota of the SIM; `None` where it has none of this kind.
     async fn quota(&self, sim: &str, kind: &str) -> Result<Option<Value>, ReadError> {
-        let reply = self.get(&Rendered::get(format!("/v1/sims/{sim}/quota/{kind}"))).await?;
+        let path = format!("/v1/sims/{sim}/quota/{kind}");
+        let reply = self.session.get(&Rendered::get(path)).await?;
         match reply.status {
             404 => Ok(None),
             422 => Err(ReadError::new(
                 ErrorKind::Permanent,
                 "the SIM expired: it can only be extended, which is done by hand",
             )),
-            _ => self.api.values(&reply).map(Some),
+            _ => self.session.api.values(&reply).map(Some),
         }
     }
 }
@@ -254,11 +234,7 @@ impl Provider for Onence {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let (headers, token) = match self.headers().await {
-            Ok(headers) => headers,
-            Err(error) => return Answer::NotSent { why: error.to_string() },
-        };
-        let (said, location) = match self.api.deliver(&request, &headers).await {
+        let (said, location) = match self.session.deliver(&request).await {
             Ok(answered) => answered,
             Err(answer) => return answer,
         };
@@ -274,10 +250,6 @@ impl Provider for Onence {
                 }),
                 None => said.unclear("the answer has no address of an order"),
             },
-            401 => {
-                self.tokens.refuse(&token).await;
-                said.turned_away("the token was refused")
-            }
             429 => said.turned_away("too many requests"),
             400 if message.to_ascii_lowercase().contains("payment method") => {
                 said.refused("payment_method", FailureClass::DeclinedHard)
@@ -297,7 +269,7 @@ impl Provider for Onence {
         let Some(number) = number else {
             return Found::Blind { why: "1NCE keeps no reference of ours".to_owned() };
         };
-        match self.ask(&Rendered::get(format!("/v1/orders/{number}"))).await {
+        match self.session.ask(&Rendered::get(format!("/v1/orders/{number}"))).await {
             Ok(value) => self.judge(&value, order),
             Err(error) => Found::Blind { why: error.to_string() },
         }
@@ -308,11 +280,12 @@ impl Provider for Onence {
     }
 
     fn clock_skew(&self) -> Option<Span> {
-        self.api.skew()
+        self.session.api.skew()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        self.ask(&Rendered::query("/v1/orders", &[("page", "1"), ("pageSize", "1")])).await?;
+        let first = [("page", "1"), ("pageSize", "1")];
+        self.session.ask(&Rendered::query("/v1/orders", &first)).await?;
         let (base, method) = (&self.config.site.place.base, self.config.payment_method);
         Ok(TestReport {
             detail: format!("{base} answers; a top-up is {} by {method}", self.config.price),

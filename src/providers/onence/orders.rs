@@ -57,12 +57,12 @@ impl Onence {
         if sorted {
             query.push(("sort", "-order_date"));
         }
-        let reply = self.get(&Rendered::query("/v1/orders", &query)).await?;
+        let reply = self.session.get(&Rendered::query("/v1/orders", &query)).await?;
         // Behind the last page there may be nothing at all.
         if reply.status == 404 && page != "1" {
             return Ok(Vec::new());
         }
-        let orders = self.api.values(&reply)?;
+        let orders = self.session.api.values(&reply)?;
         let orders = orders.as_array().cloned();
         orders.ok_or_else(|| ReadError::unparseable("no list of orders in the answer"))
     }
@@ -96,7 +96,7 @@ impl Onence {
                 // The other words are not documented.
                 _ => Booked::Unclear,
             },
-            raw: self.api.clean(&without_address(order).to_string()),
+            raw: self.session.api.clean(&without_address(order).to_string()),
         })
     }
 

@@ -6,19 +6,18 @@
 
 mod records;
 
-use super::api::{Api, Site, Token, Tokens, headers, items, money, text};
-use super::api::{cut, no_answer};
+use super::api::{Api, Client, Login, Session, Site, Token, cut, items, money, text};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, api, wallet_only,
 };
-use crate::domain::{Currency, ErrorKind, FailureClass, Money, Rounding, Span, Subscription};
+use crate::domain::{Currency, FailureClass, Money, Rounding, Span, Subscription};
 use crate::input::{Fault, Section};
-use crate::transport::http::{CallError, Rendered, Reply};
+use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use records::{refusal, without_code};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
 
@@ -48,8 +47,7 @@ pub struct Config {
     site: Site,
     auth: Site,
     audience: String,
-    client_id: String,
-    client_secret: SecretString,
+    client: Client,
     currency: Currency,
 }
 
@@ -61,8 +59,7 @@ impl Config {
         let usual = if sandbox { SANDBOX } else { LIVE };
         let site = Site::read(s, Some(usual));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
-        let client_id = s.required("client_id", "allowed is the id of the API client");
-        let client_secret = s.required_secret("client_secret");
+        let client = Client::read(s);
         let currency = s
             .required("currency", "allowed is the currency of the account, such as \"USD\"")
             .and_then(|_| s.checked("currency", Currency::parse));
@@ -71,8 +68,7 @@ impl Config {
             site: site?,
             auth: auth?,
             audience: usual.to_owned(),
-            client_id: client_id?,
-            client_secret: client_secret?,
+            client: client?,
             currency: currency?,
         })
     }
@@ -96,17 +92,15 @@ impl Config {
 
     /// Builds the provider, named `name` in errors.
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
-        let secrets = vec![self.client_secret.clone()];
         let config = self.clone();
+        let secrets = vec![self.client.secret.clone()];
         self.site.build(("reloadly", name), MAX_PROCESSING, secrets.clone(), |api| {
-            let auth = Api::new(&config.auth, MAX_PROCESSING, secrets);
-            Ok(Reloadly {
-                declares: config.declares(),
-                config,
-                api,
-                auth: auth?,
-                tokens: Tokens::default(),
-            })
+            let auth = Api::new(&config.auth, MAX_PROCESSING, secrets)?;
+            let version = HeaderValue::from_static("application/com.reloadly.topups-v1+json");
+            let api = api.with(HeaderMap::from_iter([(ACCEPT, version)]));
+            let (client, audience) = (config.client.clone(), config.audience.clone());
+            let session = Session::new(api, Account { auth, audience, client });
+            Ok(Reloadly { declares: config.declares(), config, session })
         })
     }
 }
@@ -115,53 +109,33 @@ impl Config {
 struct Reloadly {
     config: Config,
     declares: Declares,
-    api: Api,
+    session: Session<Account>,
+}
+
+/// Whoever asks.
+#[derive(Debug)]
+struct Account {
     auth: Api,
-    tokens: Tokens,
+    audience: String,
+    client: Client,
+}
+
+impl Login for Account {
+    async fn token(&self, _: &Api) -> Result<Token, ReadError> {
+        let body = json!({
+            "client_id": self.client.id,
+            "client_secret": self.client.secret.expose_secret(),
+            "grant_type": "client_credentials",
+            "audience": self.audience,
+        });
+        // Sixty days live, an hour in the sandbox: what is written counts.
+        Token::granted(&self.auth.ask(&Rendered::post("/oauth/token", &body)).await?)
+    }
 }
 
 impl Reloadly {
-    async fn fetch_token(&self) -> Result<Token, ReadError> {
-        let body = json!({
-            "client_id": self.config.client_id,
-            "client_secret": self.config.client_secret.expose_secret(),
-            "grant_type": "client_credentials",
-            "audience": self.config.audience,
-        });
-        let value =
-            self.auth.ask(&Rendered::post("/oauth/token", &body), &HeaderMap::new()).await?;
-        let secret = text(&value, "/access_token")
-            .ok_or_else(|| ReadError::unparseable("no access_token in the answer"))?;
-        // Sixty days live, an hour in the sandbox: what is written counts.
-        let lives = Span::seconds(api::number(&value, "/expires_in").unwrap_or(60).max(1));
-        Ok(Token { secret: secret.into(), lives })
-    }
-
-    async fn headers(&self) -> Result<(HeaderMap, SecretString), ReadError> {
-        let token = self.tokens.get(self.fetch_token()).await?;
-        let bearer = format!("Bearer {}", token.expose_secret());
-        let mut headers = headers(&[("authorization", &bearer)])
-            .map_err(|why| ReadError::new(ErrorKind::Configuration, why))?;
-        headers.insert(ACCEPT, HeaderValue::from_static("application/com.reloadly.topups-v1+json"));
-        Ok((headers, token))
-    }
-
-    /// Asks; where the token was refused, once more with a fresh one.
-    async fn get(&self, request: &Rendered) -> Result<Reply, ReadError> {
-        let (headers, token) = self.headers().await?;
-        let failed = |error: CallError| no_answer(&error);
-        let reply = self.api.get(request, &headers).await.map_err(failed)?;
-        if reply.status != 401 {
-            return Ok(reply);
-        }
-        self.tokens.refuse(&token).await;
-        let (headers, _) = self.headers().await?;
-        self.api.get(request, &headers).await.map_err(failed)
-    }
-
     async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
-        let reply = self.get(request).await?;
-        self.api.values(&reply)
+        self.session.ask(request).await
     }
 
     async fn status(&self, id: &str) -> Result<Option<String>, ReadError> {
@@ -215,11 +189,7 @@ impl Provider for Reloadly {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let (headers, token) = match self.headers().await {
-            Ok(headers) => headers,
-            Err(error) => return Answer::NotSent { why: error.to_string() },
-        };
-        let said = match self.api.order(&request, &headers).await {
+        let said = match self.session.order(&request).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };
@@ -236,10 +206,6 @@ impl Provider for Reloadly {
                 }),
                 None => said.unclear("no transactionId in the answer"),
             },
-            401 => {
-                self.tokens.refuse(&token).await;
-                said.turned_away("the token was refused")
-            }
             429 => said.turned_away("too many requests"),
             400..=499 if said.value.get("message").is_some() => match refusal(&code) {
                 Some(class) => said.refused(if code.is_empty() { "error" } else { &code }, class),
@@ -285,7 +251,7 @@ impl Provider for Reloadly {
             }
             several => Found::Several {
                 count: several.len(),
-                raw: self.api.clean(
+                raw: self.session.api.clean(
                     &several
                         .iter()
                         .map(|row| without_code(row).to_string())
@@ -343,15 +309,15 @@ impl Provider for Reloadly {
         let Some((country, _)) = msisdn.parts() else { return Ok(None) };
         let number = msisdn.as_str().replace('+', "%2B");
         let path = format!("/operators/auto-detect/phone/{number}/countries/{country}");
-        let reply = self.get(&Rendered::get(path)).await?;
+        let reply = self.session.get(&Rendered::get(path)).await?;
         if reply.status == 404 {
             return Ok(None);
         }
-        Ok(text(&self.api.values(&reply)?, "/name"))
+        Ok(text(&self.session.api.values(&reply)?, "/name"))
     }
 
     fn clock_skew(&self) -> Option<Span> {
-        self.api.skew()
+        self.session.api.skew()
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 impl Reloadly {
     /// A transaction as an answer; codes are taken out of what is kept.
     pub(super) fn judge(&self, transaction: &Value, status: Option<&str>, order: &Order) -> Answer {
-        let raw = self.api.clean(&without_code(transaction).to_string());
+        let raw = self.session.api.clean(&without_code(transaction).to_string());
         let said = Said { status: 200, value: transaction.clone(), raw: raw.clone() };
         let id = text(transaction, "/transactionId");
         let echo = api::Echo::default()

@@ -8,7 +8,7 @@
 
 mod records;
 
-use super::api::{Api, Site, headers, items};
+use super::api::{Api, Site, items};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, api, wallet_only,
@@ -19,8 +19,7 @@ use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
 use records::{Offer, judge, minor, plans, product, refusal};
-use reqwest::header::HeaderMap;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{future::Ready, sync::Arc};
 
@@ -113,9 +112,8 @@ impl Config {
         let config = self.clone();
         let secrets = vec![self.api_key.clone()];
         self.site.build(("zendit", name), MAX_PROCESSING, secrets, |api| {
-            let bearer = format!("Bearer {}", config.api_key.expose_secret());
-            let headers = headers(&[("authorization", &bearer)])?;
-            Ok(Zendit { declares: config.declares(), config, api, headers })
+            let api = api.bearing(&config.api_key)?;
+            Ok(Zendit { declares: config.declares(), config, api })
         })
     }
 }
@@ -125,14 +123,9 @@ struct Zendit {
     config: Config,
     declares: Declares,
     api: Api,
-    headers: HeaderMap,
 }
 
 impl Zendit {
-    async fn ask(&self, request: &Rendered) -> Result<Value, ReadError> {
-        self.api.ask(request, &self.headers).await
-    }
-
     /// What a line gets.
     const fn goods(&self, line: &Subscription) -> Option<Goods> {
         match (&line.msisdn, &line.iccid) {
@@ -146,7 +139,7 @@ impl Zendit {
     /// The purchase under our reference; `None` where Zendit has none among `goods`.
     async fn purchase(&self, goods: Goods, order: &Order) -> Result<Option<Answer>, Found> {
         let path = format!("{}/purchases/{}", goods.path(), order.reference);
-        let said = self.api.look(&Rendered::get(path), &self.headers).await?;
+        let said = self.api.look(&Rendered::get(path)).await?;
         if said.is_success() {
             return Ok(Some(judge(&said, order)));
         }
@@ -165,7 +158,7 @@ impl Zendit {
             let mut query = vec![("_limit", limit.as_str()), ("_offset", offset.as_str())];
             query.extend(country.map(|country| ("country", country)));
             let request = Rendered::query(&format!("{}/offers", goods.path()), &query);
-            let page = self.ask(&request).await?;
+            let page = self.api.ask(&request).await?;
             let list = items(&page, "/list");
             offers.extend_from_slice(list);
             let total = api::number(&page, "/total").and_then(|n| usize::try_from(n).ok());
@@ -187,12 +180,12 @@ impl Provider for Zendit {
         let Some(iccid) = &line.iccid else {
             return wallet_only(line, self.wallet().await);
         };
-        let found = self.ask(&Rendered::get(format!("/esim/{}/plans", iccid.as_str()))).await?;
+        let found = self.api.ask(&Rendered::get(format!("/esim/{}/plans", iccid.as_str()))).await?;
         plans(&found, line, Clock::System.now())
     }
 
     async fn wallet(&self) -> Result<Money, ReadError> {
-        let value = self.ask(&Rendered::get("/balance")).await?;
+        let value = self.api.ask(&Rendered::get("/balance")).await?;
         minor(&value, "/availableBalance", "/currency", Rounding::Floor)
             .ok_or_else(|| ReadError::unparseable("no balance with currency and divisor"))
     }
@@ -230,7 +223,7 @@ impl Provider for Zendit {
             Ok(request) => request,
             Err(why) => return Answer::NotSent { why },
         };
-        let said = match self.api.order(&request, &self.headers).await {
+        let said = match self.api.order(&request).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };
@@ -283,7 +276,7 @@ impl Provider for Zendit {
         let offer = Offer::of(order).map_err(unsupported)?;
         let goods = self.goods(&order.line).unwrap_or(Goods::Airtime);
         let path = format!("{}/offers/{}", goods.path(), offer.id);
-        offer.quote(&self.ask(&Rendered::get(path)).await?, order.amount)
+        offer.quote(&self.api.ask(&Rendered::get(path)).await?, order.amount)
     }
 
     fn clock_skew(&self) -> Option<Span> {
