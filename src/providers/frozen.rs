@@ -1,16 +1,54 @@
-//! Requests as they are stored before they are sent.
+//! Requests as they are stored before they are sent, and why some are not.
 
 use super::{FreezeError, Order};
-use crate::domain::Subscription;
+use crate::domain::{Currency, Iccid, Msisdn, Subscription};
 use crate::transport::http::Rendered;
+use std::fmt;
+
+impl Order {
+    /// Why it cannot be turned into a request.
+    pub(super) fn refuse(&self, why: impl fmt::Display) -> FreezeError {
+        FreezeError(format!("{}: {why}", self.line.id))
+    }
+
+    /// Only an amount above zero is paid.
+    pub(super) fn is_to_be_paid(&self) -> Result<(), FreezeError> {
+        if self.amount.is_positive() {
+            return Ok(());
+        }
+        Err(self.refuse(format_args!("{} is no amount to pay", self.amount)))
+    }
+
+    /// Only an amount in the currency of the account is paid.
+    pub(super) fn is_in(&self, currency: Currency) -> Result<(), FreezeError> {
+        if self.amount.currency() == currency {
+            return Ok(());
+        }
+        Err(self.refuse("the amount is not in the currency of the account"))
+    }
+
+    /// The product as written, which is `what` to the payer.
+    pub(super) fn wanted(&self, what: &str) -> Result<&str, FreezeError> {
+        let product = self.product.as_deref().filter(|product| !product.trim().is_empty());
+        product.ok_or_else(|| self.refuse(format_args!("no {what} in products")))
+    }
+
+    /// The number of its line.
+    pub(super) fn msisdn(&self) -> Result<&Msisdn, FreezeError> {
+        self.line.msisdn.as_ref().ok_or_else(|| self.refuse("it has no msisdn"))
+    }
+
+    /// The serial of its line.
+    pub(super) fn iccid(&self) -> Result<&Iccid, FreezeError> {
+        self.line.iccid.as_ref().ok_or_else(|| self.refuse("it has no iccid"))
+    }
+}
 
 impl Rendered {
     /// The request for `order` as it is stored: only for an amount above zero, and only where its
     /// bytes name the line it pays for.
     pub(crate) fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        if !order.amount.is_positive() {
-            return Err(FreezeError(format!("{} is no amount to pay", order.amount)));
-        }
+        order.is_to_be_paid()?;
         if !self.names_target(&order.line) {
             return Err(FreezeError(format!(
                 "the request for {} does not contain the line's msisdn or iccid, so nothing proves \

@@ -222,12 +222,9 @@ impl Provider for Airalo {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        let product = order.product.as_deref().filter(|product| !product.trim().is_empty());
-        let package = product.ok_or_else(|| refuse("no package id in products"))?;
-        let iccid = order.line.iccid.as_ref().ok_or_else(|| refuse("it has no iccid"))?;
+        let (package, iccid) = (order.wanted("package id")?, order.iccid()?);
         if order.amount.currency() != self.currency {
-            return Err(refuse("packages are sold in USD"));
+            return Err(order.refuse("packages are sold in USD"));
         }
         let form = [
             ("package_id", package.trim()),

@@ -23,16 +23,13 @@ impl Labelled {
         order: &Order,
         place: &str,
     ) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        if !order.amount.is_positive() {
-            return Err(refuse(&format!("{} is no amount to pay", order.amount)));
-        }
-        let iccid = order.line.iccid.as_ref().ok_or_else(|| refuse("it has no iccid"))?;
+        order.is_to_be_paid()?;
+        let iccid = order.iccid()?.as_str().to_owned();
         if !request.path.starts_with(place) {
-            return Err(refuse("the request does not name the line"));
+            return Err(order.refuse("the request does not name the line"));
         }
-        let labelled = Self { iccid: iccid.as_str().to_owned(), request };
-        serde_json::to_string(&labelled).map_err(|error| refuse(&error.to_string()))
+        let labelled = Self { iccid, request };
+        serde_json::to_string(&labelled).map_err(|error| order.refuse(error))
     }
 
     /// The stored request, where it still is one for `line`, whose place is now `place`.

@@ -193,12 +193,11 @@ impl Provider for Celitech {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
         if order.amount.currency() != self.config.currency {
-            return Err(refuse("the amount is not in the currency of the prices"));
+            return Err(order.refuse("the amount is not in the currency of the prices"));
         }
-        let plan = Plan::of(order).map_err(|why| refuse(&why))?;
-        let iccid = order.line.iccid.as_ref().ok_or_else(|| refuse("it has no iccid"))?;
+        let plan = Plan::of(order).map_err(|why| order.refuse(why))?;
+        let iccid = order.iccid()?;
         let body = json!({
             "iccid": iccid.as_str(),
             "dataLimitInGB": plan.size_number(),

@@ -14,7 +14,7 @@ use super::{
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
 };
 use crate::domain::{
-    Currency, ErrorKind, FailureClass, Money, Quality, Rounding, Span, Subscription,
+    Currency, ErrorKind, FailureClass, Money, Msisdn, Quality, Rounding, Span, Subscription,
 };
 use crate::input::{Fault, Section};
 use crate::transport::http::{Rendered, Reply};
@@ -149,10 +149,11 @@ impl DingConnect {
             Proof::Unsorted => said.unclear(verdict.words()),
         }
     }
+}
 
-    fn target(line: &Subscription) -> Option<&str> {
-        line.msisdn.as_ref().map(|msisdn| msisdn.as_str().trim_start_matches('+'))
-    }
+/// A number as Ding writes it.
+fn digits(msisdn: &Msisdn) -> &str {
+    msisdn.as_str().trim_start_matches('+')
 }
 
 #[async_trait]
@@ -174,16 +175,12 @@ impl Provider for DingConnect {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        if order.amount.currency() != self.config.currency {
-            return Err(refuse("the amount is not in the currency of the account"));
-        }
-        let sku = order.product.as_deref().map(str::trim).filter(|sku| !sku.is_empty());
+        order.is_in(self.config.currency)?;
         let body = json!({
-            "SkuCode": sku.ok_or_else(|| refuse("no SKU code in products"))?,
+            "SkuCode": order.wanted("SKU code")?.trim(),
             "SendValue": api::exact(order.amount),
             "SendCurrencyIso": self.config.currency.code(),
-            "AccountNumber": Self::target(&order.line).ok_or_else(|| refuse("it has no msisdn"))?,
+            "AccountNumber": digits(order.msisdn()?),
             "DistributorRef": order.reference,
             // Without it the request is refused.
             "ValidateOnly": false,
@@ -295,8 +292,8 @@ impl Provider for DingConnect {
     }
 
     async fn operator(&self, line: &Subscription) -> Result<Option<String>, ReadError> {
-        let Some(number) = Self::target(line) else { return Ok(None) };
-        let request = Rendered::query("/GetAccountLookup", &[("accountNumber", number)]);
+        let Some(msisdn) = &line.msisdn else { return Ok(None) };
+        let request = Rendered::query("/GetAccountLookup", &[("accountNumber", digits(msisdn))]);
         let answer = match self.ask(&request).await {
             // A number it cannot place.
             Err(error) if error.quality == Quality::Error(ErrorKind::Permanent) => {

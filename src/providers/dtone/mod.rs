@@ -183,20 +183,15 @@ impl Provider for DtOne {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        if order.amount.currency() != self.config.currency {
-            return Err(refuse("the amount is not in the currency of the account"));
-        }
-        let product =
-            order.product.as_deref().ok_or_else(|| refuse("no product id in products"))?;
-        let wanted = Wanted::parse(product)
-            .ok_or_else(|| refuse("the product is not ID, ID:ranged or ID:esim"))?;
+        order.is_in(self.config.currency)?;
+        let wanted = Wanted::parse(order.wanted("product id")?)
+            .ok_or_else(|| order.refuse("the product is not ID, ID:ranged or ID:esim"))?;
         let mut body = json!({
             "external_id": order.reference,
             "product_id": wanted.id,
             // Nothing moves until the answer was compared with the order.
             "auto_confirm": false,
-            "credit_party_identifier": wanted.party(&order.line).map_err(refuse)?,
+            "credit_party_identifier": wanted.party(&order.line).map_err(|why| order.refuse(why))?,
         });
         if let (true, Some(members)) = (wanted.is_ranged(), body.as_object_mut()) {
             let source = json!({

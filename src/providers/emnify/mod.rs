@@ -232,7 +232,7 @@ impl Provider for Emnify {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: String| FreezeError(format!("{}: {why}", order.line.id));
+        let refuse = |why: String| order.refuse(why);
         let place = self.place(&order.line).map_err(refuse)?;
         let product = order.product.as_deref();
         let product = product.ok_or_else(|| refuse(format!("no product; allowed is {SYNTAX}")))?;

@@ -186,15 +186,12 @@ impl Provider for EsimAccess {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        let product = order.product.as_deref().filter(|product| !product.trim().is_empty());
-        let package = product.ok_or_else(|| refuse("no package code in products"))?;
-        let iccid = order.line.iccid.as_ref().ok_or_else(|| refuse("it has no iccid"))?;
+        let (package, iccid) = (order.wanted("package code")?, order.iccid()?);
         if order.amount.currency() != self.currency {
-            return Err(refuse("packages are sold in USD"));
+            return Err(order.refuse("packages are sold in USD"));
         }
         if order.reference.len() > 50 {
-            return Err(refuse("the reference is longer than the 50 characters it takes"));
+            return Err(order.refuse("the reference is longer than the 50 characters it takes"));
         }
         let body = json!({
             "iccid": iccid.as_str(),

@@ -236,7 +236,7 @@ impl Provider for Exec {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| Err(FreezeError(format!("{}: {why}", order.line.id)));
+        let refuse = |why: &str| Err(order.refuse(why));
         if !order.amount.is_positive() {
             return refuse("the amount is nothing to pay");
         }

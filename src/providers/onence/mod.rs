@@ -211,15 +211,14 @@ impl Provider for Onence {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
         if order.product.as_deref() != Some(PRODUCT) {
-            return Err(refuse("the product has to be `topup`: nothing else is sold"));
+            return Err(order.refuse("the product has to be `topup`: nothing else is sold"));
         }
         if order.amount != self.config.price {
             let price = self.config.price;
-            return Err(refuse(&format!("{} is not the price, {price}", order.amount)));
+            return Err(order.refuse(format_args!("{} is not the price, {price}", order.amount)));
         }
-        let sim = serial(&order.line).ok_or_else(|| refuse("it has no iccid"))?;
+        let sim = serial(&order.line).ok_or_else(|| order.refuse("it has no iccid"))?;
         let request = Rendered {
             method: "POST".to_owned(),
             path: format!("{}payment_method={}", place(sim), self.config.payment_method),

@@ -164,16 +164,12 @@ impl Provider for Reloadly {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        if order.amount.currency() != self.config.currency {
-            return Err(refuse("the amount is not in the currency of the account"));
-        }
-        let product =
-            order.product.as_deref().ok_or_else(|| refuse("no operator id in products"))?;
-        let operator: u64 =
-            product.parse().map_err(|_| refuse("the operator id is not a number"))?;
-        let msisdn = order.line.msisdn.as_ref().ok_or_else(|| refuse("it has no msisdn"))?;
-        let (country, _) = msisdn.parts().ok_or_else(|| refuse("its country is not known"))?;
+        order.is_in(self.config.currency)?;
+        let operator = order.wanted("operator id")?.parse::<u64>();
+        let operator = operator.map_err(|_| order.refuse("the operator id is not a number"))?;
+        let msisdn = order.msisdn()?;
+        let (country, _) =
+            msisdn.parts().ok_or_else(|| order.refuse("its country is not known"))?;
         let body = json!({
             "operatorId": operator,
             "amount": api::exact(order.amount),

@@ -191,20 +191,20 @@ impl Provider for Zendit {
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
-        let refuse = |why: &str| FreezeError(format!("{}: {why}", order.line.id));
-        let goods = self.goods(&order.line).ok_or_else(|| refuse("no msisdn and no iccid"))?;
-        let offer = Offer::of(order).map_err(|why| refuse(&why))?;
+        let goods =
+            self.goods(&order.line).ok_or_else(|| order.refuse("no msisdn and no iccid"))?;
+        let offer = Offer::of(order).map_err(|why| order.refuse(why))?;
         if order.reference.is_empty() || !order.reference.bytes().all(|b| b.is_ascii_alphanumeric())
         {
-            return Err(refuse("the reference is not alphanumeric"));
+            return Err(order.refuse("the reference is not alphanumeric"));
         }
         let target = match (goods, &order.line.msisdn, &order.line.iccid) {
             (Goods::Airtime, Some(msisdn), _) => ("recipientPhoneNumber", msisdn.as_str()),
             (Goods::Plan, _, Some(_)) if offer.by.is_some() => {
-                return Err(refuse("plans take no amount"));
+                return Err(order.refuse("plans take no amount"));
             }
             (Goods::Plan, _, Some(iccid)) => ("iccid", iccid.as_str()),
-            (Goods::Airtime | Goods::Plan, _, _) => return Err(refuse("no msisdn or iccid")),
+            (Goods::Airtime | Goods::Plan, _, _) => return Err(order.refuse("no msisdn or iccid")),
         };
         let mut body = serde_json::Map::new();
         body.insert("offerId".to_owned(), json!(offer.id));
