@@ -116,16 +116,19 @@ pub trait Provider: Send + Sync + fmt::Debug {
     async fn test(&self) -> Result<TestReport, ReadError>;
 }
 
-/// A reader that knows nothing of lines, only of our float: for subscriptions without number and
-/// serial.
-fn wallet_only(line: &Subscription, left: Result<Money, ReadError>) -> Result<ReadOk, ReadError> {
+/// A reader that knows nothing of lines, only of our float, which is asked for `left`: for
+/// subscriptions without number and serial.
+async fn wallet_only(
+    line: &Subscription,
+    left: impl Future<Output = Result<Money, ReadError>>,
+) -> Result<ReadOk, ReadError> {
     if line.msisdn.is_some() || line.iccid.is_some() {
         return Err(ReadError::new(
             ErrorKind::Unsupported,
             "it reads its own wallet only: a subscription without msisdn and iccid",
         ));
     }
-    let values = Values { balance: Some(left?), ..Values::default() };
+    let values = Values { balance: Some(left.await?), ..Values::default() };
     Ok(ReadOk { values, quality: Quality::Ok, detail: None })
 }
 

@@ -3,12 +3,12 @@
 //!
 //! Facts: Telnyx's SDK 4.189.0 and developer documentation of 2026.
 
-use super::api::{Api, Site, cut, money, text};
+use super::api::{Api, Site, balance, cut, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
 };
-use crate::domain::{Currency, Money, Rounding, Span, Subscription};
+use crate::domain::{Money, Span, Subscription};
 use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
@@ -105,16 +105,13 @@ impl Provider for Telnyx {
     }
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
-        wallet_only(line, self.wallet().await)
+        wallet_only(line, self.wallet()).await
     }
 
     async fn wallet(&self) -> Result<Money, ReadError> {
         let value = self.api.ask(&Rendered::get("/balance")).await?;
-        let currency = text(&value, "/data/currency").and_then(|code| Currency::parse(&code).ok());
         // Not `available_credit`, which has money in it that Telnyx only lends.
-        currency
-            .and_then(|currency| money(&value, "/data/balance", currency, Rounding::Floor))
-            .ok_or_else(|| ReadError::unparseable("no balance with a currency in the answer"))
+        balance(&value, ("/data/balance", "/data/currency"))
     }
 
     fn freeze(&self, _: &Order) -> Result<String, FreezeError> {
@@ -139,8 +136,7 @@ impl Provider for Telnyx {
             Ok(words) => words,
             Err(error) => format!("auto-recharge cannot be read ({})", error.quality),
         };
-        let base = &self.config.site.place.base;
-        Ok(TestReport { detail: format!("{base} answers; the wallet holds {left}; {recharge}") })
+        Ok(self.config.site.answers(&format!("the wallet holds {left}; {recharge}")))
     }
 }
 

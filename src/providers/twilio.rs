@@ -2,12 +2,12 @@
 //!
 //! Facts: Twilio's API reference, `Balance.json` of the 2010-04-01 API.
 
-use super::api::{Api, Site, basic, headers, money, text};
+use super::api::{Api, Site, balance, basic, headers, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
     wallet_only,
 };
-use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
+use crate::domain::{ErrorKind, Money, Span, Subscription};
 use crate::input::{Fault, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
@@ -81,7 +81,7 @@ impl Provider for Twilio {
     }
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
-        wallet_only(line, self.wallet().await)
+        wallet_only(line, self.wallet()).await
     }
 
     async fn wallet(&self) -> Result<Money, ReadError> {
@@ -91,11 +91,8 @@ impl Provider for Twilio {
         if text(&value, "/account_sid").is_some_and(|theirs| theirs != *ours) {
             return Err(ReadError::new(ErrorKind::Identity, "the answer is about another account"));
         }
-        let currency = text(&value, "/currency").and_then(|code| Currency::parse(&code).ok());
-        // The balance has up to five digits after the point.
-        currency
-            .and_then(|currency| money(&value, "/balance", currency, Rounding::Floor))
-            .ok_or_else(|| ReadError::unparseable("no balance with a currency in the answer"))
+        // It has up to five digits after the point.
+        balance(&value, ("/balance", "/currency"))
     }
 
     fn freeze(&self, _: &Order) -> Result<String, FreezeError> {
@@ -115,10 +112,7 @@ impl Provider for Twilio {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let left = self.wallet().await?;
-        Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
-        })
+        Ok(self.config.site.holds(self.wallet().await?))
     }
 }
 

@@ -11,12 +11,12 @@ mod reading;
 #[cfg(test)]
 mod tests;
 
-use super::api::{Api, Client, Login, Session, Site, Token, items, money, number, text};
+use super::api::{Api, Client, Login, Session, Site, Token, balance, items, number, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
 };
-use crate::domain::{Currency, ErrorKind, Money, Rounding, Span, Subscription};
+use crate::domain::{Currency, ErrorKind, Money, Span, Subscription};
 use crate::input::{Fault, Rate, Section};
 use crate::transport::http::Rendered;
 use async_trait::async_trait;
@@ -196,12 +196,7 @@ impl Provider for Airalo {
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
         let Some(iccid) = &line.iccid else {
-            let left = if line.msisdn.is_none() {
-                self.wallet().await
-            } else {
-                Err(ReadError::new(ErrorKind::Unsupported, "it knows lines by their iccid only"))
-            };
-            return wallet_only(line, left);
+            return wallet_only(line, self.wallet()).await;
         };
         let about = |what| Rendered::get(format!("/v2/sims/{}/{what}", iccid.as_str()));
         let usage = self.ask(&about("usage")).await?;
@@ -215,10 +210,7 @@ impl Provider for Airalo {
     async fn wallet(&self) -> Result<Money, ReadError> {
         let value = self.ask(&Rendered::get("/v2/balance")).await?;
         let left = value.pointer("/data/balances/availableBalance").unwrap_or(&Value::Null);
-        text(left, "/currency")
-            .and_then(|code| Currency::parse(&code).ok())
-            .and_then(|currency| money(left, "/amount", currency, Rounding::Floor))
-            .ok_or_else(|| ReadError::unparseable("no balance with a currency in the answer"))
+        balance(left, ("/amount", "/currency"))
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
@@ -292,8 +284,7 @@ impl Provider for Airalo {
             Mode::Live => "live: orders are charged",
             Mode::Sandbox => "sandbox, if the account is in it: nothing in the URL tells",
         };
-        let base = &self.config.site.place.base;
-        Ok(TestReport { detail: format!("{base} answers; the wallet holds {left}; mode {mode}") })
+        Ok(self.config.site.answers(&format!("the wallet holds {left}; mode {mode}")))
     }
 }
 

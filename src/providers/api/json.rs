@@ -2,6 +2,7 @@
 //! the other way round, and no figure goes through floating point.
 
 use crate::domain::{Currency, Money, Rounding, Timestamp};
+use crate::providers::ReadError;
 use chrono::{DateTime, NaiveDateTime};
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde_json::Value;
@@ -33,6 +34,21 @@ pub(in crate::providers) fn money(
     rounding: Rounding,
 ) -> Option<Money> {
     Money::from_decimal(decimal(value, pointer)?, currency, rounding).ok()
+}
+
+/// An amount of money in major units at one JSON Pointer, in the currency at another.
+pub(in crate::providers) fn money_in(
+    value: &Value,
+    (pointer, currency): (&str, &str),
+    rounding: Rounding,
+) -> Option<Money> {
+    money(value, pointer, Currency::parse(&text(value, currency)?).ok()?, rounding)
+}
+
+/// A wallet's balance and its currency at JSON Pointers: never read as more than it is.
+pub(in crate::providers) fn balance(value: &Value, at: (&str, &str)) -> Result<Money, ReadError> {
+    money_in(value, at, Rounding::Floor)
+        .ok_or_else(|| ReadError::unparseable("no balance with a currency in the answer"))
 }
 
 /// An amount as a JSON number of major units.

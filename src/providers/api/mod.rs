@@ -11,12 +11,14 @@ mod session;
 mod site;
 mod token;
 
-pub(super) use json::{bytes, decimal, exact, items, moment, money, number, text};
+pub(super) use json::{
+    balance, bytes, decimal, exact, items, moment, money, money_in, number, text,
+};
 pub(super) use labelled::Labelled;
 pub(super) use packages::{Package, package_values};
 pub(super) use said::{Echo, Said, cut};
 pub(super) use session::{Client, Login, Session};
-pub(super) use site::Site;
+pub(super) use site::{Site, account_currency};
 pub(super) use token::Token;
 
 use super::{Answer, Found, ReadError};

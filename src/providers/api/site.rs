@@ -1,9 +1,9 @@
-//! The keys that the configuration of every API has.
+//! What the configurations of APIs have in common.
 
 use super::Api;
-use crate::domain::Span;
+use crate::domain::{Currency, Money, Span};
 use crate::input::{Fault, Rate, Section};
-use crate::providers::{Declares, Provider};
+use crate::providers::{Declares, Provider, TestReport};
 use crate::transport::http::Place;
 use secrecy::SecretString;
 use std::{
@@ -51,6 +51,16 @@ impl Site {
         }
     }
 
+    /// What a test says that went well.
+    pub(in crate::providers) fn answers(&self, more: &str) -> TestReport {
+        TestReport { detail: format!("{} answers; {more}", self.place.base) }
+    }
+
+    /// The same of a test that asked for our float.
+    pub(in crate::providers) fn holds(&self, left: Money) -> TestReport {
+        self.answers(&format!("the wallet holds {left}"))
+    }
+
     pub(super) fn poll_timeout(&self) -> Span {
         self.place.timeout.unwrap_or(Declares::default().timeout)
     }
@@ -75,4 +85,10 @@ impl Site {
         let fault = |why: String| self.place.fault(&format!("providers.{name}.{kind}"), &why);
         ready(made.map(|provider| Arc::new(provider) as _).map_err(fault))
     }
+}
+
+/// Reads `currency`, which has to be written where the API does not say it.
+pub(in crate::providers) fn account_currency(s: &mut Section<'_>) -> Option<Currency> {
+    s.required("currency", "allowed is the currency of the account, such as \"USD\"")
+        .and_then(|_| s.checked("currency", Currency::parse))
 }

@@ -8,13 +8,13 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::api::{self, Api, Echo, Said, Site, headers, items, money, text};
+use super::api::{self, Api, Echo, Said, Site, account_currency, balance, headers, items, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
 };
 use crate::domain::{
-    Currency, ErrorKind, FailureClass, Money, Msisdn, Quality, Rounding, Span, Subscription,
+    Currency, ErrorKind, FailureClass, Money, Msisdn, Quality, Span, Subscription,
 };
 use crate::input::{Fault, Section};
 use crate::transport::http::{Rendered, Reply};
@@ -64,9 +64,7 @@ impl Config {
         let s = &mut section;
         let site = Site::read(s, Some(LIVE));
         let api_key = s.required_secret("api_key");
-        let currency = s
-            .required("currency", "allowed is the currency of the account, such as \"USD\"")
-            .and_then(|_| s.checked("currency", Currency::parse));
+        let currency = account_currency(s);
         section.finish();
         Some(Self { site: site?, api_key: api_key?, currency: currency? })
     }
@@ -163,15 +161,12 @@ impl Provider for DingConnect {
     }
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
-        wallet_only(line, self.wallet().await)
+        wallet_only(line, self.wallet()).await
     }
 
     async fn wallet(&self) -> Result<Money, ReadError> {
         let value = self.ask(&Rendered::get("/GetBalance")).await?;
-        let currency = text(&value, "/CurrencyIso").and_then(|code| Currency::parse(&code).ok());
-        currency
-            .and_then(|currency| money(&value, "/Balance", currency, Rounding::Floor))
-            .ok_or_else(|| ReadError::unparseable("no balance with a currency in the answer"))
+        balance(&value, ("/Balance", "/CurrencyIso"))
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
@@ -314,10 +309,7 @@ impl Provider for DingConnect {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let left = self.wallet().await?;
-        Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
-        })
+        Ok(self.config.site.holds(self.wallet().await?))
     }
 }
 

@@ -13,7 +13,7 @@ mod records;
 #[cfg(test)]
 mod tests;
 
-use super::api::{self, Api, Site, basic, headers, items, money, text};
+use super::api::{self, Api, Site, account_currency, basic, headers, items, money, text};
 use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
@@ -81,9 +81,7 @@ impl Config {
         let site = Site::read(s, Some(if sandbox { SANDBOX } else { LIVE }));
         let api_key = s.required("api_key", "allowed is the key of the API");
         let api_secret = s.required_secret("api_secret");
-        let currency = s
-            .required("currency", "allowed is the currency of the account, such as \"USD\"")
-            .and_then(|_| s.checked("currency", Currency::parse));
+        let currency = account_currency(s);
         // Caps and approvals speak of the amount, so nothing above it is paid unasked.
         let price_margin = s.percent("price_margin").unwrap_or(0);
         section.finish();
@@ -156,7 +154,7 @@ impl Provider for DtOne {
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
         let Some(iccid) = &line.iccid else {
             return match line.msisdn {
-                None => wallet_only(line, self.wallet().await),
+                None => wallet_only(line, self.wallet()).await,
                 Some(_) => Err(ReadError::new(
                     ErrorKind::Unsupported,
                     "it reads its wallet and eSIMs: a subscription without msisdn, or with iccid",
@@ -263,10 +261,7 @@ impl Provider for DtOne {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let left = self.wallet().await?;
-        Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
-        })
+        Ok(self.config.site.holds(self.wallet().await?))
     }
 }
 

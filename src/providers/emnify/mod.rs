@@ -272,8 +272,8 @@ impl Provider for Emnify {
 
     async fn test(&self) -> Result<TestReport, ReadError> {
         self.ask("/api/v1/endpoint?page=1&per_page=1").await?;
-        let (base, known) = (&self.config.site.place.base, self.config.endpoints.len());
-        Ok(TestReport { detail: format!("{base} answers; {known} endpoints are configured") })
+        let known = self.config.endpoints.len();
+        Ok(self.config.site.answers(&format!("{known} endpoints are configured")))
     }
 }
 

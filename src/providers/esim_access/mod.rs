@@ -164,12 +164,7 @@ impl Provider for EsimAccess {
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
         let Some(iccid) = &line.iccid else {
-            let left = if line.msisdn.is_none() {
-                self.wallet().await
-            } else {
-                Err(ReadError::new(ErrorKind::Unsupported, "it knows lines by their iccid only"))
-            };
-            return wallet_only(line, left);
+            return wallet_only(line, self.wallet()).await;
         };
         let body = json!({
             "iccid": iccid.as_str(),
@@ -237,10 +232,7 @@ impl Provider for EsimAccess {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let left = self.wallet().await?;
-        Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
-        })
+        Ok(self.config.site.holds(self.wallet().await?))
     }
 }
 

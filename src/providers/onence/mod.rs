@@ -285,10 +285,8 @@ impl Provider for Onence {
     async fn test(&self) -> Result<TestReport, ReadError> {
         let first = [("page", "1"), ("pageSize", "1")];
         self.session.ask(&Rendered::query("/v1/orders", &first)).await?;
-        let (base, method) = (&self.config.site.place.base, self.config.payment_method);
-        Ok(TestReport {
-            detail: format!("{base} answers; a top-up is {} by {method}", self.config.price),
-        })
+        let (price, method) = (self.config.price, self.config.payment_method);
+        Ok(self.config.site.answers(&format!("a top-up is {price} by {method}")))
     }
 }
 

@@ -1,10 +1,10 @@
 //! 1NCE's list of orders, and which of them are top-ups.
 
 use super::{Onence, PRODUCT};
-use crate::domain::{Currency, ErrorKind, Money, Quality, Rounding, Timestamp};
+use crate::domain::{ErrorKind, Money, Quality, Rounding, Timestamp};
 use crate::providers::{
     Answer, Booked, Evidence, Found, Listed, Order, ReadError,
-    api::{self, items, moment, money, text},
+    api::{self, items, moment, money_in, text},
 };
 use crate::transport::http::Rendered;
 use serde_json::Value;
@@ -133,8 +133,7 @@ fn made_at(order: &Value) -> Option<Timestamp> {
 
 /// The sum on the invoice, taxes included.
 fn charged(order: &Value) -> Option<Money> {
-    let currency = Currency::parse(&text(order, "/currency")?).ok()?;
-    money(order, "/invoice_amount", currency, Rounding::Ceiling)
+    money_in(order, ("/invoice_amount", "/currency"), Rounding::Ceiling)
 }
 
 /// Nobody needs to keep where things are delivered to.

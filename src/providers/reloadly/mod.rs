@@ -6,7 +6,9 @@
 
 mod records;
 
-use super::api::{Api, Client, Login, Session, Site, Token, cut, items, money, text};
+use super::api::{
+    Api, Client, Login, Session, Site, Token, account_currency, balance, cut, items, text,
+};
 use super::{
     About, Answer, Declares, Evidence, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, api, wallet_only,
@@ -60,9 +62,7 @@ impl Config {
         let site = Site::read(s, Some(usual));
         let auth = site.as_ref().and_then(|site| site.beside(s, "auth_url", AUTH));
         let client = Client::read(s);
-        let currency = s
-            .required("currency", "allowed is the currency of the account, such as \"USD\"")
-            .and_then(|_| s.checked("currency", Currency::parse));
+        let currency = account_currency(s);
         section.finish();
         Some(Self {
             site: site?,
@@ -152,15 +152,12 @@ impl Provider for Reloadly {
     }
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
-        wallet_only(line, self.wallet().await)
+        wallet_only(line, self.wallet()).await
     }
 
     async fn wallet(&self) -> Result<Money, ReadError> {
         let value = self.ask(&Rendered::get("/accounts/balance")).await?;
-        let currency = text(&value, "/currencyCode").and_then(|code| Currency::parse(&code).ok());
-        currency
-            .and_then(|currency| money(&value, "/balance", currency, Rounding::Floor))
-            .ok_or_else(|| ReadError::unparseable("no balance with a currency in the answer"))
+        balance(&value, ("/balance", "/currencyCode"))
     }
 
     fn freeze(&self, order: &Order) -> Result<String, FreezeError> {
@@ -317,10 +314,7 @@ impl Provider for Reloadly {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let left = self.wallet().await?;
-        Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
-        })
+        Ok(self.config.site.holds(self.wallet().await?))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Reloadly's records: what a transaction, an error code and an operator say.
 
 use super::Reloadly;
-use crate::domain::{Currency, FailureClass, Money, Rounding};
+use crate::domain::{FailureClass, Money, Rounding};
 use crate::providers::{
     Answer, Evidence, Order, Pin, Product, ProductKind,
-    api::{self, Said, cut, items, money, text},
+    api::{self, Said, cut, items, money, money_in, text},
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ impl Reloadly {
                 order.product.as_deref().unwrap_or_default(),
                 text(transaction, "/operatorId"),
             )
-            .money("the amount", order.amount, self.requested(transaction));
+            .money("the amount", order.amount, requested(transaction));
         if let Some(why) = echo.differs() {
             return said.mismatch(id, why);
         }
@@ -43,12 +43,6 @@ impl Reloadly {
             None => Answer::Pending(evidence),
             Some(other) => said.unclear(format!("the status {}", cut(other, 40))),
         }
-    }
-
-    fn requested(&self, transaction: &Value) -> Option<Money> {
-        let code = text(transaction, "/requestedAmountCurrencyCode")?;
-        let currency = Currency::parse(&code).ok()?;
-        money(transaction, "/requestedAmount", currency, Rounding::Exact)
     }
 
     fn charged(&self, transaction: &Value) -> Option<Money> {
@@ -93,9 +87,14 @@ impl Reloadly {
     }
 }
 
+fn requested(transaction: &Value) -> Option<Money> {
+    let at = ("/requestedAmount", "/requestedAmountCurrencyCode");
+    money_in(transaction, at, Rounding::Exact)
+}
+
 fn delivered(transaction: &Value) -> Option<Money> {
-    let currency = Currency::parse(&text(transaction, "/deliveredAmountCurrencyCode")?).ok()?;
-    money(transaction, "/deliveredAmount", currency, Rounding::Floor)
+    let at = ("/deliveredAmount", "/deliveredAmountCurrencyCode");
+    money_in(transaction, at, Rounding::Floor)
 }
 
 fn pin(transaction: &Value) -> Option<Pin> {

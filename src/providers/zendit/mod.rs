@@ -178,7 +178,7 @@ impl Provider for Zendit {
 
     async fn read(&self, line: &Subscription) -> Result<ReadOk, ReadError> {
         let Some(iccid) = &line.iccid else {
-            return wallet_only(line, self.wallet().await);
+            return wallet_only(line, self.wallet()).await;
         };
         let found = self.api.ask(&Rendered::get(format!("/esim/{}/plans", iccid.as_str()))).await?;
         plans(&found, line, Clock::System.now())
@@ -284,10 +284,7 @@ impl Provider for Zendit {
     }
 
     async fn test(&self) -> Result<TestReport, ReadError> {
-        let left = self.wallet().await?;
-        Ok(TestReport {
-            detail: format!("{} answers; the wallet holds {left}", self.config.site.place.base),
-        })
+        Ok(self.config.site.holds(self.wallet().await?))
     }
 }
 
