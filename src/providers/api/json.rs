@@ -8,11 +8,28 @@ use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde_json::Value;
 use std::str::FromStr as _;
 
+/// A JSON body; pages and garbage are named as such.
+pub(in crate::providers) fn parse(body: &str) -> Result<Value, String> {
+    let body = body.trim_start_matches('\u{feff}');
+    if body.trim().is_empty() {
+        Err("the answer is empty".to_owned())
+    } else if body.trim_start().starts_with('<') {
+        Err("the answer is a page (HTML or XML), not JSON".to_owned())
+    } else {
+        serde_json::from_str(body).map_err(|error| format!("the answer is not JSON ({error})"))
+    }
+}
+
 /// The text, number or truth value at a JSON Pointer, as text; empty text and null are nothing.
 pub(in crate::providers) fn text(value: &Value, pointer: &str) -> Option<String> {
-    let text = match value.pointer(pointer)? {
+    plain(value.pointer(pointer)?)
+}
+
+/// A text, number or truth value as text. Numbers keep the digits they were written with: no
+/// arithmetic is done.
+pub(in crate::providers) fn plain(value: &Value) -> Option<String> {
+    let text = match value {
         Value::String(text) => text.trim().to_owned(),
-        // The digits it was written with.
         Value::Number(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,

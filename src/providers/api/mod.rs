@@ -12,7 +12,7 @@ mod site;
 mod token;
 
 pub(super) use json::{
-    balance, bytes, decimal, exact, items, moment, money, money_in, number, text,
+    balance, bytes, decimal, exact, items, moment, money, money_in, number, parse, plain, text,
 };
 pub(super) use labelled::Labelled;
 pub(super) use packages::{Package, package_values};
@@ -198,17 +198,5 @@ impl From<CallError> for ReadError {
             CallError::NotConnected(_) | CallError::Lost(_) => ErrorKind::Temporary,
         };
         Self::new(kind, error.why())
-    }
-}
-
-/// A JSON body; pages and garbage are named as such.
-fn parse(body: &str) -> Result<Value, String> {
-    let body = body.trim_start_matches('\u{feff}').trim();
-    if body.is_empty() {
-        Err("the answer is empty".to_owned())
-    } else if body.starts_with('<') {
-        Err("the answer is a page (HTML or XML), not JSON".to_owned())
-    } else {
-        serde_json::from_str(body).map_err(|error| format!("the answer is not JSON ({error})"))
     }
 }

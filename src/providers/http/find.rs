@@ -1,13 +1,13 @@
 //! Looking up what became of an order.
 
 use super::{
-    place::{Document, Place, plain},
+    place::{Document, Place},
     record::Record,
     request::Request,
     secrets::Secrets,
 };
 use crate::input::Section;
-use crate::providers::{Found, Order};
+use crate::providers::{Found, Order, api::plain};
 use crate::transport::http::{CallError, Reply};
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! Is the answer about the line that was asked about?
 
-use super::place::{Document, plain};
+use super::place::Document;
 use crate::domain::{Iccid, Msisdn, Subscription};
+use crate::providers::api::plain;
 
 /// Members that usually hold a line's number.
 const NUMBERS: [&str; 3] = ["msisdn", "phone_number", "phoneNumber"];

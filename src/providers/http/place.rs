@@ -1,5 +1,6 @@
 //! Places in an answer: JSON Pointer, JSONPath, or a named group of a regular expression.
 
+use crate::providers::api;
 use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -52,16 +53,7 @@ impl Document {
     /// Reads an answer as JSON or, where there is a pattern, as text.
     pub(super) fn parse(body: &str, pattern: Option<&Regex>) -> Result<Self, String> {
         let Some(pattern) = pattern else {
-            let body = body.trim_start_matches('\u{feff}');
-            return if body.trim().is_empty() {
-                Err("the answer is empty".to_owned())
-            } else if body.trim_start().starts_with('<') {
-                Err("the answer is a page (HTML or XML), not JSON".to_owned())
-            } else {
-                serde_json::from_str(body)
-                    .map(Self::Json)
-                    .map_err(|error| format!("the answer is not JSON ({error})"))
-            };
+            return api::parse(body).map(Self::Json);
         };
         let found = pattern.captures(body).ok_or("the answer does not match `pattern`")?;
         let groups = pattern.capture_names().flatten().filter_map(|name| {
@@ -85,7 +77,7 @@ impl Document {
 
     /// The text, number or truth value at `place`, as text; empty text is nothing.
     pub(super) fn text(&self, place: &Place) -> Option<String> {
-        self.at(place).and_then(plain)
+        self.at(place).and_then(api::plain)
     }
 
     /// The members that stand in the outermost two levels of objects under one of `names`.
@@ -100,17 +92,6 @@ impl Document {
             .chain(inner)
             .flat_map(|object| names.iter().filter_map(|name| object.get(*name)))
     }
-}
-
-/// A scalar as text. Numbers keep the digits they were written with: no arithmetic is done.
-pub(super) fn plain(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -174,7 +155,7 @@ mod tests {
         let json =
             r#"{"msisdn":"1","line":{"msisdn":"2","deep":{"msisdn":"3"}},"all":[{"msisdn":"4"}]}"#;
         let document = Document::parse(json, None).unwrap();
-        let found: Vec<String> = document.members(&["msisdn"]).filter_map(plain).collect();
+        let found: Vec<String> = document.members(&["msisdn"]).filter_map(api::plain).collect();
         assert_eq!(found, ["1", "2"]);
     }
 }

@@ -3,12 +3,12 @@
 
 use super::{
     field, identity,
-    place::{Document, Place, plain},
+    place::{Document, Place},
     secrets::Secrets,
 };
 use crate::domain::{FailureClass, Money, Rounding};
 use crate::input::Section;
-use crate::providers::{Answer, Booked, Evidence, Order, Refusal};
+use crate::providers::{Answer, Booked, Evidence, Order, Refusal, api::plain};
 use regex::Regex;
 use rust_decimal::Decimal;
 use std::{collections::BTreeMap, str::FromStr as _};
