@@ -4,7 +4,7 @@ use super::{Airalo, PAGE};
 use crate::domain::{Currency, FailureClass, Money, Rounding};
 use crate::providers::{
     Answer, Evidence, Found, Order,
-    api::{Echo, Said, cut, items, money, number, text},
+    api::{Echo, Said, cut, items, money, number, text, without},
 };
 use serde_json::Value;
 
@@ -105,15 +105,10 @@ fn goes_on(list: &Value, rows: usize) -> bool {
 
 /// An order without activation codes, people and guides.
 fn kept(made: &Value) -> Value {
-    let mut kept = made.clone();
-    if let Some(members) = kept.as_object_mut() {
-        for key in
-            ["sims", "user", "manual_installation", "qrcode_installation", "installation_guides"]
-        {
-            members.remove(key);
-        }
-    }
-    kept
+    without(
+        made,
+        &["sims", "user", "manual_installation", "qrcode_installation", "installation_guides"],
+    )
 }
 
 /// What an answer proves that is no success.

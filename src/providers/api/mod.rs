@@ -3,6 +3,7 @@
 //!
 //! Invariant: questions may be asked twice; an order is sent once.
 
+mod hidden;
 mod json;
 mod labelled;
 mod packages;
@@ -11,6 +12,7 @@ mod session;
 mod site;
 mod token;
 
+pub(super) use hidden::{hidden, up_to, without};
 pub(super) use json::{
     balance, bytes, decimal, exact, items, moment, money, money_in, number, parse, plain, text,
 };

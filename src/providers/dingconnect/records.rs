@@ -4,7 +4,7 @@ use super::DingConnect;
 use crate::domain::{Currency, ErrorKind, FailureClass, Money, Rounding};
 use crate::providers::{
     Answer, Evidence, Order, Pin, Product, ProductKind,
-    api::{Echo, Said, cut, decimal, items, money, number, text},
+    api::{Echo, Said, cut, decimal, hidden, items, money, number, text, up_to},
 };
 use serde_json::{Value, json};
 
@@ -199,32 +199,18 @@ fn pin(record: &Value) -> Option<Pin> {
 
 /// An answer or a record without its receipt. Names on receipts come and go, so all of it goes.
 pub(super) fn without_receipt(value: &Value) -> Value {
-    let mut clean = value.clone();
-    for at in ["", "/TransferRecord"] {
-        for key in ["ReceiptText", "ReceiptParams"] {
-            let member = clean.pointer_mut(&format!("{at}/{key}"));
-            if let Some(member) = member.filter(|member| !member.is_null()) {
-                *member = json!("<receipt>");
-            }
-        }
-    }
-    clean
+    let places = [
+        "/ReceiptText",
+        "/ReceiptParams",
+        "/TransferRecord/ReceiptText",
+        "/TransferRecord/ReceiptParams",
+    ];
+    hidden(value, &places, "<receipt>")
 }
 
 /// An answer that broke off is kept up to its receipt.
 pub(super) fn hide_torn(answer: Answer) -> Answer {
-    match answer {
-        Answer::Unclear { why, raw } => {
-            let kept = raw.split("\"Receipt").next().unwrap_or_default().to_owned();
-            Answer::Unclear { why, raw: kept }
-        }
-        Answer::Paid(_)
-        | Answer::Pending(_)
-        | Answer::Refused(_)
-        | Answer::Reversed(_)
-        | Answer::Mismatch { .. }
-        | Answer::NotSent { .. } => answer,
-    }
+    up_to(answer, &["\"Receipt"])
 }
 
 /// One SKU; none where it wants more of an order than we send.

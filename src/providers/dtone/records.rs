@@ -6,10 +6,10 @@ use crate::domain::{
 };
 use crate::providers::{
     Answer, Evidence, Order, Pin, ReadError,
-    api::{Echo, Said, cut, decimal, items, moment, money, number, text},
+    api::{Echo, Said, cut, decimal, hidden, items, moment, money, number, text, up_to},
 };
 use product::Wanted;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// There is no such transaction.
 pub(super) const NO_SUCH: i64 = 1_008_004;
@@ -243,28 +243,10 @@ pub(super) fn without_code(value: &Value) -> Value {
     if let Some(list) = value.as_array() {
         return list.iter().map(without_code).collect();
     }
-    let mut clean = value.clone();
-    for place in ["/pin", "/metadata"] {
-        if let Some(member) = clean.pointer_mut(place).filter(|member| !member.is_null()) {
-            *member = json!("<pin>");
-        }
-    }
-    clean
+    hidden(value, &["/pin", "/metadata"], "<pin>")
 }
 
 /// An answer that broke off is kept up to its code.
 pub(super) fn hide_torn(answer: Answer) -> Answer {
-    match answer {
-        Answer::Unclear { why, raw } => {
-            let kept = raw.split("\"pin\"").next().and_then(|raw| raw.split("\"metadata\"").next());
-            let raw = kept.unwrap_or_default().to_owned();
-            Answer::Unclear { why, raw }
-        }
-        Answer::Paid(_)
-        | Answer::Pending(_)
-        | Answer::Refused(_)
-        | Answer::Reversed(_)
-        | Answer::Mismatch { .. }
-        | Answer::NotSent { .. } => answer,
-    }
+    up_to(answer, &["\"pin\"", "\"metadata\""])
 }

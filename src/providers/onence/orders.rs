@@ -4,7 +4,7 @@ use super::{Onence, PRODUCT};
 use crate::domain::{ErrorKind, Money, Quality, Rounding, Timestamp};
 use crate::providers::{
     Answer, Booked, Evidence, Found, Listed, Order, ReadError,
-    api::{self, items, moment, money_in, text},
+    api::{self, items, moment, money_in, text, without},
 };
 use crate::transport::http::Rendered;
 use serde_json::Value;
@@ -81,6 +81,8 @@ impl Onence {
             .iter()
             .any(|product| api::number(product, "/quantity").is_some_and(|quantity| quantity != 1));
         let charged = charged(order);
+        // Nobody needs to keep where things are delivered to.
+        let kept = without(order, &["shipping_address"]);
         let price = self.config.price;
         let other = charged.is_some_and(|charged| charged.currency() != price.currency());
         Some(Listed {
@@ -96,7 +98,7 @@ impl Onence {
                 // The other words are not documented.
                 _ => Booked::Unclear,
             },
-            raw: self.session.api.clean(&without_address(order).to_string()),
+            raw: self.session.api.clean(&kept.to_string()),
         })
     }
 
@@ -134,15 +136,6 @@ fn made_at(order: &Value) -> Option<Timestamp> {
 /// The sum on the invoice, taxes included.
 fn charged(order: &Value) -> Option<Money> {
     money_in(order, ("/invoice_amount", "/currency"), Rounding::Ceiling)
-}
-
-/// Nobody needs to keep where things are delivered to.
-fn without_address(order: &Value) -> Value {
-    let mut kept = order.clone();
-    if let Some(members) = kept.as_object_mut() {
-        members.remove("shipping_address");
-    }
-    kept
 }
 
 /// The number of an order, from its address.

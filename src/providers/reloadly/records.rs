@@ -4,9 +4,9 @@ use super::Reloadly;
 use crate::domain::{FailureClass, Money, Rounding};
 use crate::providers::{
     Answer, Evidence, Order, Pin, Product, ProductKind,
-    api::{self, Said, cut, items, money, money_in, text},
+    api::{self, Said, cut, hidden, items, money, money_in, text},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 impl Reloadly {
     /// A transaction as an answer; codes are taken out of what is kept.
@@ -110,13 +110,7 @@ fn pin(transaction: &Value) -> Option<Pin> {
 }
 
 pub(super) fn without_code(transaction: &Value) -> Value {
-    let mut clean = transaction.clone();
-    for place in ["/pinDetail", "/transaction/pinDetail"] {
-        if let Some(detail) = clean.pointer_mut(place).filter(|detail| !detail.is_null()) {
-            *detail = json!("<pin>");
-        }
-    }
-    clean
+    hidden(transaction, &["/pinDetail", "/transaction/pinDetail"], "<pin>")
 }
 
 /// What an error code proves.
