@@ -3,12 +3,11 @@
 //!
 //! `world`: `status` (of the eSIM), `is_unlimited`, `no_packages`, `price` of the 3 GB package.
 
-use super::{FakeCharge, FakeKind, Shared, Trouble};
+use super::{FakeCharge, FakeKind, Shared, Trouble, door::guarded, record::cents};
 use axum::{
     Json, Router,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Query, State},
     http::StatusCode,
-    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -31,14 +30,15 @@ const ICCID: &str = "8943108170000775671";
 const PACKAGE: &str = "bonbon-mobile-30days-3gb-topup";
 
 fn router(shared: Shared) -> Router {
-    Router::new()
+    let api = Router::new()
         .route("/v2/sims/{iccid}/usage", get(usage))
         .route("/v2/sims/{iccid}/packages", get(packages))
         .route("/v2/sims/{iccid}/topups", get(topups))
         .route("/v2/orders/topups", post(order))
         .route("/v2/orders", get(orders))
-        .route("/v2/balance", get(balance))
-        .layer(middleware::from_fn_with_state(shared.clone(), only_with_token))
+        .route("/v2/balance", get(balance));
+    let stranger = || answer(401, &json!([]), "This action is unauthorized");
+    guarded(api, &shared, Shared::knows_token, stranger)
         .route("/v2/token", post(token))
         .with_state(shared)
 }
@@ -57,21 +57,9 @@ async fn token(State(shared): State<Shared>, body: String) -> Response {
     if !is("client_secret", "hush") || !is("grant_type", "client_credentials") {
         return answer(401, &json!([]), "Client authentication failed");
     }
-    let mut books = shared.books();
-    books.tokens += 1;
-    let token = format!("token-{}", books.tokens);
+    let token = shared.give_token();
     let data = json!({"token_type": "Bearer", "expires_in": 31_622_400, "access_token": token});
     answer(200, &data, "success")
-}
-
-async fn only_with_token(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let wanted = format!("Bearer token-{}", shared.books().tokens);
-    let given = request.headers().get("authorization");
-    if given.is_some_and(|given| given.as_bytes() == wanted.as_bytes()) {
-        next.run(request).await
-    } else {
-        answer(401, &json!([]), "This action is unauthorized")
-    }
 }
 
 fn answer(status: u16, data: &Value, message: &str) -> Response {
@@ -213,14 +201,12 @@ async fn order(State(shared): State<Shared>, body: String) -> Response {
     let price = price(&shared);
     let mut books = shared.books();
     let id = 174 + books.records.len();
-    let cents = price.to_string().parse::<rust_decimal::Decimal>().unwrap_or_default()
-        * rust_decimal::Decimal::from(100);
     // No copy is ever refused.
     books.charges.push(FakeCharge {
         reference: description.clone(),
         target: iccid,
         product: package.clone(),
-        minor: cents.trunc().try_into().unwrap_or(0),
+        minor: cents(&price),
         id: id.to_string(),
     });
     let other = json!([{"id": 11047, "iccid": "8943108170000775689", "qrcode": "LPA:1$x$SECRET"}]);

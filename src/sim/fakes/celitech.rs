@@ -7,7 +7,11 @@
 
 #![expect(clippy::indexing_slicing, reason = "what JSON does not have is null")]
 
-use super::{Books, FakeCharge, FakeKind, Shared, Trouble};
+use super::{
+    Books, FakeCharge, FakeKind, Shared, Trouble,
+    door::guarded,
+    record::{look, shown},
+};
 use crate::{
     clock::Clock,
     domain::{Span, Timestamp},
@@ -38,13 +42,14 @@ pub const FAKE: FakeKind = FakeKind {
 const GB: i64 = 1_000_000_000;
 
 fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/oauth2/token", post(token))
+    let api = Router::new()
         .route("/esim", get(esim))
         .route("/packages", get(packages))
         .route("/purchases", get(purchases))
         .route("/purchases/topup", post(order))
-        .route("/purchases/{id}/consumption", get(consumption))
+        .route("/purchases/{id}/consumption", get(consumption));
+    guarded(api, &shared, has_token, || refused(StatusCode::UNAUTHORIZED, "Unauthorized"))
+        .route("/oauth2/token", post(token))
         .with_state(shared)
 }
 
@@ -60,28 +65,20 @@ async fn token(State(shared): State<Shared>, body: String) -> Response {
     if !has("grant_type", "client_credentials") || !has("client_secret", "hush") {
         return refused(StatusCode::UNAUTHORIZED, "invalid client");
     }
-    let mut books = shared.books();
-    books.tokens += 1;
-    let token = format!("token-{}", books.tokens);
-    Json(json!({"access_token": token, "expires_in": 3600})).into_response()
+    Json(json!({"access_token": shared.give_token(), "expires_in": 3600})).into_response()
 }
 
-/// The answer to whoever has no token; every token that was handed out is good.
-fn stranger(shared: &Shared, headers: &HeaderMap) -> Option<Response> {
+/// Every token that was handed out is good.
+fn has_token(shared: &Shared, headers: &HeaderMap) -> bool {
     let given = headers.get("authorization").and_then(|value| value.to_str().ok());
     let number = given.and_then(|given| given.strip_prefix("Bearer token-")?.parse::<u64>().ok());
-    let is_known = number.is_some_and(|n| (1..=shared.books().tokens).contains(&n));
-    (!is_known).then(|| refused(StatusCode::UNAUTHORIZED, "Unauthorized"))
+    number.is_some_and(|n| (1..=shared.books().tokens).contains(&n))
 }
 
 async fn esim(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
     let mut esim = json!({
         "iccid": query.get("iccid"), "smdpAddress": "rsp.example", "manualActivationCode": "LPA:1$x",
         "activationCode": "x".repeat(1000), "status": "ENABLED", "connectivityStatus": "ACTIVE",
@@ -139,12 +136,8 @@ fn before(books: &mut Books, iccid: &str) -> Vec<Value> {
 
 async fn purchases(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
     let mut books = shared.books();
     let iccid = query.get("iccid").map_or("", String::as_str);
     let mut rows = match books.world.get("purchases") {
@@ -153,14 +146,8 @@ async fn purchases(
     };
     for row in &mut books.records {
         // At how many looks from now it can be seen.
-        let left = row["_looks"].as_i64().unwrap_or(0);
-        row["_looks"] = json!((left - 1).max(0));
-        if left == 0 {
-            let mut shown = row.clone();
-            if let Some(members) = shown.as_object_mut() {
-                members.retain(|key, _| !key.starts_with('_'));
-            }
-            rows.push(shown);
+        if look(row) == 0 {
+            rows.push(shown(row));
         }
     }
     for (key, place) in [("iccid", "/esim/iccid"), ("referenceId", "/referenceId")] {
@@ -177,14 +164,7 @@ async fn purchases(
     Json(json!({"purchases": page, "afterCursor": cursor})).into_response()
 }
 
-async fn consumption(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
+async fn consumption(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     let books = shared.books();
     let bought = books.records.iter().find(|row| row["id"] == id);
     let usual = match (bought, id.as_str()) {
@@ -201,14 +181,7 @@ async fn consumption(
     .into_response()
 }
 
-async fn packages(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
-) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
+async fn packages(Query(query): Query<HashMap<String, String>>) -> Response {
     let mut list: Vec<Value> = [json!(0.5), json!(1), json!(3)]
         .iter()
         .flat_map(|size| [package(size, 7), package(size, 30)])
@@ -231,9 +204,6 @@ async fn order(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
     let trouble = shared.trouble();
     let mut books = shared.books();

@@ -5,7 +5,11 @@
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value has null for what is not there")]
 
-use super::{FakeCharge, FakeKind, Shared, Trouble};
+use super::{
+    FakeCharge, FakeKind, Shared, Trouble,
+    door::{guarded, has},
+    record::{self, cents, shown},
+};
 use axum::{
     Json, Router,
     extract::{Query, State},
@@ -13,7 +17,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -36,9 +39,11 @@ fn router(shared: Shared) -> Router {
         .route("/ListTransferRecords", post(list))
         .route("/GetProducts", get(products))
         .route("/EstimatePrices", post(estimate))
-        .route("/GetAccountLookup", get(lookup))
-        .with_state(shared);
-    Router::new().nest("/api/V1", v1)
+        .route("/GetAccountLookup", get(lookup));
+    let knows = |_: &Shared, headers: &HeaderMap| has(headers, "api_key", "hush");
+    let stranger = || refused(StatusCode::UNAUTHORIZED, 4, "AuthenticationFailed", "");
+    let v1 = guarded(v1, &shared, knows, stranger);
+    Router::new().nest("/api/V1", v1).with_state(shared)
 }
 
 /// Ding's error shape.
@@ -53,13 +58,8 @@ fn fine(mut body: Value) -> Response {
     Json(body).into_response()
 }
 
-fn stranger(headers: &HeaderMap) -> Option<Response> {
-    let is_known = headers.get("api_key").is_some_and(|key| key.as_bytes() == b"hush");
-    (!is_known).then(|| refused(StatusCode::UNAUTHORIZED, 4, "AuthenticationFailed", ""))
-}
-
-async fn balance(headers: HeaderMap) -> Response {
-    stranger(&headers).unwrap_or_else(|| fine(json!({"Balance": 250.5, "CurrencyIso": "USD"})))
+async fn balance() -> Response {
+    fine(json!({"Balance": 250.5, "CurrencyIso": "USD"}))
 }
 
 /// What the last three digits of a number choose: status, result, code, context.
@@ -77,14 +77,7 @@ fn chosen(number: &str) -> Option<(u16, u8, &'static str, &'static str)> {
     })
 }
 
-async fn order(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn order(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     let bad = |code, context| refused(StatusCode::BAD_REQUEST, 4, code, context);
     for key in ["SkuCode", "AccountNumber", "DistributorRef"] {
         if body[key].as_str().is_none_or(str::is_empty) {
@@ -111,7 +104,6 @@ async fn order(
     let chosen = chosen(number);
     let mut books = shared.books();
     let reference = body["DistributorRef"].as_str().unwrap_or_default().to_owned();
-    let value = body["SendValue"].to_string().parse::<Decimal>().unwrap_or_default();
     let id = (900_000_001 + books.records.len()).to_string();
     let nearest = books.world.get("nearest").cloned();
     let mut record = json!({
@@ -151,7 +143,7 @@ async fn order(
         reference,
         target: number.to_owned(),
         product: body["SkuCode"].as_str().unwrap_or_default().to_owned(),
-        minor: (value * Decimal::from(100)).trunc().try_into().unwrap_or(0),
+        minor: cents(&body["SendValue"]),
         id,
     });
     let result = if nearest.is_some() { 2 } else { 1 };
@@ -166,26 +158,14 @@ async fn order(
 
 /// An item as it is shown now, and as it is kept for later.
 fn look(mut item: Value) -> (Value, Value) {
-    let left = item["_looks"].as_i64().unwrap_or(0);
-    let mut shown = item.clone();
-    if left > 0 {
+    let mut shown = shown(&item);
+    if record::look(&mut item) > 0 {
         shown["TransferRecord"]["ProcessingState"] = json!("Processing");
     }
-    if let Some(members) = shown.as_object_mut() {
-        members.remove("_looks");
-    }
-    item["_looks"] = json!((left - 1).max(0));
     (shown, item)
 }
 
-async fn list(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn list(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     let Some(take) = body["Take"].as_u64().and_then(|n| usize::try_from(n).ok()) else {
         return refused(StatusCode::BAD_REQUEST, 4, "ParameterMissing", "Take");
     };
@@ -213,10 +193,7 @@ fn price(value: &str) -> Value {
     })
 }
 
-async fn products(headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn products(Query(query): Query<HashMap<String, String>>) -> Response {
     if query.values().any(String::is_empty) {
         return refused(StatusCode::BAD_REQUEST, 4, "ParameterInvalid", "countryIsos");
     }
@@ -243,10 +220,7 @@ async fn products(headers: HeaderMap, Query(query): Query<HashMap<String, String
     fine(json!({"Items": [sku("US_TL_TopUp", "10.01", "91.78"), pin, bundle, bill, setting]}))
 }
 
-async fn estimate(headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn estimate(Json(body): Json<Value>) -> Response {
     let Some(wanted) = body.as_array() else {
         return refused(StatusCode::BAD_REQUEST, 4, "RequestInvalid", "");
     };
@@ -262,10 +236,7 @@ async fn estimate(headers: HeaderMap, Json(body): Json<Value>) -> Response {
     fine(json!({"Items": items}))
 }
 
-async fn lookup(headers: HeaderMap, Query(query): Query<HashMap<String, String>>) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn lookup(Query(query): Query<HashMap<String, String>>) -> Response {
     let number = query.get("accountNumber").cloned().unwrap_or_default();
     if number.ends_with("0000") {
         return refused(StatusCode::OK, 4, "AccountNumberInvalid", "AccountNumberFailedRegex");

@@ -1,11 +1,11 @@
 //! emnify: a token, endpoints with a SIM each, and their data quota, which is set as a whole. A
 //! quota that is set to what it is already is not set: nothing comes of a copy.
 
-use super::{FakeCharge, FakeKind, Shared, Trouble};
+use super::{FakeCharge, FakeKind, Shared, Trouble, door::guarded};
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -24,11 +24,13 @@ pub const FAKE: FakeKind = FakeKind {
 };
 
 fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/api/v1/authenticate", post(authenticate))
+    let api = Router::new()
         .route("/api/v1/endpoint", get(endpoints))
         .route("/api/v1/endpoint/{id}", get(endpoint))
-        .route("/api/v1/endpoint/{id}/quota/data", get(quota).post(set))
+        .route("/api/v1/endpoint/{id}/quota/data", get(quota).post(set));
+    let stranger = || refused(StatusCode::UNAUTHORIZED, 1_000_001, "Unauthorized");
+    guarded(api, &shared, Shared::knows_token, stranger)
+        .route("/api/v1/authenticate", post(authenticate))
         .with_state(shared)
 }
 
@@ -37,9 +39,7 @@ async fn authenticate(State(shared): State<Shared>, Json(body): Json<Value>) -> 
         // Most refusals have no body.
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let mut books = shared.books();
-    books.tokens += 1;
-    Json(json!({"auth_token": format!("token-{}", books.tokens)})).into_response()
+    Json(json!({"auth_token": shared.give_token()})).into_response()
 }
 
 /// The text at a JSON Pointer; nothing where there is none.
@@ -51,13 +51,6 @@ fn word<'v>(value: &'v Value, pointer: &str) -> &'v str {
 fn refused(status: StatusCode, code: u32, word: &str) -> Response {
     let body = json!({"error_code": code, "error_token": word, "message": word});
     (status, Json(body)).into_response()
-}
-
-/// What is answered where the token is not known.
-fn stranger(shared: &Shared, headers: &HeaderMap) -> Option<Response> {
-    let wanted = format!("Bearer token-{}", shared.books().tokens);
-    let known = headers.get("authorization").is_some_and(|h| h.as_bytes() == wanted.as_bytes());
-    (!known).then(|| refused(StatusCode::UNAUTHORIZED, 1_000_001, "Unauthorized"))
 }
 
 fn not_there() -> Response {
@@ -73,18 +66,12 @@ fn one(shared: &Shared) -> Value {
     })
 }
 
-async fn endpoints(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let known = || Json(json!([one(&shared)])).into_response();
-    stranger(&shared, &headers).unwrap_or_else(known)
+async fn endpoints(State(shared): State<Shared>) -> Response {
+    Json(json!([one(&shared)])).into_response()
 }
 
-async fn endpoint(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    let known = || if id == "4711" { Json(one(&shared)).into_response() } else { not_there() };
-    stranger(&shared, &headers).unwrap_or_else(known)
+async fn endpoint(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    if id == "4711" { Json(one(&shared)).into_response() } else { not_there() }
 }
 
 /// The quota as it is now; null where there is none.
@@ -100,14 +87,7 @@ fn now(shared: &Shared) -> Value {
     })
 }
 
-async fn quota(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
+async fn quota(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     match now(&shared) {
         quota if id == "4711" && !quota.is_null() => Json(quota).into_response(),
         _ => not_there(),
@@ -116,13 +96,9 @@ async fn quota(
 
 async fn set(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Path(id): Path<String>,
     Json(body): Json<Value>,
 ) -> Response {
-    if let Some(response) = stranger(&shared, &headers) {
-        return response;
-    }
     if id != "4711" {
         return not_there();
     }

@@ -15,6 +15,8 @@ pub mod reloadly;
 pub mod telnyx;
 pub mod twilio;
 pub mod zendit;
+mod door;
+mod record;
 
 use super::wire::{Cut, Door};
 use axum::{

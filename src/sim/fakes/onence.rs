@@ -1,7 +1,10 @@
 //! 1NCE: a token, quotas of SIMs, top-ups that answer with nothing but an address, orders in pages
 //! of ten. SIMs are known by their serial without its check digit.
 
-use super::{FakeCharge, FakeKind, Shared, Trouble};
+use super::{
+    FakeCharge, FakeKind, Shared, Trouble,
+    door::{guarded, has},
+};
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
@@ -27,13 +30,14 @@ pub const FAKE: FakeKind = FakeKind {
 
 fn router(shared: Shared) -> Router {
     let api = Router::new()
-        .route("/oauth/token", post(token))
         .route("/v1/sims/{iccid}/quota/{kind}", get(quota))
         .route("/v1/sims/{iccid}/topup", post(topup))
         .route("/v1/orders", get(orders))
-        .route("/v1/orders/{number}", get(order))
-        .with_state(shared);
-    Router::new().nest("/management-api", api)
+        .route("/v1/orders/{number}", get(order));
+    let stranger = || StatusCode::UNAUTHORIZED.into_response();
+    let api =
+        guarded(api, &shared, Shared::knows_token, stranger).route("/oauth/token", post(token));
+    Router::new().nest("/management-api", api).with_state(shared)
 }
 
 async fn token(
@@ -42,21 +46,14 @@ async fn token(
     Json(body): Json<Value>,
 ) -> Response {
     let wanted = format!("Basic {}", BASE64.encode(b"me:hush"));
-    let is_known = headers.get("authorization").is_some_and(|h| h.as_bytes() == wanted.as_bytes());
+    let is_known = has(&headers, "authorization", &wanted);
     if !is_known || body.get("grant_type") != Some(&json!("client_credentials")) {
         let body = json!({"statusCode": 400, "errorCode": "BadCredentials", "message": "User does not exist."});
         return (StatusCode::BAD_REQUEST, Json(body)).into_response();
     }
-    let mut books = shared.books();
-    books.tokens += 1;
-    let token = format!("token-{}", books.tokens);
+    let token = shared.give_token();
     Json(json!({"status_code": 200, "access_token": token, "token_type": "bearer", "expires_in": 3600}))
         .into_response()
-}
-
-fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
-    let wanted = format!("Bearer token-{}", shared.books().tokens);
-    headers.get("authorization").is_some_and(|given| given.as_bytes() == wanted.as_bytes())
 }
 
 /// What is wrong with a SIM: its serial has 19 digits here, and some have expired.
@@ -75,12 +72,8 @@ fn closed(shared: &Shared, iccid: &str) -> Option<StatusCode> {
 
 async fn quota(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Path((iccid, kind)): Path<(String, String)>,
 ) -> Response {
-    if !is_known(&shared, &headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
     if let Some(status) = closed(&shared, &iccid) {
         return status.into_response();
     }
@@ -107,13 +100,9 @@ async fn quota(
 
 async fn topup(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Path(iccid): Path<String>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if !is_known(&shared, &headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
     if let Some(status) = closed(&shared, &iccid) {
         return status.into_response();
     }
@@ -150,12 +139,8 @@ async fn topup(
 
 async fn orders(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if !is_known(&shared, &headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
     let number = |key: &str, usual: usize| {
         query.get(key).and_then(|text| text.parse().ok()).unwrap_or(usual).max(1)
     };
@@ -174,14 +159,7 @@ async fn orders(
     Json(rows.into_iter().skip((page - 1) * size).take(size).collect::<Vec<_>>()).into_response()
 }
 
-async fn order(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Path(number): Path<String>,
-) -> Response {
-    if !is_known(&shared, &headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
+async fn order(State(shared): State<Shared>, Path(number): Path<String>) -> Response {
     let books = shared.books();
     let number: Option<u64> = number.parse().ok();
     let is_it = |row: &&Value| row.get("order_number").and_then(Value::as_u64) == number;

@@ -1,11 +1,15 @@
 //! Reloadly: a token, asynchronous top-ups, their status, the report list, the wallet, operators.
 #![expect(clippy::indexing_slicing, reason = "a missing member of a JSON value is null")]
 
-use super::{FakeCharge, FakeKind, Shared, Trouble};
+use super::{
+    FakeCharge, FakeKind, Shared, Trouble,
+    door::guarded,
+    record::{self, cents, shown},
+};
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -25,15 +29,17 @@ pub const FAKE: FakeKind = FakeKind {
 };
 
 fn router(shared: Shared) -> Router {
-    Router::new()
-        .route("/oauth/token", post(token))
+    let api = Router::new()
         .route("/accounts/balance", get(balance))
         .route("/topups-async", post(order))
         .route("/topups/{id}/status", get(status))
         .route("/topups/reports/transactions", get(report))
         .route("/operators/{id}", get(operator))
         .route("/operators/countries/{country}", get(operators))
-        .route("/operators/auto-detect/phone/{phone}/countries/{country}", get(detect))
+        .route("/operators/auto-detect/phone/{phone}/countries/{country}", get(detect));
+    let stranger = || refused(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED");
+    guarded(api, &shared, Shared::knows_token, stranger)
+        .route("/oauth/token", post(token))
         .with_state(shared)
 }
 
@@ -41,9 +47,7 @@ async fn token(State(shared): State<Shared>, Json(body): Json<Value>) -> Respons
     if body["client_secret"] != "hush" || body["grant_type"] != "client_credentials" {
         return refused(StatusCode::UNAUTHORIZED, "INVALID_CREDENTIALS");
     }
-    let mut books = shared.books();
-    books.tokens += 1;
-    let token = format!("token-{}", books.tokens);
+    let token = shared.give_token();
     Json(json!({"access_token": token, "expires_in": 3600, "token_type": "Bearer"})).into_response()
 }
 
@@ -56,31 +60,15 @@ fn refused(status: StatusCode, code: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
-    let wanted = format!("Bearer token-{}", shared.books().tokens);
-    headers.get("authorization").is_some_and(|given| given.as_bytes() == wanted.as_bytes())
-}
-
-async fn balance(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    if !is_known(&shared, &headers) {
-        return refused(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED");
-    }
+async fn balance() -> Response {
     Json(json!({"balance": 250.5, "currencyCode": "USD", "currencyName": "US Dollar", "updatedAt": "2026-11-21 00:00:00"}))
         .into_response()
 }
 
-async fn order(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Response {
-    if !is_known(&shared, &headers) {
-        return refused(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED");
-    }
+async fn order(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     let reference = body["customIdentifier"].as_str().unwrap_or_default().to_owned();
     let (number, operator) =
         (body["recipientPhone"]["number"].as_str(), body["operatorId"].as_u64());
-    let amount = body["amount"].to_string();
     let (Some(number), Some(operator), false) = (number, operator, reference.is_empty()) else {
         return refused(StatusCode::BAD_REQUEST, "INVALID_INPUT_PROVIDED");
     };
@@ -113,23 +101,19 @@ async fn order(
     }
     let id = 1000 + books.records.len();
     let target = if trouble == Trouble::OtherTarget { "12025550199" } else { number };
-    let minor = (amount.parse::<rust_decimal::Decimal>().unwrap_or_default()
-        * rust_decimal::Decimal::from(100))
-    .trunc();
     books.charges.push(FakeCharge {
         reference: reference.clone(),
         target: number.to_owned(),
         product: operator.to_string(),
-        minor: minor.try_into().unwrap_or(0),
+        minor: cents(&body["amount"]),
         id: id.to_string(),
     });
-    let amount: Value = serde_json::from_str(&amount).unwrap_or_default();
     books.records.push(json!({
         "transactionId": id, "operatorTransactionId": null, "customIdentifier": reference.to_uppercase(),
         "recipientPhone": target.parse::<u64>().map_or(json!(target), |n| json!(n)),
         "operatorId": operator, "operatorName": "T-Mobile USA RTR", "countryCode": "US",
-        "requestedAmount": amount, "requestedAmountCurrencyCode": "USD",
-        "deliveredAmount": amount, "deliveredAmountCurrencyCode": "USD",
+        "requestedAmount": body["amount"], "requestedAmountCurrencyCode": "USD",
+        "deliveredAmount": body["amount"], "deliveredAmountCurrencyCode": "USD",
         "transactionDate": "2026-11-20 19:00:00", "pinDetail": code(operator, id), "balanceInfo": null,
         // At how many looks from now it becomes final.
         "_looks": if trouble == Trouble::Pending { 2 } else { 0 },
@@ -150,23 +134,11 @@ fn code(operator: u64, id: usize) -> Value {
 
 /// The word of a record, which time changes; and the record as it is shown, without one.
 fn look(row: &mut Value) -> (&'static str, Value) {
-    let left = row["_looks"].as_i64().unwrap_or(0);
-    row["_looks"] = json!((left - 1).max(0));
-    let mut shown = row.clone();
-    if let Some(members) = shown.as_object_mut() {
-        members.remove("_looks");
-    }
-    (if left > 0 { "PROCESSING" } else { "SUCCESSFUL" }, shown)
+    let word = if record::look(row) > 0 { "PROCESSING" } else { "SUCCESSFUL" };
+    (word, shown(row))
 }
 
-async fn status(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    if !is_known(&shared, &headers) {
-        return refused(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED");
-    }
+async fn status(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     let mut books = shared.books();
     let is_it = |row: &&mut Value| row["transactionId"].as_u64() == id.parse().ok();
     let Some(row) = books.records.iter_mut().find(is_it) else {
@@ -179,12 +151,8 @@ async fn status(
 
 async fn report(
     State(shared): State<Shared>,
-    headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    if !is_known(&shared, &headers) {
-        return refused(StatusCode::UNAUTHORIZED, "TOKEN_EXPIRED");
-    }
     let wanted = query.get("customIdentifier").cloned().unwrap_or_default();
     let books = shared.books();
     let rows: Vec<Value> = books

@@ -1,6 +1,9 @@
 //! Telnyx: the balance, and what auto-recharge is set to.
 
-use super::{FakeKind, Shared};
+use super::{
+    FakeKind, Shared,
+    door::{guarded, has},
+};
 use axum::{
     Json, Router,
     extract::State,
@@ -24,33 +27,32 @@ pub const FAKE: FakeKind = FakeKind {
 
 fn router(shared: Shared) -> Router {
     // Only the newer path: the one of the SDK is not known here.
-    Router::new()
+    let api = Router::new()
         .route("/v2/balance", get(balance))
-        .route("/v2/payments/auto_recharge_prefs", get(preferences))
-        .with_state(shared)
+        .route("/v2/payments/auto_recharge_prefs", get(preferences));
+    let knows = |_: &Shared, headers: &HeaderMap| has(headers, "authorization", "Bearer hush");
+    let stranger = || refused(StatusCode::UNAUTHORIZED, "10009", "Authentication failed");
+    guarded(api, &shared, knows, stranger).with_state(shared)
 }
 
-async fn balance(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+async fn balance(State(shared): State<Shared>) -> Response {
     let usual = json!({
         "record_type": "balance", "balance": "300.00", "credit_limit": "0.00",
         "available_credit": "300.00", "pending": "10.00", "currency": "USD",
     });
-    told(&shared, &headers, "balance", usual)
+    told(&shared, "balance", usual)
 }
 
-async fn preferences(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+async fn preferences(State(shared): State<Shared>) -> Response {
     let usual = json!({
         "record_type": "auto_recharge_pref", "enabled": true, "threshold_amount": "20.00",
         "recharge_amount": "100.00", "preference": "credit_paypal", "invoice_enabled": false,
     });
-    told(&shared, &headers, "preferences", usual)
+    told(&shared, "preferences", usual)
 }
 
 /// What a test says of `key`, else the usual; null is not there.
-fn told(shared: &Shared, headers: &HeaderMap, key: &str, usual: Value) -> Response {
-    if headers.get("authorization").is_none_or(|given| given.as_bytes() != b"Bearer hush") {
-        return refused(StatusCode::UNAUTHORIZED, "10009", "Authentication failed");
-    }
+fn told(shared: &Shared, key: &str, usual: Value) -> Response {
     let data = shared.books().world.get(key).cloned().unwrap_or(usual);
     if data.is_null() {
         return refused(StatusCode::NOT_FOUND, "10005", "Resource not found");

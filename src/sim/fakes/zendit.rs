@@ -7,7 +7,11 @@
 
 #![expect(clippy::indexing_slicing, reason = "what JSON does not have is null")]
 
-use super::{FakeCharge, FakeKind, Shared, Trouble};
+use super::{
+    FakeCharge, FakeKind, Shared, Trouble,
+    door::{guarded, has},
+    record::{look, shown},
+};
 use crate::{clock::Clock, domain::Span};
 use axum::{
     Json, Router,
@@ -31,7 +35,7 @@ pub const FAKE: FakeKind = FakeKind {
 };
 
 fn router(shared: Shared) -> Router {
-    Router::new()
+    let api = Router::new()
         .route("/balance", get(balance))
         .route("/topups/purchases", post(order))
         .route("/topups/purchases/{id}", get(topup))
@@ -41,8 +45,10 @@ fn router(shared: Shared) -> Router {
         .route("/esim/purchases/{id}", get(esim))
         .route("/esim/offers", get(esim_offers))
         .route("/esim/offers/{id}", get(offer))
-        .route("/esim/{iccid}/plans", get(plans))
-        .with_state(shared)
+        .route("/esim/{iccid}/plans", get(plans));
+    let knows = |_: &Shared, headers: &HeaderMap| has(headers, "authorization", "Bearer hush");
+    let stranger = || refused(StatusCode::UNAUTHORIZED, "NOT_AUTHORIZED", None);
+    guarded(api, &shared, knows, stranger).with_state(shared)
 }
 
 /// Zendit's error shape.
@@ -54,28 +60,11 @@ fn refused(status: StatusCode, code: &str, field: Option<&str>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The answer to whoever has no key.
-fn stranger(headers: &HeaderMap) -> Option<Response> {
-    let is_known = headers.get("authorization").is_some_and(|key| key == "Bearer hush");
-    (!is_known).then(|| refused(StatusCode::UNAUTHORIZED, "NOT_AUTHORIZED", None))
-}
-
-async fn balance(headers: HeaderMap) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn balance() -> Json<Value> {
     Json(json!({"availableBalance": 12_345, "currency": "USD", "currencyDivisor": 100}))
-        .into_response()
 }
 
-async fn order(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Json(body): Json<Value>,
-) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn order(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     let word = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
     let (id, offer) = (word("transactionId"), word("offerId"));
     let (number, iccid) = (word("recipientPhoneNumber"), word("iccid"));
@@ -140,27 +129,22 @@ async fn order(
     Json(json!({"status": "ACCEPTED", "transactionId": id})).into_response()
 }
 
-async fn topup(state: State<Shared>, headers: HeaderMap, id: Path<String>) -> Response {
-    purchase(&state, &headers, &id, true)
+async fn topup(state: State<Shared>, id: Path<String>) -> Response {
+    purchase(&state, &id, true)
 }
 
-async fn esim(state: State<Shared>, headers: HeaderMap, id: Path<String>) -> Response {
-    purchase(&state, &headers, &id, false)
+async fn esim(state: State<Shared>, id: Path<String>) -> Response {
+    purchase(&state, &id, false)
 }
 
 /// A purchase, which time brings forward.
-fn purchase(shared: &Shared, headers: &HeaderMap, id: &str, airtime: bool) -> Response {
-    if let Some(response) = stranger(headers) {
-        return response;
-    }
+fn purchase(shared: &Shared, id: &str, airtime: bool) -> Response {
     let mut books = shared.books();
     let found = books.records.iter_mut().find(|row| {
         row["transactionId"] == id && row.get("recipientPhoneNumber").is_some() == airtime
     });
     let Some(row) = found else { return refused(StatusCode::NOT_FOUND, "NOT_FOUND", None) };
-    let left = row["_looks"].as_i64().unwrap_or(0);
-    row["_looks"] = json!((left - 1).max(0));
-    if left > 0 {
+    if look(row) > 0 {
         row["status"] = json!("IN_PROGRESS");
     } else if let Some(code) = row["_fails"].as_str() {
         let error = json!({"code": code, "description": code.to_lowercase(), "message": ""});
@@ -174,11 +158,7 @@ fn purchase(shared: &Shared, headers: &HeaderMap, id: &str, airtime: bool) -> Re
         };
         row["status"] = json!("DONE");
     }
-    let mut shown = row.clone();
-    if let Some(members) = shown.as_object_mut() {
-        members.retain(|key, _| !key.starts_with('_'));
-    }
-    Json(shown).into_response()
+    Json(shown(row)).into_response()
 }
 
 fn fixed(id: &str, cost: i64) -> Value {
@@ -191,11 +171,8 @@ fn fixed(id: &str, cost: i64) -> Value {
     })
 }
 
-async fn offer(Path(id): Path<String>, headers: HeaderMap) -> Response {
-    match stranger(&headers) {
-        Some(response) => response,
-        None => Json(fixed(&id, 950)).into_response(),
-    }
+async fn offer(Path(id): Path<String>) -> Json<Value> {
+    Json(fixed(&id, 950))
 }
 
 fn page(list: &[Value]) -> Json<Value> {
@@ -217,14 +194,7 @@ async fn esim_offers() -> Json<Value> {
     page(&[plan])
 }
 
-async fn plans(
-    State(shared): State<Shared>,
-    headers: HeaderMap,
-    Path(iccid): Path<String>,
-) -> Response {
-    if let Some(response) = stranger(&headers) {
-        return response;
-    }
+async fn plans(State(shared): State<Shared>, Path(iccid): Path<String>) -> Response {
     if let Some(list) = shared.books().world.get("plans") {
         return Json(json!({"list": list, "total": list.as_array().map_or(0, Vec::len)}))
             .into_response();
