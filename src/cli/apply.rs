@@ -7,11 +7,11 @@ use super::out::Out;
 use crate::app::App;
 use crate::config::{
     Settings,
-    fleet::{Fleet, FleetContext, Plan, StoredFleet},
+    fleet::{Fleet, FleetContext, Kind, Plan, StoredFleet},
 };
 use crate::domain::{RuleId, SubscriberId, SubscriptionId};
-use crate::flow::{Engine, Stage};
-use crate::store::{FleetChanges, Store};
+use crate::flow::{Engine, Stage, fleet_changes};
+use crate::store::Store;
 use std::{collections::BTreeMap, path::PathBuf};
 
 pub(super) async fn apply(context: &Context, args: &ApplyArgs, out: &Out) -> Result<(), CliError> {
@@ -100,28 +100,18 @@ async fn stored(store: &Store) -> Result<StoredFleet, CliError> {
 
 /// Writes what the plan changes, and nothing else.
 async fn write(engine: &Engine, fleet: &Fleet, plan: &Plan) -> Result<(), CliError> {
-    let touched = |kind: &str, id: &str| {
-        plan.create.iter().any(|c| c.kind.as_str() == kind && c.id == id)
-            || plan.update.iter().any(|u| u.kind.as_str() == kind && u.id == id)
+    let is_touched = |kind: Kind, id: &str| {
+        plan.create.iter().any(|c| c.kind == kind && c.id == id)
+            || plan.update.iter().any(|u| u.kind == kind && u.id == id)
     };
-    let document = |value: &serde_json::Value| value.to_string();
-    let mut changes = FleetChanges::default();
-    for subscriber in fleet.subscribers.iter().filter(|s| touched("subscriber", s.id.as_str())) {
-        changes.subscribers.push((subscriber.clone(), document(&subscriber.to_document())));
-    }
-    for subscription in
-        fleet.subscriptions.iter().filter(|s| touched("subscription", s.id.as_str()))
-    {
-        changes.subscriptions.push((subscription.clone(), document(&subscription.to_document())));
-    }
-    for rule in fleet.rules.iter().filter(|r| touched("rule", r.id.as_str())) {
-        changes.rules.push((rule.clone(), document(&rule.to_document())));
-    }
+    let mut changes = fleet_changes(fleet, is_touched);
     for gone in &plan.delete {
-        match gone.kind.as_str() {
-            "subscriber" => changes.close_subscribers.extend(SubscriberId::parse(&gone.id)),
-            "subscription" => changes.close_subscriptions.extend(SubscriptionId::parse(&gone.id)),
-            _ => changes.remove_rules.extend(RuleId::parse(&gone.id)),
+        match gone.kind {
+            Kind::Subscriber => changes.close_subscribers.extend(SubscriberId::parse(&gone.id)),
+            Kind::Subscription => {
+                changes.close_subscriptions.extend(SubscriptionId::parse(&gone.id));
+            }
+            Kind::Rule => changes.remove_rules.extend(RuleId::parse(&gone.id)),
         }
     }
     engine.store().save_fleet(&changes, engine.now()).await?;

@@ -5,6 +5,7 @@
 //! reads the same rows. The command line runs the same functions.
 
 mod engine;
+mod fleet;
 mod wake;
 mod schedule;
 mod rules;
@@ -43,6 +44,7 @@ mod daemon;
 pub use books::BooksReport;
 pub use daemon::Daemon;
 pub use engine::{BuiltParts, Engine, EngineError, Parts, build_parts};
+pub use fleet::fleet_changes;
 pub use hints::HintError;
 pub use messages::{HearError, Heard};
 pub use money::{lower_flag, raise_flag};

@@ -224,17 +224,10 @@ fn compare(row: &mut Row, kind: &FakeKind, charges: &[FakeCharge], topups: &[Top
         }
         let gone = matches!(topup.state, State::Failed | State::Cancelled | State::Proposed);
         if of_it > 0 && gone {
-            row.lost += 1;
-            row.fault(format!(
-                "{} was charged and is {} ({})",
-                topup.id,
-                topup.state.as_str(),
-                topup.reason
-            ));
+            row.lost_order(topup);
         }
     }
     for charge in charges.iter().filter(|c| !topups.iter().any(|t| is_of(c, t))) {
-        row.lost += 1;
-        row.fault(format!("charge {} of {} has no row", charge.id, charge.reference));
+        row.lost_charge(&charge.id, &charge.reference);
     }
 }

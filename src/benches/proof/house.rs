@@ -17,9 +17,9 @@ use topupd::{
         fleet::{Fleet, FleetContext, StoredFleet},
     },
     domain::{Span, State, Timestamp, Topup},
-    flow::{Engine, Parts, Stage, build_parts},
+    flow::{Engine, Parts, Stage, build_parts, fleet_changes},
     providers::Provider,
-    store::{FleetChanges, Recorder, Store},
+    store::{Recorder, Store},
     vault::Vault,
     words::Words,
 };
@@ -136,20 +136,7 @@ impl House {
         house.open().await?;
         let context = FleetContext::new(&house.settings, StoredFleet::default());
         let fleet = Fleet::read(&[fleet_path], &context).map_err(|f| anyhow::anyhow!("{f:?}"))?;
-        let changes = FleetChanges {
-            subscribers: fleet
-                .subscribers
-                .iter()
-                .map(|s| (s.clone(), s.to_document().to_string()))
-                .collect(),
-            subscriptions: fleet
-                .subscriptions
-                .iter()
-                .map(|s| (s.clone(), s.to_document().to_string()))
-                .collect(),
-            rules: fleet.rules.iter().map(|r| (r.clone(), r.to_document().to_string())).collect(),
-            ..FleetChanges::default()
-        };
+        let changes = fleet_changes(&fleet, |_, _| true);
         house.engine().store().save_fleet(&changes, begin).await?;
         Ok(house)
     }

@@ -60,8 +60,7 @@ impl Row {
         let mut of_need: BTreeMap<&str, u64> = BTreeMap::new();
         for charge in charges {
             let Some(topup) = by_reference.get(charge.reference.as_str()) else {
-                self.lost += 1;
-                self.fault(format!("charge {} of {} has no row", charge.id, charge.reference));
+                self.lost_charge(&charge.id, &charge.reference);
                 continue;
             };
             *of_need.entry(topup.need.as_str()).or_default() += 1;
@@ -78,19 +77,30 @@ impl Row {
                 _ => false,
             };
             if is_lost {
-                self.lost += 1;
-                self.fault(format!(
-                    "{} was charged and is {} ({})",
-                    topup.id,
-                    topup.state.as_str(),
-                    topup.reason
-                ));
+                self.lost_order(topup);
             }
         }
         for (need, n) in of_need.into_iter().filter(|(_, n)| *n > 1) {
             self.double += n - 1;
             self.fault(format!("need {need} was charged {n} times"));
         }
+    }
+
+    /// A charge whose order is called something that was not charged.
+    pub(crate) fn lost_order(&mut self, topup: &Topup) {
+        self.lost += 1;
+        self.fault(format!(
+            "{} was charged and is {} ({})",
+            topup.id,
+            topup.state.as_str(),
+            topup.reason
+        ));
+    }
+
+    /// A charge that no row of ours knows.
+    pub(crate) fn lost_charge(&mut self, id: &str, reference: &str) {
+        self.lost += 1;
+        self.fault(format!("charge {id} of {reference} has no row"));
     }
 
     /// What `topupd verify` found.

@@ -11,10 +11,10 @@ use topupd::{
         fleet::{Fleet, FleetContext, StoredFleet},
     },
     domain::{Money, Span, SubscriptionId, Timestamp},
-    flow::{Engine, Parts, build_parts},
+    flow::{Engine, Parts, build_parts, fleet_changes},
     input::HandReading,
     sim::fakes::{FAKES, Fake},
-    store::{FleetChanges, Recorder, Store},
+    store::{Recorder, Store},
     words::Words,
 };
 
@@ -96,20 +96,7 @@ impl Place {
         let store = Store::open(&database).await.unwrap();
         store.migrate().await.unwrap();
         let install_id = store.install_id(clock.now()).await.unwrap();
-        let changes = FleetChanges {
-            subscribers: fleet
-                .subscribers
-                .iter()
-                .map(|s| (s.clone(), s.to_document().to_string()))
-                .collect(),
-            subscriptions: fleet
-                .subscriptions
-                .iter()
-                .map(|s| (s.clone(), s.to_document().to_string()))
-                .collect(),
-            rules: fleet.rules.iter().map(|r| (r.clone(), r.to_document().to_string())).collect(),
-            ..FleetChanges::default()
-        };
+        let changes = fleet_changes(&fleet, |_, _| true);
         store.save_fleet(&changes, clock.now()).await.unwrap();
         let (recorder, _) =
             Recorder::open(&dir.path().join("recorder"), &install_id, clock.now()).unwrap();

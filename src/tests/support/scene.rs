@@ -2,7 +2,6 @@
 //! are compared with.
 
 use super::oracle::{Dice, Oracle};
-use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 use topupd::{
     clock::Clock,
@@ -11,9 +10,9 @@ use topupd::{
         fleet::{Fleet, FleetContext, StoredFleet},
     },
     domain::{Money, Span, State, SubscriptionId, SubscriptionStatus, Timestamp},
-    flow::{Engine, Parts, Resolution, Stage},
+    flow::{Engine, Parts, Resolution, Stage, fleet_changes},
     providers::Provider,
-    store::{FleetChanges, Store},
+    store::Store,
 };
 
 const RULES: &str = r#"
@@ -92,21 +91,7 @@ impl Scene {
         let store = Store::open(&database).await.unwrap();
         store.migrate().await.unwrap();
         let install_id = store.install_id(clock.now()).await.unwrap();
-        let text = |document: Value| document.to_string();
-        let changes = FleetChanges {
-            subscribers: fleet
-                .subscribers
-                .iter()
-                .map(|s| (s.clone(), text(s.to_document())))
-                .collect(),
-            subscriptions: fleet
-                .subscriptions
-                .iter()
-                .map(|s| (s.clone(), text(s.to_document())))
-                .collect(),
-            rules: fleet.rules.iter().map(|r| (r.clone(), text(r.to_document()))).collect(),
-            ..FleetChanges::default()
-        };
+        let changes = fleet_changes(&fleet, |_, _| true);
         store.save_fleet(&changes, clock.now()).await.unwrap();
         let oracle = Oracle::new(clock.clone(), seed);
         let provider: Arc<dyn Provider> = Arc::new(oracle.clone());
