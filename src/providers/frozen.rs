@@ -1,6 +1,6 @@
 //! Requests as they are stored before they are sent, and why some are not.
 
-use super::{FreezeError, Order};
+use super::{Answer, FreezeError, Order};
 use crate::domain::{Currency, Iccid, Msisdn, Subscription};
 use crate::transport::http::Rendered;
 use std::fmt;
@@ -59,10 +59,12 @@ impl Rendered {
         serde_json::to_string(self).map_err(|error| FreezeError(error.to_string()))
     }
 
-    /// A stored request.
-    pub(crate) fn thaw(frozen: &str) -> Result<Self, String> {
-        serde_json::from_str(frozen)
-            .map_err(|error| format!("the stored request cannot be read ({error})"))
+    /// A stored request; what cannot be read is not sent.
+    #[expect(clippy::result_large_err, reason = "the error is an answer, and used as one")]
+    pub(super) fn thaw(frozen: &str) -> Result<Self, Answer> {
+        serde_json::from_str(frozen).map_err(|error| Answer::NotSent {
+            why: format!("the stored request cannot be read ({error})"),
+        })
     }
 
     /// True where the request's bytes contain the line's number or serial.

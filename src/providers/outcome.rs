@@ -33,6 +33,11 @@ impl ReadError {
         Self { quality: Quality::Error(kind), detail: detail.into(), retry_after: None }
     }
 
+    /// True for an error of `kind`.
+    pub(super) fn is(&self, kind: ErrorKind) -> bool {
+        self.quality == Quality::Error(kind)
+    }
+
     /// An answer that could not be understood.
     pub fn unparseable(detail: impl Into<String>) -> Self {
         Self { quality: Quality::Unparseable, detail: detail.into(), retry_after: None }

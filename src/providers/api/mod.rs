@@ -106,9 +106,14 @@ impl Api {
         parse(&reply.body).map_err(ReadError::unparseable)
     }
 
-    /// Sends an order, once, on a connection of its own. `Err` is what is known without reading
-    /// the answer.
-    pub(super) async fn order(&self, request: &Rendered) -> Result<Said, Answer> {
+    /// Sends a frozen order, once, on a connection of its own. `Err` is what is known without
+    /// reading the answer.
+    pub(super) async fn order(&self, frozen: &str) -> Result<Said, Answer> {
+        self.send(&Rendered::thaw(frozen)?).await
+    }
+
+    /// Sends a request of an order like [`Self::order`].
+    pub(super) async fn send(&self, request: &Rendered) -> Result<Said, Answer> {
         self.said(&self.send_once(request).await?)
     }
 

@@ -49,10 +49,11 @@ impl<L: Login> Session<L> {
         self.api.values(&self.get(request).await?)
     }
 
-    /// Sends an order, as [`Api::order`] does.
-    pub(in crate::providers) async fn order(&self, request: &Rendered) -> Result<Said, Answer> {
+    /// Sends a frozen order, as [`Api::order`] does.
+    pub(in crate::providers) async fn order(&self, frozen: &str) -> Result<Said, Answer> {
+        let request = Rendered::thaw(frozen)?;
         let (api, token) = self.ready().await?;
-        let said = api.order(request).await?;
+        let said = api.send(&request).await?;
         self.admitted(&said, &token).await?;
         Ok(said)
     }

@@ -143,7 +143,7 @@ impl Celitech {
         let is_dead = match &order.line.iccid {
             Some(iccid) => {
                 let alive = self.alive(&order.line, iccid).await;
-                alive.is_err_and(|e| e.quality == Quality::Error(ErrorKind::Permanent))
+                alive.is_err_and(|error| error.is(ErrorKind::Permanent))
             }
             None => false,
         };
@@ -210,11 +210,7 @@ impl Provider for Celitech {
     }
 
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
-        let request = match Rendered::thaw(frozen) {
-            Ok(request) => request,
-            Err(why) => return Answer::NotSent { why },
-        };
-        let said = match self.session.order(&request).await {
+        let said = match self.session.order(frozen).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };

@@ -13,9 +13,7 @@ use super::{
     About, Answer, Declares, Found, FreezeError, Lookup, Order, Product, Provider, Quote,
     ReadError, ReadOk, RefUnique, TestReport, wallet_only,
 };
-use crate::domain::{
-    Currency, ErrorKind, FailureClass, Money, Msisdn, Quality, Span, Subscription,
-};
+use crate::domain::{Currency, ErrorKind, FailureClass, Money, Msisdn, Span, Subscription};
 use crate::input::{Fault, Section};
 use crate::transport::http::{Rendered, Reply};
 use async_trait::async_trait;
@@ -184,11 +182,7 @@ impl Provider for DingConnect {
     }
 
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
-        let request = match Rendered::thaw(frozen) {
-            Ok(request) => request,
-            Err(why) => return Answer::NotSent { why },
-        };
-        let said = match self.api.order(&request).await {
+        let said = match self.api.order(frozen).await {
             Ok(said) => self.hidden(said),
             Err(answer) => return hide_torn(answer),
         };
@@ -291,9 +285,7 @@ impl Provider for DingConnect {
         let request = Rendered::query("/GetAccountLookup", &[("accountNumber", digits(msisdn))]);
         let answer = match self.ask(&request).await {
             // A number it cannot place.
-            Err(error) if error.quality == Quality::Error(ErrorKind::Permanent) => {
-                return Ok(None);
-            }
+            Err(error) if error.is(ErrorKind::Permanent) => return Ok(None),
             other => other?,
         };
         let mut codes: Vec<String> = items(&answer, "/Items")

@@ -2,7 +2,7 @@
 
 use super::records::{days, without_receipt};
 use super::*;
-use crate::domain::Msisdn;
+use crate::domain::{Msisdn, Quality};
 use crate::providers::{ProductKind, conformance::config, http::testing};
 use crate::sim::fakes::{Fake, Shared, Trouble, dingconnect::FAKE};
 

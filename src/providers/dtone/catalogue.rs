@@ -5,7 +5,7 @@ use super::{
     product::{Wanted, is_esim},
     records,
 };
-use crate::domain::{Currency, ErrorKind, Money, Msisdn, Quality, Rounding, Subscription};
+use crate::domain::{Currency, ErrorKind, Money, Msisdn, Rounding, Subscription};
 use crate::providers::{
     Order, Product, ProductKind, Quote, ReadError,
     api::{decimal, items, money, number, text},
@@ -24,9 +24,7 @@ impl DtOne {
     pub(super) async fn identified(&self, msisdn: &Msisdn) -> Result<Option<Value>, ReadError> {
         let body = json!({ "mobile_number": msisdn.as_str() });
         let list = match self.ask(&Rendered::post("/lookup/mobile-number", &body)).await {
-            Err(error) if error.quality == Quality::Error(ErrorKind::Permanent) => {
-                return Ok(None);
-            }
+            Err(error) if error.is(ErrorKind::Permanent) => return Ok(None),
             other => other?,
         };
         let is_sure = |row: &&Value| row.get("identified").and_then(Value::as_bool) == Some(true);

@@ -24,7 +24,7 @@ impl DtOne {
     pub(super) async fn purchase(&self, order: &Order, frozen: &str) -> Answer {
         let request = match Rendered::thaw(frozen) {
             Ok(request) => request,
-            Err(why) => return Answer::NotSent { why },
+            Err(answer) => return answer,
         };
         let created = match self.call(&request).await {
             Ok(said) => said,
@@ -49,7 +49,7 @@ impl DtOne {
 
     /// Sends one request of a purchase, once.
     async fn call(&self, request: &Rendered) -> Result<Said, Answer> {
-        match self.api.order(request).await {
+        match self.api.send(request).await {
             Ok(said) => Ok(Said { raw: self.raw(&said.value), ..said }),
             Err(answer) => Err(records::hide_torn(answer)),
         }

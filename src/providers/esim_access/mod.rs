@@ -199,13 +199,13 @@ impl Provider for EsimAccess {
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
         let request = match Rendered::thaw(frozen) {
             Ok(request) => request,
-            Err(why) => return Answer::NotSent { why },
+            Err(answer) => return answer,
         };
         let api = match self.signed(&request) {
             Ok(api) => api,
             Err(why) => return Answer::NotSent { why },
         };
-        match api.order(&request).await {
+        match api.send(&request).await {
             Ok(said) => orders::judge(&said, order),
             Err(answer) => answer,
         }

@@ -1,7 +1,7 @@
 //! 1NCE's list of orders, and which of them are top-ups.
 
 use super::{Onence, PRODUCT};
-use crate::domain::{ErrorKind, Money, Quality, Rounding, Timestamp};
+use crate::domain::{ErrorKind, Money, Rounding, Timestamp};
 use crate::providers::{
     Answer, Booked, Evidence, Found, Listed, Order, ReadError,
     api::{self, items, moment, money_in, text, without},
@@ -125,8 +125,7 @@ impl Onence {
 
 /// True where the request itself was found wrong.
 fn is_configuration(answer: &Result<Vec<Value>, ReadError>) -> bool {
-    let wrong = Quality::Error(ErrorKind::Configuration);
-    answer.as_ref().is_err_and(|error| error.quality == wrong)
+    answer.as_ref().is_err_and(|error| error.is(ErrorKind::Configuration))
 }
 
 fn made_at(order: &Value) -> Option<Timestamp> {

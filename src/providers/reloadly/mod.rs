@@ -178,11 +178,7 @@ impl Provider for Reloadly {
     }
 
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
-        let request = match Rendered::thaw(frozen) {
-            Ok(request) => request,
-            Err(why) => return Answer::NotSent { why },
-        };
-        let said = match self.session.order(&request).await {
+        let said = match self.session.order(frozen).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };

@@ -219,11 +219,7 @@ impl Provider for Zendit {
     }
 
     async fn topup(&self, order: &Order, frozen: &str) -> Answer {
-        let request = match Rendered::thaw(frozen) {
-            Ok(request) => request,
-            Err(why) => return Answer::NotSent { why },
-        };
-        let said = match self.api.order(&request).await {
+        let said = match self.api.order(frozen).await {
             Ok(said) => said,
             Err(answer) => return answer,
         };
