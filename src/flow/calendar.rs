@@ -103,8 +103,11 @@ impl Engine {
             let bounds =
                 week.and_then(|w| Some((start(w, zone, HOUR)?, start(monday, zone, HOUR)?)));
             let Some((from, to)) = bounds.filter(|(_, to)| *to <= now) else { continue };
-            let week = monday.iso_week();
-            let period = format!("{}-W{:02}", week.year(), week.week());
+            // A week in which nobody was here yet is no week.
+            if self.store().first_subscriber_at().await?.is_none_or(|at| at >= to) {
+                continue;
+            }
+            let period = week_of(monday);
             let figures = self.store().week(from).await?;
             let head = self.store().journal_head().await?;
             let detail = format!(
@@ -139,6 +142,12 @@ fn totals(spent: &[Spent], period: String) -> Facts {
         period: Some(period),
         ..Facts::default()
     }
+}
+
+/// The week before a Monday, as ISO 8601 writes it.
+fn week_of(monday: NaiveDate) -> String {
+    let before = monday.checked_sub_days(Days::new(7)).unwrap_or(monday).iso_week();
+    format!("{}-W{:02}", before.year(), before.week())
 }
 
 /// The Monday of the week that `local` is in.

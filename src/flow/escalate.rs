@@ -5,7 +5,8 @@ use super::{Engine, EngineError};
 use crate::domain::{
     Facts, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, SubscriptionId, Timestamp,
 };
-use crate::store::{DueNotice, StoredNotice};
+use crate::store::{DueNotice, StoredNotice, Tried};
+use std::collections::BTreeMap;
 
 /// Notices that were given up, looked at in one go.
 const BATCH: i64 = 50;
@@ -81,24 +82,32 @@ impl Engine {
         Ok(found)
     }
 
-    /// When a person who was sent much may be sent more; `None` for now.
-    pub(super) async fn brake(
-        &self,
-        due: &DueNotice,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, EngineError> {
-        let notice = &due.notice;
-        if notice.severity == Severity::Critical || notice.kind == NoticeKind::Test {
-            return Ok(None);
+    /// Puts off what goes beyond the brake; gives back the rest. One after the other, so that those
+    /// of one batch count for each other.
+    pub(super) async fn brake(&self, due: Vec<DueNotice>) -> Result<Vec<DueNotice>, EngineError> {
+        let (now, rate) = (self.now(), self.settings().notices.brake);
+        let mut under_way: BTreeMap<(String, String), i64> = BTreeMap::new();
+        let mut free = Vec::with_capacity(due.len());
+        for due in due {
+            let notice = &due.notice;
+            if notice.severity == Severity::Critical || notice.kind == NoticeKind::Test {
+                free.push(due);
+                continue;
+            }
+            let channel = notice.channel.clone().unwrap_or_default();
+            let since = now.minus(rate.per);
+            let (sent, first) = self.store().sent_to(&notice.subscriber, &channel, since).await?;
+            let more = under_way.entry((notice.subscriber.clone(), channel.clone())).or_default();
+            if sent.saturating_add(*more) < i64::from(rate.events) {
+                *more = more.saturating_add(1);
+                free.push(due);
+                continue;
+            }
+            let at = first.map_or(now, |at| at.plus(rate.per)).max(now.plus(Span::seconds(1)));
+            let then = Tried::Again { at, channel, ambiguous: false };
+            let why = "this person was sent enough for now";
+            self.store().tried(&due, "brake", Some(why), &then, now).await?;
         }
-        let rate = self.settings().notices.brake;
-        let channel = notice.channel.as_deref().unwrap_or_default();
-        let (sent, first) =
-            self.store().sent_to(&notice.subscriber, channel, now.minus(rate.per)).await?;
-        if sent < i64::from(rate.events) {
-            return Ok(None);
-        }
-        let free = first.map_or(now, |at| at.plus(rate.per));
-        Ok(Some(free.max(now.plus(Span::seconds(1)))))
+        Ok(free)
     }
 }

@@ -32,6 +32,7 @@ impl Engine {
                 break;
             }
             report.seen += due.len();
+            let due = self.brake(due).await?;
             let tries: Vec<Result<bool, EngineError>> = futures_util::stream::iter(due)
                 .map(|due| self.try_notice(due))
                 .buffer_unordered(usize::try_from(BATCH).unwrap_or(1))
@@ -49,13 +50,6 @@ impl Engine {
         let now = self.now();
         if let Some(why) = self.superseded(&due, now).await? {
             self.store().tried(&due, "dropped", Some(&why), &Tried::Dropped, now).await?;
-            return Ok(true);
-        }
-        if let Some(at) = self.brake(&due, now).await? {
-            let channel = due.notice.channel.clone().unwrap_or_default();
-            let then = Tried::Again { at, channel, ambiguous: false };
-            let why = "this person was sent enough for now";
-            self.store().tried(&due, "brake", Some(why), &then, now).await?;
             return Ok(true);
         }
         let (notice, subscriber) = (&due.notice, &due.subscriber);

@@ -52,6 +52,14 @@ impl Store {
         .await?)
     }
 
+    /// When the first subscriber came.
+    pub async fn first_subscriber_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(created_at) FROM subscribers")
+            .fetch_one(self.reader())
+            .await?;
+        Ok(at.map(Timestamp::from_ms))
+    }
+
     /// The active lines of a subscriber.
     pub async fn lines_of(&self, subscriber: &str) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar(

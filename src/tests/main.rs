@@ -9,6 +9,7 @@
 )]
 
 mod support;
+mod telling;
 mod tidy;
 mod store;
 mod store_parts;

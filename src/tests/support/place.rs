@@ -2,6 +2,7 @@
 //! process and a clock that stands still.
 
 use super::letterbox::Letterbox;
+use sqlx::Connection as _;
 use std::{collections::BTreeMap, sync::Arc};
 use topupd::{
     channels::Channel,
@@ -69,6 +70,7 @@ pub(crate) struct Place {
     /// The first channel, and the one after it.
     pub(crate) mail: Arc<Letterbox>,
     pub(crate) chat: Arc<Letterbox>,
+    database: String,
     _dir: tempfile::TempDir,
 }
 
@@ -117,7 +119,7 @@ impl Place {
             vault: topupd::vault::Vault::at(dir.path().join("pins.key")),
         })
         .unwrap();
-        Self { engine, clock, alpha, beta, mail, chat, _dir: dir }
+        Self { engine, clock, alpha, beta, mail, chat, database, _dir: dir }
     }
 
     /// Two readings by hand that agree, and everything that follows.
@@ -131,6 +133,17 @@ impl Place {
             self.clock.advance(Span::minutes(3));
         }
         self.engine.tick().await.unwrap();
+    }
+
+    /// Spoils the row of a notice, as a bug or a hand in the database might.
+    pub(crate) async fn break_notice(&self, id: &str) {
+        sqlx::any::install_default_drivers();
+        let mut db = sqlx::AnyConnection::connect(&self.database).await.unwrap();
+        sqlx::query("UPDATE notices SET facts = '{' WHERE id = $1")
+            .bind(id)
+            .execute(&mut db)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn topup(&self) -> topupd::domain::Topup {

@@ -36,7 +36,7 @@ fn subscribers() {
         ),
         (
             "channels = [\"fax\"]",
-            "channels: found a list of 1; there is no channel \"fax\"; allowed: mail, pager",
+            "channels: found a list of 1; there is no channel \"fax\"; allowed: mail, pager, sms",
         ),
         (
             "channels = [\"pager\", \"pager\"]",

@@ -204,3 +204,30 @@ fn what_was_applied_before_counts() {
     let higher = paying("all = true") + "priority = 1\n";
     assert_eq!(read_in(&[("f.toml", &higher)], &context).map(|f| f.rules.len()), Ok(1));
 }
+
+#[test]
+fn nobody_is_told_over_the_line_concerned_alone() {
+    let text = |phone: &str, channels: &str| {
+        SAMPLE
+            .replace("phone = \"+12025550199\"", &format!("phone = {phone:?}"))
+            .replace("channels = [\"mail\"]", &format!("channels = {channels}"))
+    };
+    let faults = |context: &FleetContext, text: &str| {
+        read_in(&[("fleet.toml", text)], context).err().unwrap_or_default().join("\n")
+    };
+    let own = text("+12025550123", "[\"sms\"]");
+    let found = faults(&context(), &own);
+    assert!(
+        found.contains("msisdn") && found.contains("told by SMS to this very number"),
+        "{found}"
+    );
+    for fine in [
+        text("+12025550123", "[\"sms\", \"mail\"]"),
+        text("+12025550199", "[\"sms\"]"),
+        text("+12025550123", "[\"mail\"]"),
+    ] {
+        assert_eq!(faults(&context(), &fine), "");
+    }
+    let watched = FleetContext { has_operators: true, ..context() };
+    assert_eq!(faults(&watched, &own), "");
+}

@@ -1,0 +1,133 @@
+//! Nobody is left untold: what one person cannot be told another is; months and weeks are told by
+//! the calendar; nobody is flooded.
+
+use super::support::place::Place;
+use topupd::{
+    channels::{Message, Outcome},
+    domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, Timestamp},
+};
+
+fn draft(place: &Place, n: usize, severity: Severity) -> NoticeDraft {
+    NoticeDraft {
+        subscriber: SubscriberId::parse("li").unwrap(),
+        subscription: None,
+        topup: None,
+        kind: NoticeKind::TopupFailed,
+        severity,
+        dedupe: format!("some|{n}"),
+        at: place.clock.now(),
+        facts: Facts { label: "Bank".into(), ..Facts::default() },
+    }
+}
+
+async fn say(place: &Place, n: usize, severity: Severity) {
+    place.engine.store().say(&[draft(place, n, severity)]).await.unwrap();
+}
+
+fn of(messages: Vec<Message>, kind: NoticeKind) -> Vec<Message> {
+    messages.into_iter().filter(|message| message.kind == kind).collect()
+}
+
+fn calm(fleet: &str) -> String {
+    fleet.replace("mode = \"auto\"", "mode = \"observe\"")
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_is_told_to_who_looks_after_it() {
+    // Li has one channel, and it knows nobody of that name.
+    let place = Place::new(|fleet| {
+        calm(fleet).replace("name = \"Li\"", "name = \"Li\"\nchannels = [\"mail\"]")
+    })
+    .await;
+    place.mail.says(Some(Outcome::BadRecipient { why: "550 no such user".into() }));
+    say(&place, 1, Severity::High).await;
+    say(&place, 2, Severity::Info).await;
+    place.engine.tick().await.unwrap();
+    let told = of(place.chat.took(), NoticeKind::Undelivered);
+    assert_eq!(told.len(), 1, "once, and not of what matters little");
+    assert!(told[0].text.contains("Li could not be told"), "{}", told[0].text);
+    assert!(told[0].text.contains("topup failed (Bank): 550 no such user"), "{}", told[0].text);
+    for _ in 0..3 {
+        place.clock.advance(Span::hours(2));
+        place.engine.tick().await.unwrap();
+    }
+    assert_eq!(of(place.chat.took(), NoticeKind::Undelivered).len(), 1);
+}
+
+#[tokio::test]
+async fn one_person_is_not_flooded_and_what_is_critical_is_not_held_back() {
+    let place = Place::new(calm).await;
+    for n in 0..40 {
+        say(&place, n, Severity::High).await;
+    }
+    place.engine.tick().await.unwrap();
+    assert_eq!(place.mail.took().len(), 30, "the brake is 30/h");
+    say(&place, 99, Severity::Critical).await;
+    place.engine.tick().await.unwrap();
+    assert_eq!(place.mail.took().len(), 31);
+    place.clock.advance(Span::minutes(59));
+    place.engine.tick().await.unwrap();
+    assert_eq!(place.mail.took().len(), 31);
+    place.clock.advance(Span::minutes(2));
+    place.engine.tick().await.unwrap();
+    assert_eq!(of(place.mail.took(), NoticeKind::TopupFailed).len(), 41, "none is lost");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_stops_no_other() {
+    let place = Place::new(calm).await;
+    say(&place, 1, Severity::High).await;
+    say(&place, 2, Severity::High).await;
+    let ids: Vec<String> = place
+        .engine
+        .store()
+        .notices(None, 9)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|notice| notice.id)
+        .collect();
+    place.break_notice(&ids[0]).await;
+    place.engine.tick().await.unwrap();
+    assert_eq!(place.mail.took().len(), 1);
+    assert_eq!(place.engine.store().notices(None, 9).await.unwrap().len(), 1, "the list goes on");
+}
+
+async fn on(place: &Place, day: &str) {
+    let at = Timestamp::parse_rfc3339(&format!("{day}T09:00:30Z")).unwrap();
+    place.clock.advance(at.since(place.clock.now()));
+    place.engine.tick().await.unwrap();
+}
+
+#[tokio::test]
+async fn months_and_weeks_are_told_once() {
+    let place = Place::new(|fleet| {
+        fleet.replace("\"alpha\", \"beta\"", "\"alpha\"").replace(", beta = \"548\"", "")
+    })
+    .await;
+    place.runs_low().await;
+    // 2026-11-21 is a Saturday: nothing is told of a month and a week in which nobody was here.
+    assert!(of(place.mail.took(), NoticeKind::Statement).is_empty());
+    on(&place, "2026-11-23").await;
+    let reports = of(place.chat.took(), NoticeKind::Report);
+    assert_eq!(reports.len(), 1);
+    let head = place.engine.store().journal_head().await.unwrap().to_string();
+    assert!(reports[0].text.contains("2026-W47"), "{}", reports[0].text);
+    assert!(reports[0].text.contains("Journal head: "), "{head} {}", reports[0].text);
+    assert!(reports[0].text.contains("1 lines are watched"), "{}", reports[0].text);
+    on(&place, "2026-12-01").await;
+    let statements = of(place.mail.took(), NoticeKind::Statement);
+    assert_eq!(statements.len(), 1);
+    let text = &statements[0].text;
+    assert!(
+        text.contains("Your statement for 2026-11") && text.contains("Bank (..0123)"),
+        "{text}"
+    );
+    assert!(text.contains("1 top-up, 10.00 USD in all"), "{text}");
+    for day in ["2026-12-02", "2026-12-05", "2026-12-06"] {
+        on(&place, day).await;
+    }
+    assert_eq!(of(place.mail.took(), NoticeKind::Statement).len(), 1);
+    assert!(of(place.chat.took(), NoticeKind::Statement).is_empty(), "the boss has no line");
+    assert_eq!(of(place.chat.took(), NoticeKind::Report).len(), 2);
+}
