@@ -7,6 +7,7 @@
 
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac::{self, HMAC_SHA256, Key},
     rand::{SecureRandom as _, SystemRandom},
 };
 use secrecy::{ExposeSecret as _, SecretSlice};
@@ -79,19 +80,36 @@ impl Vault {
         String::from_utf8(text.to_vec()).map_err(|_| VaultError::Broken)
     }
 
+    /// A proof that `text` was written here: 128 bits of HMAC-SHA256 with a key derived from the
+    /// vault's, in hexadecimal.
+    pub fn sign(&self, purpose: &str, text: &str) -> Result<String, VaultError> {
+        let root = Key::new(HMAC_SHA256, self.bytes(true)?);
+        let own = Key::new(HMAC_SHA256, hmac::sign(&root, purpose.as_bytes()).as_ref());
+        let tag = hmac::sign(&own, text.as_bytes());
+        let half = tag.as_ref().get(..16).unwrap_or_default();
+        Ok(data_encoding::HEXLOWER.encode(half))
+    }
+
     fn key(&self, make: bool) -> Result<LessSafeKey, VaultError> {
-        let bad = |why: String| VaultError::Key { path: self.path.clone(), why };
+        let unbound = UnboundKey::new(&CHACHA20_POLY1305, self.bytes(make)?)
+            .map_err(|_| self.bad(format!("it does not hold {KEY_LEN} bytes")))?;
+        Ok(LessSafeKey::new(unbound))
+    }
+
+    fn bytes(&self, make: bool) -> Result<&[u8], VaultError> {
         let bytes = match self.key.get() {
             Some(known) => known,
             None => {
-                let read =
-                    read_or_make(&self.path, make).map_err(|error| bad(error.to_string()))?;
+                let read = read_or_make(&self.path, make);
+                let read = read.map_err(|error| self.bad(error.to_string()))?;
                 self.key.get_or_init(|| read.into())
             }
         };
-        let unbound = UnboundKey::new(&CHACHA20_POLY1305, bytes.expose_secret())
-            .map_err(|_| bad(format!("it does not hold {KEY_LEN} bytes")))?;
-        Ok(LessSafeKey::new(unbound))
+        Ok(bytes.expose_secret())
+    }
+
+    fn bad(&self, why: String) -> VaultError {
+        VaultError::Key { path: self.path.clone(), why }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may come in, how long it may take, and the headers of every answer.
 
-use super::{Admin, hook, problem::Problem};
+use super::{Admin, hook, link, problem::Problem};
 use crate::store::Role;
 use axum::{
     extract::{Request, State},
@@ -75,9 +75,11 @@ pub(super) async fn host(
         (Some(name), None) => name.to_str().is_ok_and(|name| is_own_name(name, admin.0.listen)),
         _ => false,
     };
-    // A page cannot sign: whoever posts to a hook may know us by the name of a tunnel.
+    // A page cannot sign, nor guess a link: who posts to a hook, or reads a notice, may know us by
+    // the name of a tunnel.
     let path = request.uri().path();
-    if is_ours || HEALTH.contains(&path) || path.starts_with(hook::PREFIX) {
+    let is_known = path.starts_with(hook::PREFIX) || path.starts_with(link::PREFIX);
+    if is_ours || HEALTH.contains(&path) || is_known {
         return Ok(next.run(request).await);
     }
     let detail = format!(
@@ -132,6 +134,11 @@ pub(super) fn policy_with_style(css: &str) -> String {
     use sha2::{Digest, Sha256};
     let hash = data_encoding::BASE64.encode(&Sha256::digest(css));
     format!("{POLICY}; style-src 'sha256-{hash}'")
+}
+
+/// The same for a page whose form comes back to us.
+pub(super) fn policy_with_form(css: &str) -> String {
+    policy_with_style(css).replace("form-action 'none'", "form-action 'self'")
 }
 
 /// Puts the headers of safety on every answer.

@@ -8,6 +8,7 @@ mod fields;
 mod guard;
 mod health;
 mod hook;
+mod link;
 mod look;
 mod page;
 mod problem;

@@ -23,6 +23,8 @@ pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut pages = Environment::new();
     pages.set_undefined_behavior(UndefinedBehavior::Strict);
     pages.add_template(NAME, include_str!("overview.html"))?;
+    let (name, text) = super::link::TEMPLATE;
+    pages.add_template(name, text)?;
     Ok(pages)
 }
 

@@ -1,7 +1,7 @@
 //! Every route, the role it needs, and who answers. The one list: the router is built from it, and
 //! a test holds it against `openapi.json`.
 
-use super::{Admin, act, health, hook, look, page};
+use super::{Admin, act, health, hook, link, look, page};
 use crate::store::Role;
 use axum::{
     http::Method,
@@ -59,6 +59,8 @@ pub(super) fn all() -> Vec<Route> {
         act("/api/v1/money/off", post(act::money_off)),
         // Its signature says who it is: phones have no token.
         acts(None, "/hooks/sms/{provider}", post(hook::sms)),
+        open("/n/{token}", get(link::look)),
+        acts(None, "/n/{token}", post(link::answer)),
         acts(None, "/hooks/providers/{provider}", post(hook::provider)),
         Route {
             method: Method::HEAD,

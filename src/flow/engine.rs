@@ -168,6 +168,11 @@ impl Engine {
         &self.0.parts.install_id
     }
 
+    /// The texts of notices.
+    pub fn words(&self) -> &Words {
+        &self.0.parts.words
+    }
+
     /// A provider by its name in config.
     pub fn provider(&self, name: &str) -> Option<&Arc<dyn Provider>> {
         self.0.parts.providers.get(name)

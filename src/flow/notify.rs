@@ -69,7 +69,9 @@ impl Engine {
                     .into(),
             },
             Some(channel) => {
+                let link = self.link_of(notice)?;
                 let text = NoticeText {
+                    link: link.as_deref(),
                     id: &notice.id,
                     kind: notice.kind,
                     severity: notice.severity,

@@ -20,6 +20,7 @@ mod pins;
 mod reminders;
 mod rules;
 mod simulate;
+mod links;
 mod model;
 mod fuzz;
 mod books;

@@ -89,6 +89,8 @@ pub struct NoticeText<'a> {
     pub at: Timestamp,
     /// The line it is about; `None` for all lines.
     pub subscription: Option<&'a str>,
+    /// Where it can be answered.
+    pub link: Option<&'a str>,
 }
 
 /// A template that cannot be used.
@@ -134,7 +136,9 @@ impl Words {
         let words = Self { environment };
         for facts in [sample::full(), sample::minimal()] {
             for (kind, locale) in NoticeKind::ALL.iter().flat_map(|k| LOCALES.map(|l| (*k, l))) {
-                words.render(&sample::notice(kind, locale, &facts))?;
+                let notice = sample::notice(kind, locale, &facts);
+                words.render(&notice)?;
+                words.render(&NoticeText { link: Some("https://example.com/n/1"), ..notice })?;
             }
         }
         Ok(words)
@@ -169,6 +173,8 @@ impl Words {
             next => Value::from(Serde(phrases.next(&view)?)),
             commands => commands::commands(notice),
             commands_label => phrases.say("label", "commands")?,
+            link => notice.link,
+            link_label => phrases.say("label", "link")?,
             separator => phrases.say("label", "separator")?,
             footer => format!("{} {id}, {at}", phrases.say("label", "footer")?),
             colour => colour(notice.severity),

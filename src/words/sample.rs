@@ -65,5 +65,6 @@ pub(super) fn notice<'a>(kind: NoticeKind, locale: &'a str, facts: &'a Facts) ->
         time_zone: chrono_tz::Asia::Shanghai,
         at: Timestamp::from_ms(AT),
         subscription: Some("li-tmobile"),
+        link: None,
     }
 }

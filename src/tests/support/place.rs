@@ -60,6 +60,8 @@ from = "topupd@example.com"
 [notices]
 remind_after = ["1d", "3d"]
 operators = ["boss"]
+[admin]
+public_url = "https://topupd.example.com/"
 "#;
 
 pub(crate) struct Place {

@@ -270,6 +270,7 @@ fn one_topic_of_one_line_is_one_thread() {
     assert_eq!((&paid.subject, &paid.thread), (&failed.subject, &failed.thread));
     let nothing = Facts::default();
     let stopped = NoticeText {
+        link: None,
         subscription: None,
         ..sample::notice(NoticeKind::PayingStopped, "en", &nothing)
     };

@@ -1,0 +1,143 @@
+//! The link in a notice: who holds it may answer that one notice, once.
+//!
+//! Invariant: looking changes nothing, since scanners of mail open every link; only the form behind
+//! it acts. A link is forged by nobody without the key, works once, and lapses.
+
+use super::{Engine, EngineError, OrderError};
+use crate::domain::{NoticeKind, Span, Timestamp};
+use crate::store::StoredNotice;
+use subtle::ConstantTimeEq as _;
+
+/// How long after its notice a link works.
+const LIFETIME: Span = Span::days(14);
+/// What is signed is for this and nothing else.
+const PURPOSE: &str = "link of a notice";
+
+/// What a reader can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Seen: no more reminders.
+    Acknowledge,
+    /// Not for two days.
+    Snooze,
+    /// Yes to exactly the order that the notice speaks of.
+    Approve,
+    /// No to it.
+    Reject,
+}
+
+impl Reply {
+    /// The words of the form.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("acknowledge", Self::Acknowledge),
+        ("snooze", Self::Snooze),
+        ("approve", Self::Approve),
+        ("reject", Self::Reject),
+    ];
+
+    /// Which of them a notice can be answered with.
+    pub const fn to(kind: NoticeKind) -> &'static [Self] {
+        match kind {
+            NoticeKind::ApprovalWanted => &[Self::Approve, Self::Reject, Self::Snooze],
+            _ if kind.reminds() => &[Self::Acknowledge, Self::Snooze],
+            _ => &[],
+        }
+    }
+}
+
+/// How long a snooze is.
+const SNOOZE: Span = Span::days(2);
+
+/// Why a link does nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// It was not made here, or was changed.
+    #[error("this link is not valid")]
+    Invalid,
+    /// Its time is over.
+    #[error("this link is too old")]
+    Lapsed,
+    /// It was used.
+    #[error("this link was used already")]
+    Used,
+    /// The answer is not one that this notice can have.
+    #[error("this notice cannot be answered with that")]
+    NoSuchReply,
+    /// The order cannot be approved or rejected any more.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The rows could not be read or written.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<crate::store::StoreError> for LinkError {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Engine {
+    /// The address in a notice, the same on every try; `None` where there is nothing to answer, or
+    /// no address of ours.
+    pub fn link_of(&self, notice: &StoredNotice) -> Result<Option<String>, EngineError> {
+        let Some(base) = &self.settings().admin.public_url else { return Ok(None) };
+        if Reply::to(notice.kind).is_empty() {
+            return Ok(None);
+        }
+        let ends = notice.created_at.plus(LIFETIME).ms().div_euclid(1000);
+        let plain = format!("{}.{ends}", notice.id);
+        let proof = self.0.parts.vault.sign(PURPOSE, &plain)?;
+        Ok(Some(format!("{base}/n/{plain}.{proof}")))
+    }
+
+    /// The notice that a link is about, where it still works.
+    pub async fn linked(&self, token: &str) -> Result<StoredNotice, LinkError> {
+        let (plain, proof) = token.rsplit_once('.').ok_or(LinkError::Invalid)?;
+        let ours = self.0.parts.vault.sign(PURPOSE, plain).map_err(EngineError::from)?;
+        if !bool::from(ours.as_bytes().ct_eq(proof.as_bytes())) {
+            return Err(LinkError::Invalid);
+        }
+        let (id, ends) = plain.rsplit_once('.').ok_or(LinkError::Invalid)?;
+        let ends: i64 = ends.parse().map_err(|_| LinkError::Invalid)?;
+        if Timestamp::from_ms(ends.saturating_mul(1000)) <= self.now() {
+            return Err(LinkError::Lapsed);
+        }
+        if self.store().is_link_used(plain).await? {
+            return Err(LinkError::Used);
+        }
+        Ok(self.store().notice(id).await?)
+    }
+
+    /// Does what the reader answers.
+    pub async fn answer_link(&self, token: &str, reply: Reply) -> Result<StoredNotice, LinkError> {
+        let notice = self.linked(token).await?;
+        if !Reply::to(notice.kind).contains(&reply) {
+            return Err(LinkError::NoSuchReply);
+        }
+        let now = self.now();
+        let (plain, _) = token.rsplit_once('.').ok_or(LinkError::Invalid)?;
+        // Written down first: of two that come at once only one goes on.
+        if !self.store().use_link(plain, now).await? {
+            return Err(LinkError::Used);
+        }
+        let actor = format!("{} by link", notice.subscriber);
+        let topup = notice.facts.topup.as_deref().unwrap_or_default();
+        match reply {
+            Reply::Acknowledge => {
+                self.store().acknowledge(&notice.id, &actor, None, now).await?;
+            }
+            Reply::Snooze => {
+                let until = Some(now.plus(SNOOZE));
+                self.store().acknowledge(&notice.id, &actor, until, now).await?;
+            }
+            Reply::Approve => {
+                self.approve(topup, notice.facts.order_hash.as_deref(), &actor).await?;
+            }
+            Reply::Reject => {
+                self.reject(topup, &actor).await?;
+            }
+        }
+        Ok(self.store().notice(&notice.id).await?)
+    }
+}
