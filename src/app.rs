@@ -100,6 +100,7 @@ impl App {
         };
         let money_off_file = money_off_file(&settings);
         let vault = Vault::at(pin_key_file(&settings));
+        let words = Words::from_folder(settings.notices.templates.as_deref())?;
         let parts = Parts {
             settings,
             store,
@@ -109,7 +110,7 @@ impl App {
             install_id,
             money_off_file,
             recorder,
-            words: Arc::new(Words::new()?),
+            words: Arc::new(words),
             vault,
         };
         Ok(Self { engine: Engine::new(parts)?, right })

@@ -18,6 +18,7 @@ mod foretell;
 mod notices;
 mod catalogue;
 mod pins;
+mod preview;
 mod operator;
 mod remote;
 mod money;

@@ -3,6 +3,7 @@
 use super::args::NoticesVerb;
 use super::context::{CliError, Context, actor, subscriber_id};
 use super::out::{Out, table};
+use super::preview::{Wanted, preview};
 use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity};
 use crate::flow::Stage;
 use crate::shapes;
@@ -38,6 +39,10 @@ pub(super) async fn notices(
                 None => format!("{id}: not told again, unless it gets worse"),
             });
             Ok(())
+        }
+        NoticesVerb::Preview { folder, kind, locale, channel } => {
+            let (kind, locale) = (kind.as_deref(), locale.as_deref());
+            preview(context, folder, &Wanted { kind, locale, form: channel.as_deref() }, out)
         }
         NoticesVerb::Test { subscriber } => test(context, subscriber, out).await,
     }

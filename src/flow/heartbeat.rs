@@ -39,14 +39,18 @@ impl Heartbeat {
 
     /// Beats until the daemon stops.
     pub(super) async fn run(self, engine: Engine, mut stopped: watch::Receiver<bool>) {
-        while !*stopped.borrow() {
-            let trouble = engine.beats().trouble(PATIENCE, engine.now());
-            if let Err(why) = self.beat(trouble.as_deref()).await {
-                tracing::warn!("the heartbeat was not taken: {why}");
-            }
+        loop {
+            // First of all the loops need time to come round.
             tokio::select! {
                 () = tokio::time::sleep(self.every.to_std()) => {}
                 _ = stopped.changed() => {}
+            }
+            if *stopped.borrow() {
+                return;
+            }
+            let trouble = engine.beats().trouble(PATIENCE, engine.now());
+            if let Err(why) = self.beat(trouble.as_deref()).await {
+                tracing::warn!("the heartbeat was not taken: {why}");
             }
         }
     }
@@ -62,5 +66,42 @@ impl Heartbeat {
         let sent = self.endpoint.once(&request, HeaderMap::new(), TIMEOUT).await;
         let status = sent.map_err(|error| error.why().to_owned())?.status;
         if (200..300).contains(&status) { Ok(()) } else { Err(format!("HTTP status {status}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    #[tokio::test]
+    async fn health_and_trouble_go_to_different_places() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/ping/uuid-1", listener.local_addr().unwrap());
+        let endpoint = Place::trusted(&url).unwrap().endpoint().unwrap();
+        let heartbeat = Heartbeat { endpoint, every: Span::minutes(5) };
+        let server = tokio::spawn(async move {
+            let mut heard = Vec::new();
+            for status in ["200 OK", "200 OK", "404 Not Found"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 4096];
+                let n = stream.read(&mut request).await.unwrap();
+                heard.push(String::from_utf8_lossy(&request[..n]).into_owned());
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            heard
+        });
+        assert_eq!(heartbeat.beat(None).await, Ok(()));
+        assert_eq!(heartbeat.beat(Some("poll carrier made no progress for 6m")).await, Ok(()));
+        assert!(heartbeat.beat(None).await.unwrap_err().contains("404"));
+        let heard = server.await.unwrap();
+        assert!(heard[0].starts_with("POST /ping/uuid-1 HTTP/1.1"), "{}", heard[0]);
+        assert!(heard[1].starts_with("POST /ping/uuid-1/fail HTTP/1.1"), "{}", heard[1]);
+        assert!(heard[1].ends_with("poll carrier made no progress for 6m"), "{}", heard[1]);
+        assert!(heartbeat.beat(None).await.is_err(), "nobody is there any more");
     }
 }

@@ -131,3 +131,45 @@ async fn months_and_weeks_are_told_once() {
     assert!(of(place.chat.took(), NoticeKind::Statement).is_empty(), "the boss has no line");
     assert_eq!(of(place.chat.took(), NoticeKind::Report).len(), 2);
 }
+
+#[test]
+fn a_template_of_one_s_own_stands_in_and_a_broken_one_stops_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = |file: &str, text: &str| {
+        std::fs::write(dir.path().join(file), text).unwrap();
+        topupd::words::Words::from_folder(Some(dir.path()))
+    };
+    let layout = "OURS {{ headline }}\n{% for row in rows %}{{ row.label }}{% endfor %}";
+    let ours = words("layout.txt", layout).unwrap();
+    let text = ours.sample(NoticeKind::LowBalance, "en").unwrap().text;
+    assert!(text.starts_with("OURS Bank number (..0123): running low"), "{text}");
+    for broken in ["{% if %}", "{{ no_such_name }}"] {
+        let error = words("layout.txt", broken).unwrap_err();
+        let chain = format!("{:#}", anyhow::Error::new(error));
+        assert!(chain.contains("layout.txt") || chain.contains("low_balance"), "{chain}");
+    }
+    let gone = dir.path().join("gone");
+    assert!(topupd::words::Words::from_folder(Some(&gone)).is_err());
+}
+
+#[tokio::test]
+async fn the_heart_beats_while_work_flows() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/ping/uuid-1", listener.local_addr().unwrap());
+    let place =
+        Place::with_notices(calm, &format!("heartbeat_url = {url:?}\nheartbeat_every = \"1s\"\n"))
+            .await;
+    let daemon = topupd::flow::Daemon::start(place.engine.clone()).await.unwrap();
+    let mut calls = Vec::new();
+    while !calls.contains(&"/ping/uuid-1".to_owned()) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 4096];
+        let n = stream.read(&mut buffer).await.unwrap();
+        let request = String::from_utf8_lossy(&buffer[..n]).into_owned();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK").await.unwrap();
+        calls.push(request.split_whitespace().nth(1).unwrap().to_owned());
+    }
+    assert_eq!(calls, ["/ping/uuid-1"], "no alarm at the start");
+    drop(daemon);
+}

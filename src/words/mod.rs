@@ -23,6 +23,11 @@ use minijinja::{
     Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
 };
 use phrases::Phrases;
+use std::{
+    borrow::Cow,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 use view::View;
 
 /// The languages there are words in, as written in `locale`.
@@ -93,9 +98,30 @@ pub struct NoticeText<'a> {
     pub link: Option<&'a str>,
 }
 
+/// The file of `folder`, or what came with the program where there is none.
+fn read(folder: &Path, name: &str, source: &'static str) -> Result<Cow<'static, str>, WordsError> {
+    let path = folder.join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Cow::Owned(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => {
+            Ok(Cow::Borrowed(source))
+        }
+        Err(source) => Err(WordsError::Read { path, source }),
+    }
+}
+
 /// A template that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WordsError {
+    /// Its file cannot be read.
+    #[error("the template {path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Its syntax is wrong.
     #[error("the template {name} cannot be compiled")]
     Compile {
@@ -119,19 +145,31 @@ pub enum WordsError {
 }
 
 impl Words {
-    /// Compiles the templates and tries every kind in every language.
+    /// Compiles the templates that came with the program and tries every kind in every language.
     pub fn new() -> Result<Self, WordsError> {
+        Self::from_folder(None)
+    }
+
+    /// The same with the files of `folder`, where there are any of the same name: `en.txt`,
+    /// `zh-CN.txt`, `layout.txt`, `layout.html`.
+    pub fn from_folder(folder: Option<&Path>) -> Result<Self, WordsError> {
+        let own = |name: &str, source: &'static str| match folder {
+            Some(folder) => read(folder, name, source),
+            None => Ok(Cow::Borrowed(source)),
+        };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let compile = |name| move |source| WordsError::Compile { name, source };
         for (name, source) in SENTENCES {
-            environment.add_template(name, source).map_err(compile(name))?;
+            let source = own(&format!("{name}.txt"), source)?;
+            environment.add_template_owned(name, source).map_err(compile(name))?;
         }
         // Layouts are made of lines; sentences are trimmed where they are used.
         let lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(lines.map_err(compile("layout.txt"))?);
         for (name, source) in LAYOUTS {
-            environment.add_template(name, source).map_err(compile(name))?;
+            let source = own(name, source)?;
+            environment.add_template_owned(name, source).map_err(compile(name))?;
         }
         let words = Self { environment };
         for facts in [sample::full(), sample::minimal()] {
@@ -142,6 +180,14 @@ impl Words {
             }
         }
         Ok(words)
+    }
+
+    /// A made-up notice of `kind` that knows every fact, in words.
+    pub fn sample(&self, kind: NoticeKind, locale: &str) -> Result<Message, WordsError> {
+        self.render(&NoticeText {
+            link: Some("https://topupd.example.com/n/sample"),
+            ..sample::notice(kind, locale, &sample::full())
+        })
     }
 
     /// Puts one notice into words.

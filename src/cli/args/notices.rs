@@ -29,6 +29,23 @@ pub enum NoticesVerb {
         #[arg(long, value_name = "SPAN", value_parser = span)]
         snooze: Option<Span>,
     },
+    /// Every notice as it would look, written into a folder as text, HTML and SMS.
+    #[command(
+        after_help = "Examples:\n  topupd notices preview notices\n  topupd notices preview /tmp/n --kind topup_held --locale zh-CN --channel email"
+    )]
+    Preview {
+        /// Where to; made where it is not there.
+        folder: std::path::PathBuf,
+        /// Only this kind.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only this language: en, zh-CN.
+        #[arg(long)]
+        locale: Option<String>,
+        /// Only what this sort of channel sends: email, sms, chat.
+        #[arg(long)]
+        channel: Option<String>,
+    },
     /// Send a test notice to a subscriber, now.
     Test {
         /// The subscriber.

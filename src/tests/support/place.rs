@@ -60,7 +60,7 @@ from = "topupd@example.com"
 [notices]
 remind_after = ["1d", "3d"]
 operators = ["boss"]
-[admin]
+MORE[admin]
 public_url = "https://topupd.example.com/"
 "#;
 
@@ -79,6 +79,11 @@ pub(crate) struct Place {
 impl Place {
     /// `edit` changes the fleet.
     pub(crate) async fn new(edit: impl Fn(&str) -> String) -> Self {
+        Self::with_notices(edit, "").await
+    }
+
+    /// The same with more keys in `[notices]`.
+    pub(crate) async fn with_notices(edit: impl Fn(&str) -> String, notices: &str) -> Self {
         let reloadly = *FAKES.iter().find(|fake| fake.kind == "reloadly").unwrap();
         let (alpha, beta) =
             (Fake::start(reloadly).await.unwrap(), Fake::start(reloadly).await.unwrap());
@@ -90,7 +95,7 @@ impl Place {
             alpha.config(),
             beta.config()
         );
-        std::fs::write(&config, text).unwrap();
+        std::fs::write(&config, text.replace("MORE", notices)).unwrap();
         std::fs::write(&fleet, edit(FLEET)).unwrap();
         let settings = Settings::load(&[config], std::iter::empty()).unwrap();
         let (providers, _) = build_parts(&settings).await.unwrap();

@@ -1,6 +1,7 @@
 //! Whole notices, as people read them.
 
 mod short;
+mod snapshots;
 
 use super::*;
 
