@@ -98,12 +98,13 @@ impl Channel for Twilio {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let Some(phone) = &recipient.phone else {
-            return Outcome::BadRecipient { why: "there is no phone number".to_owned() };
+        let phone = match vendor::phone(recipient) {
+            Ok(phone) => phone,
+            Err(outcome) => return outcome,
         };
         let validity = (VALIDITY.ms() / 1000).to_string();
         let (key, sender) = &self.config.sender;
-        let mut form = vec![("To", phone.as_str()), ("ValidityPeriod", validity.as_str())];
+        let mut form = vec![("To", phone), ("ValidityPeriod", validity.as_str())];
         form.extend(self.config.callback_url.as_deref().map(|url| ("StatusCallback", url)));
         form.extend([(*key, sender.as_str()), ("Body", message.short.as_str())]);
         let request = Rendered::form(self.path("/Messages.json"), &form);

@@ -3,8 +3,8 @@
 //!
 //! Invariant: a message is sent once, on a connection of its own; silence after that is ambiguous.
 
-use super::Outcome;
-use crate::domain::Span;
+use super::{Outcome, Recipient};
+use crate::domain::{Msisdn, Span};
 use crate::input::{Fault, Section};
 use crate::transport::{
     http::{CallError, Endpoint, Place, Rendered, Reply},
@@ -128,6 +128,12 @@ impl Vendor {
         let written = self.secrets.iter().map(|secret| vec![secret.expose_secret().to_owned()]);
         redact::clean(text, written)
     }
+}
+
+/// The number of somebody who has one, in E.164.
+pub(super) fn phone(recipient: &Recipient) -> Result<&str, Outcome> {
+    let phone = recipient.phone.as_ref().map(Msisdn::as_str);
+    phone.ok_or_else(|| Outcome::BadRecipient { why: "there is no phone number".to_owned() })
 }
 
 /// True for 2xx.

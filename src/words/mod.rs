@@ -14,6 +14,8 @@ mod short;
 mod tests;
 mod view;
 
+pub(crate) use short::is_gsm;
+
 use crate::{
     channels::Message,
     domain::{Facts, NoticeKind, Severity, Timestamp},

@@ -133,10 +133,19 @@ fn septets(c: char) -> usize {
     if EXTENDED.contains(c) { 2 } else { 1 }
 }
 
+/// True for text that the GSM 03.38 alphabet can say as it is; anything else goes as UCS-2.
+pub(crate) fn is_gsm(text: &str) -> bool {
+    text.chars().all(is_in_gsm)
+}
+
+fn is_in_gsm(c: char) -> bool {
+    c.is_ascii_alphanumeric() || BASIC.contains(c) || EXTENDED.contains(c)
+}
+
 fn transliterate(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_ascii_alphanumeric() || BASIC.contains(c) || EXTENDED.contains(c) {
+        if is_in_gsm(c) {
             out.push(c);
         } else if let Some((_, stand_in)) = STAND_INS.iter().find(|(from, _)| from.contains(c)) {
             out.push_str(stand_in);
@@ -161,6 +170,14 @@ mod tests {
         assert!(STAND_INS.iter().all(|(from, to)| {
             from.chars().all(|c| !BASIC.contains(c)) && transliterate(to) == *to
         }));
+    }
+
+    #[test]
+    fn what_is_not_gsm_is_known() {
+        assert!(is_gsm("caf\u{e9} [5\u{20ac}]") && is_gsm(""));
+        for text in ["\u{5361}", "caf\u{e9}\u{2019}s", "e\u{301}", "a\tb", "\u{e7}"] {
+            assert!(!is_gsm(text), "{text}");
+        }
     }
 
     #[test]
