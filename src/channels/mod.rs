@@ -11,6 +11,7 @@ mod conformance;
 mod email;
 mod message;
 mod report;
+mod telnyx;
 #[cfg(test)]
 mod testing;
 mod twilio;
@@ -135,5 +136,6 @@ pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
 
 channels! {
     email
+    telnyx
     twilio
 }

@@ -1,0 +1,255 @@
+//! SMS by Telnyx: `[channels.NAME.telnyx]`.
+//!
+//! Facts: Telnyx's Python library 4.189, its pages on errors and on idempotency: a request with the
+//! same `Idempotency-Key` and the same bytes is answered like the first for 24 hours; 422 where the
+//! bytes differ. UNVERIFIED: which codes about the recipient come with the request and not in a
+//! report, so only those whose meaning is documented, or that point at `/to`, count.
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report,
+    vendor::{self, Vendor},
+};
+use crate::input::{Fault, Section};
+use crate::transport::http::{Place, Rendered, Reply};
+use async_trait::async_trait;
+use ring::signature::{ED25519, UnparsedPublicKey};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const LIVE: &str = "https://api.telnyx.com";
+/// As Telnyx's library has it, in seconds: later calls are replays.
+const SKEW_MAX: u64 = 300;
+/// An Ed25519 key.
+const KEY_LENGTH: usize = 32;
+/// A landline, or not routable.
+const NOT_ROUTABLE: &str = "40001";
+
+/// What is written in `[channels.NAME.telnyx]`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    place: Place,
+    api_key: SecretString,
+    from: Option<String>,
+    messaging_profile_id: Option<String>,
+    reports: Option<Reports>,
+}
+
+/// Where reports are sent to, and whose signature they have.
+#[derive(Clone, Debug)]
+struct Reports {
+    callback_url: String,
+    public_key: Vec<u8>,
+}
+
+impl Config {
+    /// Reads the table; every fault goes to the section's list.
+    pub fn read(mut section: Section<'_>) -> Option<Self> {
+        let s = &mut section;
+        let place = vendor::place(s, Some(LIVE));
+        let api_key = s.required_secret("api_key");
+        let from = s.text("from");
+        let messaging_profile_id = s.text("messaging_profile_id");
+        if from.is_none() && messaging_profile_id.is_none() {
+            s.fault("from", "allowed is a sender; without one write `messaging_profile_id`");
+        }
+        let callback_url = vendor::callback_url(s);
+        let allowed = "allowed is the account's public key: 32 bytes in Base64";
+        let public_key = s.parsed("public_key", allowed, |text| {
+            let key = data_encoding::BASE64.decode(text.trim().as_bytes()).ok()?;
+            (key.len() == KEY_LENGTH).then_some(key)
+        });
+        if s.has("callback_url") != s.has("public_key") {
+            s.fault(
+                "public_key",
+                "`callback_url` and `public_key` go together: reports are proved",
+            );
+        }
+        let reports = callback_url
+            .zip(public_key)
+            .map(|(callback_url, public_key)| Reports { callback_url, public_key });
+        section.finish();
+        Some(Self { place: place?, api_key: api_key?, from, messaging_profile_id, reports })
+    }
+
+    /// What it needs of a recipient.
+    pub fn needs(&self) -> Needs {
+        Needs::Phone
+    }
+
+    /// Builds the channel, named `name` in errors.
+    pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
+        let section = format!("channels.{name}.telnyx");
+        let authorization = format!("Bearer {}", self.api_key.expose_secret());
+        let headers = [("authorization", authorization.as_str())];
+        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.api_key.clone()])?;
+        Ok(Arc::new(Telnyx { config: self.clone(), vendor }))
+    }
+}
+
+#[derive(Debug)]
+struct Telnyx {
+    config: Config,
+    vendor: Vendor,
+}
+
+impl Telnyx {
+    /// The same bytes on every try: that is what makes the key hold.
+    fn request(&self, message: &Message, phone: &str) -> Rendered {
+        let text = [
+            ("to", Some(phone)),
+            ("from", self.config.from.as_deref()),
+            ("messaging_profile_id", self.config.messaging_profile_id.as_deref()),
+            ("text", Some(message.short.as_str())),
+            ("encoding", Some("auto")),
+            ("webhook_url", self.config.reports.as_ref().map(|r| r.callback_url.as_str())),
+        ];
+        let body: Map<String, Value> =
+            text.into_iter().filter_map(|(key, v)| Some((key.to_owned(), json!(v?)))).collect();
+        Rendered::post("/v2/messages", &Value::Object(body)).with("idempotency-key", &message.id)
+    }
+
+    /// What a refusal says.
+    fn refused(&self, reply: &Reply, value: &Value) -> Option<Outcome> {
+        if !(400..500).contains(&reply.status) {
+            return None;
+        }
+        let why = self.vendor.status(reply);
+        let is_of_key = reply.status == 422 && why.to_ascii_lowercase().contains("idempotency");
+        if reply.status == 409 || is_of_key {
+            // The same key is at work, or was accepted with other bytes.
+            return Some(Outcome::Ambiguous { why });
+        }
+        let errors = value.get("errors").and_then(Value::as_array)?;
+        let is_about_recipient = |error: &Value| {
+            let pointer = error.pointer("/source/pointer").and_then(Value::as_str);
+            code(error).is_some_and(|code| code == NOT_ROUTABLE) || pointer == Some("/to")
+        };
+        let is_bad = matches!(reply.status, 400 | 422) && errors.iter().any(is_about_recipient);
+        is_bad.then_some(Outcome::BadRecipient { why })
+    }
+}
+
+#[async_trait]
+impl Channel for Telnyx {
+    fn needs(&self) -> Needs {
+        self.config.needs()
+    }
+
+    fn repeats_safely(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
+        let phone = match vendor::phone(recipient) {
+            Ok(phone) => phone,
+            Err(outcome) => return outcome,
+        };
+        let reply = match self.vendor.send(&self.request(message, phone)).await {
+            Ok(reply) => reply,
+            Err(outcome) => return outcome,
+        };
+        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
+        if let Some(outcome) =
+            self.refused(&reply, &value).or_else(|| self.vendor.by_status(&reply))
+        {
+            return outcome;
+        }
+        match value.pointer("/data/id").and_then(Value::as_str) {
+            Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
+            None => Outcome::Ambiguous { why: "the answer has no id".to_owned() },
+        }
+    }
+
+    async fn test(&self) -> Result<String, String> {
+        let balance = self.vendor.ask(&Rendered::get("/v2/balance")).await?;
+        let text = |key: &str| {
+            let text = balance.pointer(key).and_then(Value::as_str);
+            self.vendor.clean(text.unwrap_or("?"))
+        };
+        let (amount, currency) = (text("/data/balance"), text("/data/currency"));
+        Ok(format!("{} answers; the balance is {amount} {currency}", self.config.place.base))
+    }
+
+    fn can_be_asked(&self) -> bool {
+        true
+    }
+
+    async fn delivery(&self, vendor_id: &str) -> Result<Option<Delivery>, String> {
+        let message = self.vendor.ask(&Rendered::get(format!("/v2/messages/{vendor_id}"))).await?;
+        Ok(message.get("data").and_then(delivery))
+    }
+
+    fn hear(&self, call: &HookCall) -> Result<Vec<Report>, HookError> {
+        let reports = self.config.reports.as_ref();
+        let reports = reports
+            .ok_or(HookError::Closed("no `callback_url` and `public_key` are configured"))?;
+        if !is_signed(call, &reports.public_key) {
+            return Err(HookError::Unproven("the signature is not Telnyx's, or not of now"));
+        }
+        let malformed = |why: &str| HookError::Malformed(why.to_owned());
+        let event: Value =
+            serde_json::from_slice(&call.body).map_err(|_| malformed("the body is not JSON"))?;
+        let kind = event.pointer("/data/event_type").and_then(Value::as_str);
+        if !matches!(kind, Some("message.sent" | "message.finalized")) {
+            return Ok(Vec::new());
+        }
+        let payload = event.pointer("/data/payload").unwrap_or(&Value::Null);
+        let id = payload.get("id").and_then(Value::as_str);
+        let (Some(id), Some(delivery)) = (id, delivery(payload)) else {
+            return Err(malformed("no id or no status in the payload"));
+        };
+        Ok(vec![Report { message: id.to_owned(), delivery }])
+    }
+}
+
+/// An error's code: text in some places, a number in others.
+fn code(error: &Value) -> Option<String> {
+    let code = error.get("code")?;
+    Some(code.as_str().map_or_else(|| code.to_string(), str::to_owned))
+}
+
+/// What became of the only recipient of a message. Unconfirmed is neither: the carrier never said.
+fn delivery(message: &Value) -> Option<Delivery> {
+    let status = message.pointer("/to/0/status").and_then(Value::as_str)?;
+    Some(match status {
+        "delivered" | "read" => Delivery::Delivered,
+        "sending_failed" | "delivery_failed" | "expired" => {
+            let code = message.pointer("/errors/0").and_then(code);
+            let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
+            Delivery::Failed { why: format!("{status}{code}") }
+        }
+        _ => Delivery::Underway,
+    })
+}
+
+/// Ed25519 over the time of the call, a bar and the body.
+fn is_signed(call: &HookCall, public_key: &[u8]) -> bool {
+    let (Some(signature), Some(timestamp)) =
+        (call.header("telnyx-signature-ed25519"), call.header("telnyx-timestamp"))
+    else {
+        return false;
+    };
+    let Ok(signature) = data_encoding::BASE64.decode(signature.trim().as_bytes()) else {
+        return false;
+    };
+    let is_now = timestamp.parse::<i64>().is_ok_and(|at| at.abs_diff(call.at) <= SKEW_MAX);
+    let mut signed = format!("{timestamp}|").into_bytes();
+    signed.extend_from_slice(&call.body);
+    is_now && UnparsedPublicKey::new(&ED25519, public_key).verify(&signed, &signature).is_ok()
+}
+
+#[cfg(test)]
+pub(super) const CASE: super::conformance::Case = super::conformance::Case {
+    kind: "telnyx",
+    config: "base_url = \"BASE\"\napi_key = \"s3cret\"\nfrom = \"+15005550006\"",
+    accepted: (
+        200,
+        r#"{"data":{"id":"40385f64-5717","to":[{"phone_number":"+12025550199","status":"queued"}],"errors":[]}}"#,
+    ),
+    vendor_id: Some("40385f64-5717"),
+    reads_body: true,
+};
