@@ -16,6 +16,7 @@ mod telnyx;
 mod testing;
 mod twilio;
 mod vendor;
+mod vonage;
 
 pub use crate::transport::hook::{HookCall, HookError};
 pub use message::{Message, Outcome, Recipient};
@@ -138,4 +139,5 @@ channels! {
     email
     telnyx
     twilio
+    vonage
 }
