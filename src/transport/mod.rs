@@ -1,5 +1,5 @@
 //! Ways to the outside that providers and channels share: an HTTP client that never repeats
-//! itself, a program, a modem, and what may be kept of an answer.
+//! itself, a program, a modem, the proof of what a phone posts, and what may be kept of an answer.
 //!
 //! Invariant: nothing here knows what an order or a notice is, and nothing here tries twice.
 
@@ -8,3 +8,4 @@ pub mod http;
 pub mod modem;
 pub mod program;
 pub mod redact;
+pub mod sms_gate;

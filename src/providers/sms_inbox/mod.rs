@@ -15,6 +15,7 @@ use super::{
 use crate::domain::{Currency, ErrorKind, Iccid, Msisdn, Quality, Subscription, Timestamp};
 use crate::input::{Fault, Section};
 use crate::operators::{self, Operator, Reply};
+use crate::transport::sms_gate::SignedPost;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{
@@ -170,7 +171,9 @@ impl Provider for SmsInbox {
 impl Inbox for SmsInbox {
     fn open(&self, post: &Post<'_>, now: Timestamp) -> Result<Vec<Sms>, PostError> {
         let secret = self.config.secret.as_ref().ok_or(PostError::Closed)?;
-        post::prove(post, secret.expose_secret().as_bytes(), now)?;
+        let signed =
+            SignedPost { body: post.body, signature: post.signature, timestamp: post.timestamp };
+        signed.prove(secret, now).map_err(PostError::Unproven)?;
         post::messages(post.body)
     }
 

@@ -1,45 +1,11 @@
-//! What the phone posts: the proof of its signature, and the messages in it.
+//! The messages in what the phone posts.
 
-use crate::domain::{Span, Timestamp};
-use crate::providers::{Post, PostError, Sms};
-use data_encoding::HEXLOWER_PERMISSIVE;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use crate::domain::Timestamp;
+use crate::providers::{PostError, Sms};
 use serde_json::Value;
-use sha2::Sha256;
 
-/// Older or later signatures are replays, or of a clock that is wrong.
-const SKEW_MAX: Span = Span::minutes(5);
 /// More messages are never in one post.
 const MOST: usize = 100;
-
-/// Proves that whoever knows `secret` signed these bytes now: hexadecimal HMAC-SHA256 over the body
-/// and the text of `X-Timestamp`, which counts seconds. Each try is signed anew.
-pub(super) fn prove(post: &Post<'_>, secret: &[u8], now: Timestamp) -> Result<(), PostError> {
-    let unproven = |why| Err(PostError::Unproven(why));
-    let (Some(signature), Some(timestamp)) = (post.signature, post.timestamp) else {
-        return unproven("X-Signature and X-Timestamp are needed");
-    };
-    let Ok(seconds) = timestamp.parse::<u32>() else {
-        return unproven("X-Timestamp is not a number of seconds");
-    };
-    let Ok(given) = HEXLOWER_PERMISSIVE.decode(signature.trim().as_bytes()) else {
-        return unproven("X-Signature is not hexadecimal");
-    };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
-        return unproven("the secret cannot be used");
-    };
-    mac.update(post.body);
-    mac.update(timestamp.as_bytes());
-    // Takes as long whatever is wrong.
-    if mac.verify_slice(&given).is_err() {
-        return unproven("X-Signature does not fit body, X-Timestamp and secret");
-    }
-    let signed_at = Timestamp::from_ms(i64::from(seconds).saturating_mul(1000));
-    if now.since(signed_at).abs() > SKEW_MAX {
-        return unproven("X-Timestamp is more than 5 minutes off");
-    }
-    Ok(())
-}
 
 /// The messages of an event; other events have none.
 pub(super) fn messages(body: &[u8]) -> Result<Vec<Sms>, PostError> {
