@@ -27,7 +27,12 @@ pub(super) struct Case {
 }
 
 /// Every channel of an HTTP API.
-const CASES: &[Case] = &[super::telnyx::CASE, super::twilio::CASE, super::vonage::CASE];
+const CASES: &[Case] = &[
+    super::plivo::CASE,
+    super::telnyx::CASE,
+    super::twilio::CASE,
+    super::vonage::CASE,
+];
 
 fn build(case: &Case, base: &str) -> Arc<dyn Channel> {
     let config = case.config.replace("BASE", base);

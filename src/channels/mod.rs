@@ -10,6 +10,7 @@
 mod conformance;
 mod email;
 mod message;
+mod plivo;
 mod report;
 mod telnyx;
 #[cfg(test)]
@@ -137,6 +138,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
 
 channels! {
     email
+    plivo
     telnyx
     twilio
     vonage

@@ -1,0 +1,227 @@
+//! SMS by Plivo: `[channels.NAME.plivo]`.
+//!
+//! Facts: Plivo's Python library 4.63, its pages on messages and error codes. Nothing is
+//! deduplicated. There are no delivery reports in the US and Canada, where `sent` is the last state.
+//! UNVERIFIED: the range of `message_expiry`, so Plivo's own is left; how a number that cannot be
+//! reached is refused, so no refusal counts against the recipient.
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report,
+    vendor::{self, Vendor},
+};
+use crate::input::{Fault, Section};
+use crate::transport::http::{Place, Rendered};
+use async_trait::async_trait;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::sync::Arc;
+use url::Url;
+
+const LIVE: &str = "https://api.plivo.com";
+
+/// What is written in `[channels.NAME.plivo]`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    place: Place,
+    auth_id: String,
+    auth_token: SecretString,
+    /// `src`, or `powerpack_uuid`.
+    sender: (&'static str, String),
+    callback_url: Option<String>,
+}
+
+impl Config {
+    /// Reads the table; every fault goes to the section's list.
+    pub fn read(mut section: Section<'_>) -> Option<Self> {
+        let s = &mut section;
+        let place = vendor::place(s, Some(LIVE));
+        let auth_id = s.required("auth_id", "allowed is the Auth ID of the account, MA…");
+        let auth_token = s.required_secret("auth_token");
+        let sender = match (s.text("from"), s.text("powerpack_uuid")) {
+            (Some(from), None) => Some(("src", from.trim_start_matches('+').to_owned())),
+            (None, Some(powerpack)) => Some(("powerpack_uuid", powerpack)),
+            (None, None) | (Some(_), Some(_)) => {
+                s.fault("from", "allowed is either `from` or `powerpack_uuid`");
+                None
+            }
+        };
+        let callback_url = vendor::callback_url(s);
+        section.finish();
+        Some(Self {
+            place: place?,
+            auth_id: auth_id?,
+            auth_token: auth_token?,
+            sender: sender?,
+            callback_url,
+        })
+    }
+
+    /// What it needs of a recipient.
+    pub fn needs(&self) -> Needs {
+        Needs::Phone
+    }
+
+    /// Builds the channel, named `name` in errors.
+    pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
+        let section = format!("channels.{name}.plivo");
+        let authorization = vendor::basic(&self.auth_id, &self.auth_token);
+        let headers = [("authorization", authorization.as_str())];
+        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.auth_token.clone()])?;
+        Ok(Arc::new(Plivo { config: self.clone(), vendor }))
+    }
+}
+
+#[derive(Debug)]
+struct Plivo {
+    config: Config,
+    vendor: Vendor,
+}
+
+impl Plivo {
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/Account/{}/{rest}", self.config.auth_id)
+    }
+
+    fn request(&self, message: &Message, phone: &str) -> Rendered {
+        let (key, sender) = &self.config.sender;
+        let mut body = json!({
+            "dst": phone.trim_start_matches('+'),
+            "text": message.short,
+            "type": "sms",
+        });
+        body[*key] = json!(sender);
+        if let Some(url) = &self.config.callback_url {
+            body["url"] = json!(url);
+            body["method"] = json!("POST");
+        }
+        Rendered::post(self.path("Message/"), &body)
+    }
+}
+
+#[async_trait]
+impl Channel for Plivo {
+    fn needs(&self) -> Needs {
+        self.config.needs()
+    }
+
+    async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
+        let phone = match vendor::phone(recipient) {
+            Ok(phone) => phone,
+            Err(outcome) => return outcome,
+        };
+        let reply = match self.vendor.send(&self.request(message, phone)).await {
+            Ok(reply) => reply,
+            Err(outcome) => return outcome,
+        };
+        if let Some(outcome) = self.vendor.by_status(&reply) {
+            return outcome;
+        }
+        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
+        match value.pointer("/message_uuid/0").and_then(Value::as_str) {
+            Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
+            None => Outcome::Ambiguous { why: "the answer has no message_uuid".to_owned() },
+        }
+    }
+
+    async fn test(&self) -> Result<String, String> {
+        let account = self.vendor.ask(&Rendered::get(self.path(""))).await?;
+        let credits = account.get("cash_credits").and_then(Value::as_str).unwrap_or("unknown");
+        let credits = self.vendor.clean(credits);
+        Ok(format!("{} answers; the balance is {credits} USD", self.config.place.base))
+    }
+
+    fn can_be_asked(&self) -> bool {
+        true
+    }
+
+    async fn delivery(&self, vendor_id: &str) -> Result<Option<Delivery>, String> {
+        let path = self.path(&format!("Message/{vendor_id}/"));
+        let message = self.vendor.ask(&Rendered::get(path)).await?;
+        let text = |key: &str| message.get(key).and_then(Value::as_str);
+        Ok(text("message_state").map(|state| delivery(state, text("error_code"))))
+    }
+
+    fn hear(&self, call: &HookCall) -> Result<Vec<Report>, HookError> {
+        let url = self.config.callback_url.as_deref();
+        let url = url.ok_or(HookError::Closed("no `callback_url` is configured"))?;
+        let form = call.form();
+        if !is_signed(url, &form, &self.config.auth_token, call) {
+            return Err(HookError::Unproven("the signature is not Plivo's"));
+        }
+        let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
+        let (Some(message), Some(status)) = (field("MessageUUID"), field("Status")) else {
+            return Err(HookError::Malformed("no MessageUUID or no Status".to_owned()));
+        };
+        let delivery = delivery(status, field("ErrorCode"));
+        Ok(vec![Report { message: message.to_owned(), delivery }])
+    }
+}
+
+/// The states of Plivo's page on messages.
+fn delivery(state: &str, code: Option<&str>) -> Delivery {
+    match state {
+        "delivered" | "read" => Delivery::Delivered,
+        "failed" | "undelivered" | "rejected" => {
+            let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
+            Delivery::Failed { why: format!("{state}{code}") }
+        }
+        _ => Delivery::Underway,
+    }
+}
+
+/// True where one of the signatures of `X-Plivo-Signature-V3` (the account's and its sub-accounts')
+/// is Base64 of HMAC-SHA256 over URL, sorted fields and nonce.
+fn is_signed(url: &str, form: &[(String, String)], token: &SecretString, call: &HookCall) -> bool {
+    let headers = (call.header("x-plivo-signature-v3"), call.header("x-plivo-signature-v3-nonce"));
+    let (Some(signatures), Some(nonce), Ok(url)) = (headers.0, headers.1, Url::parse(url)) else {
+        return false;
+    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.expose_secret().as_bytes()) else {
+        return false;
+    };
+    mac.update(signed_text(url, form).as_bytes());
+    mac.update(b".");
+    mac.update(nonce.as_bytes());
+    signatures.split(',').any(|signature| {
+        let given = data_encoding::BASE64.decode(signature.trim().as_bytes());
+        given.is_ok_and(|given| mac.clone().verify_slice(&given).is_ok())
+    })
+}
+
+/// The URL with its query sorted, then the sorted fields without anything between them.
+fn signed_text(mut url: Url, form: &[(String, String)]) -> String {
+    let mut query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    query.sort();
+    let query: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    url.set_query(None);
+    url.set_fragment(None);
+    let mut text = url.to_string();
+    if !query.is_empty() || !form.is_empty() {
+        text.push('?');
+        text.push_str(&query.join("&"));
+    }
+    if !query.is_empty() && !form.is_empty() {
+        text.push('.');
+    }
+    let mut sorted: Vec<&(String, String)> = form.iter().collect();
+    sorted.sort();
+    for (key, value) in sorted {
+        text.push_str(key);
+        text.push_str(value);
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) const CASE: super::conformance::Case = super::conformance::Case {
+    kind: "plivo",
+    config: "base_url = \"BASE\"\nauth_id = \"MA1\"\nauth_token = \"s3cret\"\nfrom = \"15005550006\"",
+    accepted: (202, r#"{"api_id":"a","message":"message(s) queued","message_uuid":["db3ce55a"]}"#),
+    vendor_id: Some("db3ce55a"),
+    reads_body: true,
+};
