@@ -28,6 +28,7 @@ pub(super) struct Case {
 
 /// Every channel of an HTTP API.
 const CASES: &[Case] = &[
+    super::android_gateway::CASE,
     super::plivo::CASE,
     super::telnyx::CASE,
     super::twilio::CASE,

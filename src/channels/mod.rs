@@ -6,6 +6,7 @@
 //! Adding one: a new file with `Config` (`read`, `needs`, `build`), its `mod` line, and
 //! its word in the list at the end of this file.
 
+mod android_gateway;
 #[cfg(test)]
 mod conformance;
 mod email;
@@ -137,6 +138,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
 }
 
 channels! {
+    android_gateway
     email
     plivo
     telnyx

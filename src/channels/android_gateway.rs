@@ -1,0 +1,231 @@
+//! SMS by an Android phone with SMS Gateway (capcom6): `[channels.NAME.android_gateway]`.
+//!
+//! Facts: its server's OpenAPI file and its documentation. The message has our id; the same id again
+//! is 409, which says that it was accepted. Webhooks are signed by the phone; they have to be
+//! registered there, one for each event, and the phone may tell of other people's messages, too.
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report,
+    vendor::{self, Vendor},
+};
+use crate::domain::{Severity, Span, Timestamp};
+use crate::input::{Fault, Section};
+use crate::transport::{
+    http::{Place, Rendered},
+    sms_gate::SignedPost,
+};
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const LIVE: &str = "https://api.sms-gate.app/3rdparty/v1";
+/// A balance of yesterday helps nobody.
+const VALIDITY: Span = Span::hours(4);
+/// From here on neither limits nor working hours hold a message back.
+const AT_ONCE: i64 = 100;
+
+/// What is written in `[channels.NAME.android_gateway]`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    place: Place,
+    username: String,
+    password: SecretString,
+    device_id: Option<String>,
+    sim_number: Option<i64>,
+    secret: Option<SecretString>,
+}
+
+impl Config {
+    /// Reads the table; every fault goes to the section's list.
+    pub fn read(mut section: Section<'_>) -> Option<Self> {
+        let s = &mut section;
+        let place = vendor::place(s, Some(LIVE));
+        let username = s.required("username", "allowed is the user that the app shows");
+        let password = s.required_secret("password");
+        let device_id = s.text("device_id");
+        let sim_number = s.integer("sim_number", 1..=3);
+        let secret = s.secret("secret");
+        if secret.as_ref().is_some_and(|secret| secret.expose_secret().trim().is_empty()) {
+            s.fault_hidden("secret", "allowed is the signing key of the phone's webhooks");
+        }
+        section.finish();
+        Some(Self {
+            place: place?,
+            username: username?,
+            password: password?,
+            device_id,
+            sim_number,
+            secret,
+        })
+    }
+
+    /// What it needs of a recipient.
+    pub fn needs(&self) -> Needs {
+        Needs::Phone
+    }
+
+    /// Builds the channel, named `name` in errors.
+    pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
+        let section = format!("channels.{name}.android_gateway");
+        let authorization = vendor::basic(&self.username, &self.password);
+        let headers = [("authorization", authorization.as_str())];
+        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.password.clone()])?;
+        Ok(Arc::new(AndroidGateway { config: self.clone(), vendor }))
+    }
+}
+
+#[derive(Debug)]
+struct AndroidGateway {
+    config: Config,
+    vendor: Vendor,
+}
+
+impl AndroidGateway {
+    fn request(&self, message: &Message, phone: &str) -> Rendered {
+        let mut body = json!({
+            "id": message.id,
+            "textMessage": { "text": message.short },
+            "phoneNumbers": [phone],
+            "ttl": VALIDITY.ms() / 1000,
+            "withDeliveryReport": true,
+        });
+        if let Some(device) = &self.config.device_id {
+            body["deviceId"] = json!(device);
+        }
+        if let Some(sim) = self.config.sim_number {
+            body["simNumber"] = json!(sim);
+        }
+        if message.severity == Severity::Critical {
+            body["priority"] = json!(AT_ONCE);
+        }
+        Rendered::post("/messages", &body)
+    }
+}
+
+#[async_trait]
+impl Channel for AndroidGateway {
+    fn needs(&self) -> Needs {
+        self.config.needs()
+    }
+
+    fn repeats_safely(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
+        let phone = match vendor::phone(recipient) {
+            Ok(phone) => phone,
+            Err(outcome) => return outcome,
+        };
+        let reply = match self.vendor.send(&self.request(message, phone)).await {
+            Ok(reply) => reply,
+            Err(outcome) => return outcome,
+        };
+        let accepted = Outcome::Accepted { vendor_id: Some(message.id.clone()) };
+        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
+        let is_its_own = value.get("message").is_some_and(Value::is_string);
+        match reply.status {
+            // An earlier try went through.
+            409 => return accepted,
+            // The queue is full, for the phone is not there. A proxy's 503 would say nothing.
+            503 if is_its_own => {
+                let (after, why) = (reply.retry_after, self.vendor.status(&reply));
+                return Outcome::Retry { after, why };
+            }
+            _ => {}
+        }
+        if let Some(outcome) = self.vendor.by_status(&reply) {
+            return outcome;
+        }
+        if value.get("id").and_then(Value::as_str) == Some(message.id.as_str()) {
+            return accepted;
+        }
+        Outcome::Ambiguous { why: "the answer does not have the message's id".to_owned() }
+    }
+
+    async fn test(&self) -> Result<String, String> {
+        let request = Rendered::query("/messages", &[("limit", "1")]);
+        let messages = self.vendor.ask(&request).await?;
+        if !messages.is_array() {
+            return Err("the answer is not a list of messages".to_owned());
+        }
+        Ok(format!("{} answers and takes the password", self.config.place.base))
+    }
+
+    fn can_be_asked(&self) -> bool {
+        true
+    }
+
+    async fn delivery(&self, vendor_id: &str) -> Result<Option<Delivery>, String> {
+        let reply = self.vendor.question(&Rendered::get(format!("/messages/{vendor_id}"))).await?;
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        if !vendor::is_success(&reply) {
+            return Err(self.vendor.status(&reply));
+        }
+        let message = self.vendor.json(&reply).unwrap_or(Value::Null);
+        let state = message.get("state").and_then(Value::as_str);
+        let why = message.pointer("/recipients/0/error").and_then(Value::as_str);
+        let why = why.map(|why| self.vendor.clean(why));
+        Ok(state.map(|state| delivery(state, why.as_deref())))
+    }
+
+    fn hear(&self, call: &HookCall) -> Result<Vec<Report>, HookError> {
+        let secret = self.config.secret.as_ref();
+        let secret = secret.ok_or(HookError::Closed("no `secret` is configured"))?;
+        let signed = SignedPost {
+            body: &call.body,
+            signature: call.header("x-signature"),
+            timestamp: call.header("x-timestamp"),
+        };
+        let now = Timestamp::from_ms(call.at.saturating_mul(1000));
+        signed.prove(secret, now).map_err(HookError::Unproven)?;
+        let malformed = |why: &str| HookError::Malformed(why.to_owned());
+        let event: Value =
+            serde_json::from_slice(&call.body).map_err(|_| malformed("the body is not JSON"))?;
+        let text = |key: &str| {
+            let text = event.pointer(key).and_then(Value::as_str);
+            text.filter(|text| !text.is_empty())
+        };
+        let state = match text("/event") {
+            Some("sms:sent") => "Sent",
+            Some("sms:delivered") => "Delivered",
+            Some("sms:failed") => "Failed",
+            Some("sms:cancelled") => "Cancelled",
+            Some(_) => return Ok(Vec::new()),
+            None => return Err(malformed("the body names no event")),
+        };
+        let message = text("/payload/messageId").ok_or_else(|| malformed("no messageId"))?;
+        let delivery = delivery(state, text("/payload/reason"));
+        Ok(vec![Report { message: message.to_owned(), delivery }])
+    }
+}
+
+/// The states of the OpenAPI file.
+fn delivery(state: &str, why: Option<&str>) -> Delivery {
+    match state {
+        "Delivered" => Delivery::Delivered,
+        "Failed" | "Cancelled" => {
+            let why: String = why.unwrap_or("no reason given").chars().take(200).collect();
+            Delivery::Failed { why: format!("{state}: {why}") }
+        }
+        _ => Delivery::Underway,
+    }
+}
+
+#[cfg(test)]
+pub(super) const CASE: super::conformance::Case = super::conformance::Case {
+    kind: "android_gateway",
+    config: "base_url = \"BASE/3rdparty/v1\"\nusername = \"ABC\"\npassword = \"s3cret\"",
+    accepted: (
+        202,
+        r#"{"id":"n-42","deviceId":"d","state":"Pending","recipients":[{"phoneNumber":"+12025550199","state":"Pending"}]}"#,
+    ),
+    vendor_id: Some("n-42"),
+    reads_body: true,
+};
