@@ -10,6 +10,7 @@ mod android_gateway;
 #[cfg(test)]
 mod conformance;
 mod email;
+mod exec;
 mod message;
 mod plivo;
 mod report;
@@ -140,6 +141,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
 channels! {
     android_gateway
     email
+    exec
     plivo
     telnyx
     twilio

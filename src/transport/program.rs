@@ -1,14 +1,19 @@
-//! One run of the program: its input, its output, its end, within a time limit.
+//! A program: how it is configured, and one run of it: its input, its output, its end, within a
+//! time limit.
 //!
 //! Invariant: a run ends with the whole process group; nothing that it started goes on paying after
 //! we gave it up. `NotStarted` is the only proof that nothing was done.
 
 use super::redact;
 use crate::domain::Span;
+use crate::input::Section;
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::{
-    collections::BTreeMap, ffi::OsString, os::unix::process::CommandExt as _, process::Stdio,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    os::unix::process::CommandExt as _,
+    process::{ExitStatus, Stdio},
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -45,35 +50,64 @@ pub(crate) enum RunError {
     },
 }
 
+/// A run that ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// How: a code, or a signal.
+    pub(crate) status: ExitStatus,
+    /// What it wrote.
+    pub(crate) output: Vec<u8>,
+    /// The beginning of what it complained about.
+    pub(crate) complaint: String,
+}
+
+impl Ended {
+    /// How it ended, in words.
+    pub(crate) fn why(&self) -> String {
+        let said = if self.complaint.is_empty() { "" } else { ": " };
+        format!("it ended with {}{said}{}", self.status, self.complaint)
+    }
+}
+
 impl Program {
+    /// Reads `env` and `secrets`, and the list in `key`: the program, then its arguments.
+    pub(crate) fn read(s: &mut Section<'_>, key: &str) -> Option<Self> {
+        let env = env(s.section_or_empty("env"));
+        let secrets = secrets(s.section_or_empty("secrets"));
+        let (command, arguments) = words(s, key)?;
+        Some(Self { command, arguments, env, secrets })
+    }
+
     /// Gives it `input`, waits until it has ended and closed its output, and gives back what it
     /// wrote, if it ended with 0.
     pub(crate) async fn run(&self, input: &str, limit: Span) -> Result<String, RunError> {
+        let ended = self.run_to_end(input, limit).await?;
+        if !ended.status.success() {
+            let output = String::from_utf8_lossy(&ended.output).into_owned();
+            return Err(RunError::Lost { why: ended.why(), output, is_garbled: false });
+        }
+        String::from_utf8(ended.output).map_err(|error| {
+            let output = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let why = "its output is not UTF-8".to_owned();
+            RunError::Lost { why, output, is_garbled: true }
+        })
+    }
+
+    /// The same, whatever it ended with.
+    pub(crate) async fn run_to_end(&self, input: &str, limit: Span) -> Result<Ended, RunError> {
         let mut child = self.command().spawn().map_err(|error| {
             RunError::NotStarted(format!("{} cannot be started ({error})", self.command))
         })?;
         let mut group = Group::of(&child);
-        let (mut written, mut complaint) = (Vec::new(), Vec::new());
-        let work = converse(&mut child, input, &mut written, &mut complaint);
+        let (mut output, mut complaint) = (Vec::new(), Vec::new());
+        let work = converse(&mut child, input, &mut output, &mut complaint);
         let ended = tokio::time::timeout(limit.to_std(), work).await;
         let (why, is_garbled) = match ended {
-            Ok(Ok(status)) if status.success() => {
-                group.is_over();
-                return match String::from_utf8(written) {
-                    Ok(output) => Ok(output),
-                    Err(error) => {
-                        let output = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                        let why = "its output is not UTF-8".to_owned();
-                        Err(RunError::Lost { why, output, is_garbled: true })
-                    }
-                };
-            }
             Ok(Ok(status)) => {
                 group.is_over();
                 let said = self.clean(&String::from_utf8_lossy(&complaint));
-                let said: String = said.trim().chars().take(200).collect();
-                let said = if said.is_empty() { said } else { format!(": {said}") };
-                (format!("it ended with {status}{said}"), false)
+                let complaint = said.trim().chars().take(200).collect();
+                return Ok(Ended { status, output, complaint });
             }
             Ok(Err(why)) => (why, true),
             Err(_) => (format!("it did not end within {limit}"), false),
@@ -82,7 +116,7 @@ impl Program {
             // Buries it; nobody waits for it otherwise.
             drop(tokio::time::timeout(BURIAL.to_std(), child.wait()).await);
         }
-        let output = String::from_utf8_lossy(&written).into_owned();
+        let output = String::from_utf8_lossy(&output).into_owned();
         Err(RunError::Lost { why, output, is_garbled })
     }
 
@@ -113,6 +147,59 @@ impl Program {
     }
 }
 
+/// The absolute path of a program, and its arguments. There is no shell.
+fn words(s: &mut Section<'_>, key: &str) -> Option<(String, Vec<String>)> {
+    let mut words = s.texts(key).unwrap_or_default().into_iter();
+    let command = words.next().filter(|command| command.starts_with('/'));
+    let arguments: Vec<String> = words.collect();
+    let command = command.filter(|_| !arguments.iter().any(|word| word.contains('\0')));
+    if command.is_none() {
+        s.fault(key, "allowed is a list: the program's absolute path, then its arguments");
+    }
+    Some((command?, arguments))
+}
+
+/// Plain variables of the program's environment.
+fn env(mut s: Section<'_>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    for key in s.keys() {
+        let Some(value) = s.text(&key) else { continue };
+        if is_variable(&key) && !value.contains('\0') {
+            env.insert(key, value);
+        } else {
+            s.fault(&key, VARIABLE);
+        }
+    }
+    s.finish();
+    env
+}
+
+/// Variables whose values are never shown or kept; each has its twin `NAME_file`.
+fn secrets(mut s: Section<'_>) -> BTreeMap<String, SecretString> {
+    let keys = s.keys();
+    let names: BTreeSet<&str> =
+        keys.iter().map(|key| key.strip_suffix("_file").unwrap_or(key)).collect();
+    let mut secrets = BTreeMap::new();
+    for name in names {
+        let Some(secret) = s.secret(name) else { continue };
+        if is_variable(name) && !secret.expose_secret().contains('\0') {
+            secrets.insert(name.to_owned(), secret);
+        } else {
+            s.fault_hidden(name, VARIABLE);
+        }
+    }
+    s.finish();
+    secrets
+}
+
+const VARIABLE: &str = "allowed is the name of a variable, such as \"API_KEY\", and its text";
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// Where programs are, as for this one; nothing else of our environment is passed on.
 fn path() -> Option<OsString> {
     std::env::var_os("PATH")
@@ -124,7 +211,7 @@ async fn converse(
     input: &str,
     written: &mut Vec<u8>,
     complaint: &mut Vec<u8>,
-) -> Result<std::process::ExitStatus, String> {
+) -> Result<ExitStatus, String> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let tell = async {
         if let Some(mut stdin) = stdin {

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use said::Output;
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     future::{Ready, ready},
     sync::Arc,
 };
@@ -55,15 +55,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let mut words = s.texts("command").unwrap_or_default().into_iter();
-        let command = words.next().filter(|command| command.starts_with('/'));
-        let arguments: Vec<String> = words.collect();
-        if command.is_none() || arguments.iter().any(|word| word.contains('\0')) {
-            s.fault(
-                "command",
-                "allowed is a list: the program's absolute path, then its arguments",
-            );
-        }
+        let program = Program::read(s, "command");
         let verbs: BTreeSet<String> = s.texts("verbs").unwrap_or_default().into_iter().collect();
         let can = |verb: &str| verbs.contains(verb);
         if let Some(word) = verbs.iter().find(|verb| !VERBS.contains(&verb.as_str())) {
@@ -71,8 +63,6 @@ impl Config {
         } else if !can("read") && !can("topup") {
             s.fault("verbs", "allowed is what the program can do: \"read\" or \"topup\" at least");
         }
-        let env = env(s.section_or_empty("env"));
-        let secrets = secrets(s.section_or_empty("secrets"));
         let timeout = s.span("timeout");
         let wants_product = s.boolean("wants_product").unwrap_or(false);
         let concurrency = s.integer("concurrency", 1..=64).and_then(|n| usize::try_from(n).ok());
@@ -95,8 +85,7 @@ impl Config {
             rate,
             ..said
         };
-        let program = Program { command: command?, arguments, env, secrets };
-        Some(Self { program, poll_timeout, money_timeout, finds: can("find"), declares })
+        Some(Self { program: program?, poll_timeout, money_timeout, finds: can("find"), declares })
     }
 
     /// What it can do and how far it can be trusted.
@@ -108,48 +97,6 @@ impl Config {
     pub fn build(&self, _: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
         ready(Ok(Arc::new(Exec(self.clone()))))
     }
-}
-
-/// Plain variables of the program's environment.
-fn env(mut s: Section<'_>) -> BTreeMap<String, String> {
-    let mut env = BTreeMap::new();
-    for key in s.keys() {
-        let Some(value) = s.text(&key) else { continue };
-        if is_variable(&key) && !value.contains('\0') {
-            env.insert(key, value);
-        } else {
-            s.fault(&key, VARIABLE);
-        }
-    }
-    s.finish();
-    env
-}
-
-/// Variables whose values are never shown or kept; each has its twin `NAME_file`.
-fn secrets(mut s: Section<'_>) -> BTreeMap<String, secrecy::SecretString> {
-    use secrecy::ExposeSecret as _;
-    let keys = s.keys();
-    let names: BTreeSet<&str> =
-        keys.iter().map(|key| key.strip_suffix("_file").unwrap_or(key)).collect();
-    let mut secrets = BTreeMap::new();
-    for name in names {
-        let Some(secret) = s.secret(name) else { continue };
-        if is_variable(name) && !secret.expose_secret().contains('\0') {
-            secrets.insert(name.to_owned(), secret);
-        } else {
-            s.fault_hidden(name, VARIABLE);
-        }
-    }
-    s.finish();
-    secrets
-}
-
-const VARIABLE: &str = "allowed is the name of a variable, such as \"API_KEY\", and its text";
-
-fn is_variable(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 #[derive(Debug)]
