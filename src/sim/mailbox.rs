@@ -42,7 +42,16 @@ pub struct Mail {
 #[derive(Clone)]
 pub struct Script {
     manner: Arc<dyn Fn(&str) -> Manner + Send + Sync>,
-    sign_in: Option<(String, String)>,
+    sign_in: Option<SignIn>,
+}
+
+/// What a client must say before it may send.
+#[derive(Clone)]
+enum SignIn {
+    /// A user and a password.
+    Password(String, String),
+    /// A user and an access token (XOAUTH2).
+    Token(String, String),
 }
 
 /// How the server treats one address, as sender or as recipient.
@@ -132,7 +141,13 @@ impl Script {
     /// Takes mail only from who signs in so.
     #[must_use]
     pub fn with_sign_in(self, user: &str, password: &str) -> Self {
-        Self { sign_in: Some((user.to_owned(), password.to_owned())), ..self }
+        Self { sign_in: Some(SignIn::Password(user.to_owned(), password.to_owned())), ..self }
+    }
+
+    /// Takes mail only from who shows this access token.
+    #[must_use]
+    pub fn with_token(self, user: &str, token: &str) -> Self {
+        Self { sign_in: Some(SignIn::Token(user.to_owned(), token.to_owned())), ..self }
     }
 }
 

@@ -78,6 +78,12 @@ impl Program {
         Some(Self { command, arguments, env, secrets })
     }
 
+    /// Reads only the list in `key`: a program that needs no environment of its own.
+    pub(crate) fn bare(s: &mut Section<'_>, key: &str) -> Option<Self> {
+        let (command, arguments) = words(s, key)?;
+        Some(Self { command, arguments, env: BTreeMap::new(), secrets: BTreeMap::new() })
+    }
+
     /// Gives it `input`, waits until it has ended and closed its output, and gives back what it
     /// wrote, if it ended with 0.
     pub(crate) async fn run(&self, input: &str, limit: Span) -> Result<String, RunError> {

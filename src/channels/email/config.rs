@@ -1,14 +1,16 @@
 //! `[channels.NAME.email]`: read once, checked completely, then trusted.
 
 use super::{
-    Email,
+    Email, Way,
     compose::Sender,
-    conversation::{Route, Security},
+    conversation::{Route, Security, SignIn},
+    sendmail::Sendmail,
 };
 use crate::{
     channels::{Channel, Needs},
     domain::Span,
     input::{Fault, Section},
+    transport::program::Program,
 };
 use lettre::{
     message::Mailbox,
@@ -18,23 +20,54 @@ use lettre::{
     },
 };
 use secrecy::{ExposeSecret, SecretString};
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, path::PathBuf, sync::Arc};
 use url::{Host, Url};
 
 const URL: &str = "allowed is smtp://HOST[:PORT] (plain), smtp://HOST[:PORT]?tls=required (STARTTLS) \
                    or smtps://HOST[:PORT] (TLS from the start)";
 const ADDRESS: &str = "allowed is an address such as \"topupd <topupd@example.com>\"";
+/// What is said of a server.
+const SERVER_KEYS: [&str; 8] = [
+    "url",
+    "url_file",
+    "insecure",
+    "user",
+    "password",
+    "password_file",
+    "xoauth2_token_file",
+    "ca_file",
+];
 const TIMEOUT: &str = "allowed is a span above zero and up to 10m";
 
 /// What is written in `[channels.NAME.email]`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Config {
-    server: Server,
-    credentials: Option<(String, SecretString)>,
+    way: Means,
     from: Mailbox,
     reply_to: Option<Mailbox>,
     timeout: Span,
+}
+
+/// How letters leave.
+#[derive(Clone, Debug)]
+enum Means {
+    Server(Box<Submission>),
+    Program(Program),
+}
+
+/// The server that takes them.
+#[derive(Clone)]
+struct Submission {
+    server: Server,
+    sign_in: Option<Known>,
     ca: Option<Vec<u8>>,
+}
+
+/// Who we are there.
+#[derive(Clone)]
+enum Known {
+    Password(String, SecretString),
+    TokenFile(String, PathBuf),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,16 +80,12 @@ struct Server {
 impl Config {
     /// Reads the table; every fault goes to the section's list.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
-        let insecure = section.boolean("insecure").unwrap_or(false);
-        let written = section.secret("url");
-        if written.is_none() && !section.has("url") && !section.has("url_file") {
-            section.fault_hidden("url", URL);
-        }
-        let url = written.and_then(|url| {
-            parse_url(url.expose_secret(), insecure)
-                .map_err(|allowed| section.fault_hidden("url", allowed))
-                .ok()
-        });
+        let way = if section.has("sendmail") {
+            read_program(&mut section)
+        } else {
+            section.value("sendmail");
+            Submission::read(&mut section).map(|server| Means::Server(Box::new(server)))
+        };
         let from =
             section.required("from", ADDRESS).and_then(|text| address(&section, "from", &text));
         let reply_to = match section.text("reply_to") {
@@ -64,31 +93,8 @@ impl Config {
             None => (!section.has("reply_to")).then_some(None),
         };
         let timeout = read_timeout(&mut section);
-        let ca = read_ca(&mut section);
-        let own = read_credentials(&mut section);
-        let config = url.and_then(|(server, in_url)| {
-            let credentials = match (in_url, own?) {
-                (Some(_), Some(_)) => {
-                    section.fault("user", "allowed is either `user` or credentials in `url`");
-                    return None;
-                }
-                (in_url, own) => in_url.or(own),
-            };
-            if credentials.is_some() && server.would_show_secrets() && !insecure {
-                let allowed = "credentials over an unencrypted connection need `insecure = true`; \
-                               better is ?tls=required or smtps://";
-                section.fault_hidden("url", allowed);
-                return None;
-            }
-            let (from, reply_to, timeout, ca) = (from?, reply_to?, timeout?, ca?);
-            if ca.is_some() && server.security == Security::Plain {
-                section.fault("ca_file", "allowed only with ?tls=required or smtps://");
-                return None;
-            }
-            Some(Self { server, credentials, from, reply_to, timeout, ca })
-        });
         section.finish();
-        config
+        Some(Self { way: way?, from: from?, reply_to: reply_to?, timeout: timeout? })
     }
 
     /// What it needs of a recipient.
@@ -98,27 +104,76 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let tls = self.tls().map_err(|error| Fault {
-            file: "the configuration".to_owned(),
-            line: None,
-            key: format!("channels.{name}.email.ca_file"),
-            found: error,
-            allowed: "allowed are X.509 certificates in PEM form".to_owned(),
-        })?;
-        let credentials = self.credentials.as_ref();
-        Ok(Arc::new(Email {
-            sender: Sender { from: self.from.clone(), reply_to: self.reply_to.clone() },
-            route: Route {
-                host: self.server.host.clone(),
-                port: self.server.port,
-                security: self.server.security,
-                tls,
-                credentials: credentials.map(|(user, password)| {
-                    Credentials::new(user.clone(), password.expose_secret().to_owned())
-                }),
-                timeout: self.timeout.to_std(),
-            },
-        }))
+        let way = match &self.way {
+            Means::Server(server) => {
+                let route = server.route(self.timeout).map_err(|error| Fault {
+                    file: "the configuration".to_owned(),
+                    line: None,
+                    key: format!("channels.{name}.email.ca_file"),
+                    found: error,
+                    allowed: "allowed are X.509 certificates in PEM form".to_owned(),
+                })?;
+                Way::Server(route)
+            }
+            Means::Program(program) => {
+                Way::Program(Sendmail { program: program.clone(), timeout: self.timeout })
+            }
+        };
+        let sender = Sender { from: self.from.clone(), reply_to: self.reply_to.clone() };
+        Ok(Arc::new(Email { sender, way }))
+    }
+}
+
+impl Submission {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let insecure = section.boolean("insecure").unwrap_or(false);
+        let written = section.secret("url");
+        if written.is_none() && !section.has("url") && !section.has("url_file") {
+            section.fault_hidden("url", format!("{URL}; or write `sendmail` instead"));
+        }
+        let url = written.and_then(|url| {
+            parse_url(url.expose_secret(), insecure)
+                .map_err(|allowed| section.fault_hidden("url", allowed))
+                .ok()
+        });
+        let ca = read_ca(section);
+        let own = read_sign_in(section);
+        let (server, in_url) = url?;
+        let sign_in = match (in_url, own?) {
+            (Some(_), Some(_)) => {
+                section.fault("user", "allowed is either `user` or credentials in `url`");
+                return None;
+            }
+            (in_url, own) => in_url.map(|(user, password)| Known::Password(user, password)).or(own),
+        };
+        if sign_in.is_some() && server.would_show_secrets() && !insecure {
+            let allowed = "credentials over an unencrypted connection need `insecure = true`; \
+                           better is ?tls=required or smtps://";
+            section.fault_hidden("url", allowed);
+            return None;
+        }
+        let ca = ca?;
+        if ca.is_some() && server.security == Security::Plain {
+            section.fault("ca_file", "allowed only with ?tls=required or smtps://");
+            return None;
+        }
+        Some(Self { server, sign_in, ca })
+    }
+
+    fn route(&self, timeout: Span) -> Result<Route, String> {
+        Ok(Route {
+            host: self.server.host.clone(),
+            port: self.server.port,
+            security: self.server.security,
+            tls: self.tls()?,
+            sign_in: self.sign_in.clone().map(|known| match known {
+                Known::Password(user, password) => {
+                    SignIn::Password(Credentials::new(user, password.expose_secret().to_owned()))
+                }
+                Known::TokenFile(user, path) => SignIn::TokenFile { user, path },
+            }),
+            timeout: timeout.to_std(),
+        })
     }
 
     fn tls(&self) -> Result<Option<TlsParameters>, String> {
@@ -135,14 +190,11 @@ impl Config {
 }
 
 /// Shows everything but the password.
-impl fmt::Debug for Config {
+impl fmt::Debug for Submission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
+        f.debug_struct("Submission")
             .field("server", &self.server)
-            .field("credentials", &self.credentials.as_ref().map(|_| "<secret>"))
-            .field("from", &self.from)
-            .field("reply_to", &self.reply_to)
-            .field("timeout", &self.timeout)
+            .field("sign_in", &self.sign_in.as_ref().map(|_| "<secret>"))
             .field("ca", &self.ca.as_ref().map(Vec::len))
             .finish()
     }
@@ -190,20 +242,52 @@ fn read_ca(section: &mut Section<'_>) -> Option<Option<Vec<u8>>> {
     Some(Some(pem))
 }
 
+/// `sendmail = ["/usr/sbin/sendmail", "-t", "-i"]`: then nothing of a server is allowed.
+fn read_program(section: &mut Section<'_>) -> Option<Means> {
+    let program = Program::bare(section, "sendmail");
+    let mut alone = true;
+    for key in SERVER_KEYS {
+        section.value(key);
+        if section.has(key) {
+            section.fault_hidden(key, "allowed is either `sendmail` or a server in `url`");
+            alone = false;
+        }
+    }
+    program.filter(|_| alone).map(Means::Program)
+}
+
 /// `Some(None)`: none written; `None`: half written, and reported.
-fn read_credentials(section: &mut Section<'_>) -> Option<Option<(String, SecretString)>> {
+fn read_sign_in(section: &mut Section<'_>) -> Option<Option<Known>> {
     let (user, password) = (section.text("user"), section.secret("password"));
-    match (user, password) {
-        (Some(user), Some(password)) => Some(Some((user, password))),
-        (None, None) => (!section.has("user")).then_some(None),
-        (Some(_), None) => {
+    let allowed = "allowed is the absolute path of a file with an access token in it";
+    let token = section.parsed("xoauth2_token_file", allowed, |path| {
+        path.starts_with('/').then(|| PathBuf::from(path))
+    });
+    if token.is_none() && section.has("xoauth2_token_file") {
+        return None;
+    }
+    match (user, password, token) {
+        (Some(user), Some(password), None) => Some(Some(Known::Password(user, password))),
+        (Some(user), None, Some(path)) => Some(Some(Known::TokenFile(user, path))),
+        (_, Some(_), Some(_)) => {
+            let allowed = "allowed is either `password` or `xoauth2_token_file`";
+            section.fault("xoauth2_token_file", allowed);
+            None
+        }
+        (None, None, None) => (!section.has("user")).then_some(None),
+        (Some(_), None, None) => {
             if !section.has("password") && !section.has("password_file") {
-                section.fault_hidden("password", "`user` needs `password` or `password_file`");
+                let allowed = "`user` needs `password`, `password_file` or `xoauth2_token_file`";
+                section.fault_hidden("password", allowed);
             }
             None
         }
-        (None, Some(_)) => {
+        (None, Some(_), None) => {
             section.fault("user", "`password` needs `user`");
+            None
+        }
+        (None, None, Some(_)) => {
+            section.fault("user", "`xoauth2_token_file` needs `user`");
             None
         }
     }

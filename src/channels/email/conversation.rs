@@ -7,7 +7,7 @@ use super::compose::Letter;
 use crate::channels::Outcome;
 use lettre::transport::smtp::{
     Error,
-    authentication::{Credentials, DEFAULT_MECHANISMS},
+    authentication::{Credentials, DEFAULT_MECHANISMS, Mechanism},
     client::{AsyncSmtpConnection, TlsParameters},
     commands::{Data, Mail, Noop, Rcpt},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter},
@@ -15,6 +15,7 @@ use lettre::transport::smtp::{
 };
 use std::{
     fmt, io,
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -33,6 +34,40 @@ pub(super) enum Security {
     Implicit,
 }
 
+/// How we say who we are.
+#[derive(Clone)]
+pub(super) enum SignIn {
+    /// With a password.
+    Password(Credentials),
+    /// With an access token (XOAUTH2) that somebody else keeps fresh in a file.
+    TokenFile {
+        /// Whose token it is.
+        user: String,
+        /// Read for every try: tokens live for an hour or so.
+        path: PathBuf,
+    },
+}
+
+impl SignIn {
+    /// What is said this time.
+    async fn words(&self) -> Result<(&'static [Mechanism], Credentials), Outcome> {
+        match self {
+            Self::Password(credentials) => Ok((DEFAULT_MECHANISMS, credentials.clone())),
+            Self::TokenFile { user, path } => {
+                let found = tokio::fs::read_to_string(path).await;
+                let token = found.map(|text| text.trim().to_owned()).map_err(|e| e.to_string());
+                let token = token.and_then(|token| {
+                    if token.is_empty() { Err("it is empty".to_owned()) } else { Ok(token) }
+                });
+                let token = token.map_err(|why| Outcome::BadConfig {
+                    why: format!("the token file {} cannot be used ({why})", path.display()),
+                })?;
+                Ok((&[Mechanism::Xoauth2], Credentials::new(user.clone(), token)))
+            }
+        }
+    }
+}
+
 /// The way to the server.
 pub(super) struct Route {
     /// Its name or address.
@@ -44,7 +79,7 @@ pub(super) struct Route {
     /// What is trusted; present unless plain.
     pub(super) tls: Option<TlsParameters>,
     /// Who we are, if the server asks.
-    pub(super) credentials: Option<Credentials>,
+    pub(super) sign_in: Option<SignIn>,
     /// The longest one try may take, from the look-up of the name to the last reply.
     pub(super) timeout: Duration,
 }
@@ -81,18 +116,18 @@ impl Route {
     /// Connects, encrypts and signs in as a delivery would, and sends nothing.
     pub(super) async fn test(&self) -> Result<String, String> {
         let attempt = async {
-            let mut connection = self.connect().await?;
-            connection.command(Noop).await?;
-            Ok::<_, Error>(connection)
+            let mut connection = self.connect().await.map_err(why)?;
+            connection.command(Noop).await.map_err(|error| said(&error))?;
+            Ok::<_, String>(connection)
         };
         let connection = timeout(self.timeout, Box::pin(attempt))
             .await
             .map_err(|_| {
                 format!("{}:{}: no reply within {:?}", self.host, self.port, self.timeout)
             })?
-            .map_err(|error| format!("{}:{}: {}", self.host, self.port, said(&error)))?;
+            .map_err(|why| format!("{}:{}: {why}", self.host, self.port))?;
         let encrypted = if connection.is_encrypted() { "encrypted" } else { "not encrypted" };
-        let signed_in = if self.credentials.is_some() { "signed in" } else { "no sign-in" };
+        let signed_in = if self.sign_in.is_some() { "signed in" } else { "no sign-in" };
         say_goodbye(connection).await;
         Ok(format!("{}:{} answers; {encrypted}, {signed_in}", self.host, self.port))
     }
@@ -107,11 +142,23 @@ impl Route {
                 let outcome = hand_over(&mut connection, letter, body_began).await;
                 (outcome, Some(connection))
             }
-            Err(error) => (classify(Step::Connect, &error), None),
+            Err(outcome) => (outcome, None),
         }
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
+    /// Connects, encrypts and signs in. `Err` is what follows from a failure.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Outcome> {
+        let words = match &self.sign_in {
+            Some(sign_in) => Some(sign_in.words().await?),
+            None => None,
+        };
+        self.join(words).await.map_err(|error| classify(Step::Connect, &error))
+    }
+
+    async fn join(
+        &self,
+        words: Option<(&[Mechanism], Credentials)>,
+    ) -> Result<AsyncSmtpConnection, Error> {
         let name = ClientId::default();
         let implicit = self.tls.clone().filter(|_| self.security == Security::Implicit);
         let server = (self.host.as_str(), self.port);
@@ -126,8 +173,8 @@ impl Route {
         if let Some(tls) = self.tls.clone().filter(|_| upgrade) {
             connection.starttls(tls, &name).await?;
         }
-        if let Some(credentials) = &self.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+        if let Some((mechanisms, credentials)) = words {
+            connection.auth(mechanisms, &credentials).await?;
         }
         Ok(connection)
     }
@@ -258,6 +305,17 @@ fn is_certificate(error: &Error) -> bool {
         cause = found.source();
     }
     false
+}
+
+/// Why nothing could be begun, in words.
+fn why(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Accepted { .. } => String::new(),
+        Outcome::Retry { why, .. }
+        | Outcome::Ambiguous { why }
+        | Outcome::BadRecipient { why }
+        | Outcome::BadConfig { why } => why,
+    }
 }
 
 /// The error in one short line.

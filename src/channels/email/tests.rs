@@ -1,12 +1,19 @@
 //! Against a real SMTP conversation with a server that follows a script.
 
-use super::{Email, compose::Sender, conversation::Route, conversation::Security};
+use super::{
+    Email, Way,
+    compose::Sender,
+    conversation::{Route, Security, SignIn},
+    sendmail::Sendmail,
+};
 use crate::{
     channels::{
         Channel, Outcome, Recipient,
         testing::{message, reader},
     },
+    domain::Span,
     sim::mailbox::{Mailbox, Manner, Script},
+    transport::program::Program,
 };
 use lettre::transport::smtp::authentication::Credentials;
 use std::time::Duration;
@@ -27,14 +34,27 @@ fn email(port: u16, timeout: Duration) -> Email {
             from: "topupd <topupd@example.com>".parse().unwrap(),
             reply_to: Some("help@example.com".parse().unwrap()),
         },
-        route: Route {
+        way: Way::Server(Route {
             host: "127.0.0.1".to_owned(),
             port,
             security: Security::Plain,
             tls: None,
-            credentials: None,
+            sign_in: None,
             timeout,
-        },
+        }),
+    }
+}
+
+impl Email {
+    fn route(&mut self) -> &mut Route {
+        let Way::Server(route) = &mut self.way else { panic!("not by a server") };
+        route
+    }
+
+    /// Signs in from now on.
+    fn sign_in(&mut self, user: &str, password: &str) {
+        let credentials = Credentials::new(user.to_owned(), password.to_owned());
+        self.route().sign_in = Some(SignIn::Password(credentials));
     }
 }
 
@@ -185,7 +205,7 @@ async fn nobody_there_is_worth_another_try() {
     let mut email = email(gone, PATIENT);
     let refused = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(refused, Outcome::Retry { .. }), "{refused:?}");
-    email.route.host = "no-such-host.invalid".to_owned();
+    email.route().host = "no-such-host.invalid".to_owned();
     let unknown = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(unknown, Outcome::Retry { .. }), "{unknown:?}");
 }
@@ -197,11 +217,11 @@ async fn sign_in_works_and_its_failure_is_a_matter_of_configuration() {
     let mut email = email(port(&mailbox), PATIENT);
     let unsigned = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(&unsigned, Outcome::BadConfig { why } if why.contains("530")), "{unsigned:?}");
-    email.route.credentials = Some(Credentials::new("li".to_owned(), "wrong".to_owned()));
+    email.sign_in("li", "wrong");
     let wrong = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(&wrong, Outcome::BadConfig { why } if why.contains("535")), "{wrong:?}");
     assert!(email.test().await.unwrap_err().contains("535"));
-    email.route.credentials = Some(Credentials::new("li".to_owned(), "right".to_owned()));
+    email.sign_in("li", "right");
     assert!(email.test().await.unwrap().contains("not encrypted, signed in"));
     let right = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(right, Outcome::Accepted { .. }), "{right:?}");
@@ -212,7 +232,7 @@ async fn sign_in_works_and_its_failure_is_a_matter_of_configuration() {
 async fn sign_in_at_a_server_without_it_is_a_matter_of_configuration() {
     let mailbox = Mailbox::start().await.unwrap();
     let mut email = email(port(&mailbox), PATIENT);
-    email.route.credentials = Some(Credentials::new("li".to_owned(), "right".to_owned()));
+    email.sign_in("li", "right");
     let outcome = email.send(&message(), &to("li@example.com")).await;
     assert!(matches!(outcome, Outcome::BadConfig { .. }), "{outcome:?}");
 }
@@ -241,4 +261,63 @@ async fn only_people_with_an_address_are_reached() {
     assert!(!email.needs().are_met(&Recipient { email: None, ..reader() }));
     let outcome = email.send(&message(), &to("not an address")).await;
     assert!(matches!(outcome, Outcome::BadRecipient { .. }), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_token_is_read_anew_for_every_try() {
+    let script = Script::default().with_token("li", "fresh");
+    let mailbox = Mailbox::start_with(script).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let mut email = email(port(&mailbox), PATIENT);
+    email.route().sign_in = Some(SignIn::TokenFile { user: "li".to_owned(), path: path.clone() });
+    for (token, expected) in [
+        (None, "bad config No such file"),
+        (Some("\n"), "bad config it is empty"),
+        // The server explains itself by a challenge, which nobody can answer.
+        (Some("stale\n"), "bad config does not expect a challenge"),
+        (Some("fresh\n"), "accepted"),
+    ] {
+        if let Some(token) = token {
+            std::fs::write(&path, token).unwrap();
+        }
+        let tested = email.test().await;
+        let outcome = email.send(&message(), &to("li@example.com")).await;
+        match outcome {
+            Outcome::Accepted { .. } => assert_eq!(expected, "accepted"),
+            Outcome::BadConfig { why } => {
+                let words = expected.strip_prefix("bad config ").unwrap();
+                assert!(why.contains(words) && !why.contains("stale"), "{why}");
+            }
+            other => panic!("{token:?}: {other:?}"),
+        }
+        assert_eq!(tested.is_ok(), expected == "accepted", "{tested:?}");
+    }
+    assert_eq!(mailbox.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_program_takes_the_letter_and_its_code_is_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("letter");
+    let mut email = email(1, PATIENT);
+    for (code, expected) in
+        [(0, "Accepted"), (75, "Retry"), (67, "BadRecipient"), (64, "BadConfig")]
+    {
+        let script = format!("cat > {}; exit {code}", seen.display());
+        let program = Program {
+            command: "/bin/sh".to_owned(),
+            arguments: vec!["-c".to_owned(), script],
+            env: std::collections::BTreeMap::new(),
+            secrets: std::collections::BTreeMap::new(),
+        };
+        email.way = Way::Program(Sendmail { program, timeout: Span::seconds(20) });
+        let outcome = email.send(&message(), &to("li@example.com")).await;
+        assert!(format!("{outcome:?}").starts_with(expected), "{code}: {outcome:?}");
+    }
+    assert!(email.test().await.unwrap().contains("/bin/sh"));
+    let letter = std::fs::read_to_string(seen).unwrap();
+    assert!(letter.contains("\nTo: \"Li Wei\" <li@example.com>\n"), "{letter}");
+    assert!(letter.contains("Message-ID: <n-42.b9b55f36@example.com>"), "{letter}");
+    assert!(!letter.contains('\r'));
 }

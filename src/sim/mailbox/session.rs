@@ -1,6 +1,6 @@
 //! One client's conversation (RFC 5321, as much of it as a submitting client needs).
 
-use super::{Mail, Manner, Script, Shelf, mime};
+use super::{Mail, Manner, Script, Shelf, SignIn, mime};
 use data_encoding::BASE64;
 use std::{future::pending, io, sync::Arc};
 use tokio::{
@@ -57,18 +57,29 @@ impl Session {
     }
 
     fn greet(&self) -> String {
-        let sign_in = if self.script.sign_in.is_some() { "250-AUTH PLAIN\r\n" } else { "" };
+        let sign_in = match self.script.sign_in {
+            Some(SignIn::Password(..)) => "250-AUTH PLAIN\r\n",
+            Some(SignIn::Token(..)) => "250-AUTH XOAUTH2\r\n",
+            None => "",
+        };
         format!("250-mailbox.invalid\r\n{sign_in}250-8BITMIME\r\n250 SMTPUTF8")
     }
 
     fn sign_in(&mut self, rest: &str) -> String {
-        let Some((user, password)) = &self.script.sign_in else {
-            return "502 5.5.1 no sign-in here".to_owned();
+        let (wanted, refusal) = match &self.script.sign_in {
+            None => return "502 5.5.1 no sign-in here".to_owned(),
+            Some(SignIn::Password(user, password)) => {
+                let wanted = BASE64.encode(format!("\0{user}\0{password}").as_bytes());
+                (format!("PLAIN {wanted}"), "535 5.7.8 not you".to_owned())
+            }
+            Some(SignIn::Token(user, token)) => {
+                let wanted = format!("user={user}\x01auth=Bearer {token}\x01\x01");
+                let wanted = BASE64.encode(wanted.as_bytes());
+                (format!("XOAUTH2 {wanted}"), format!("334 {}", BASE64.encode(b"{}")))
+            }
         };
-        let wanted = BASE64.encode(format!("\0{user}\0{password}").as_bytes());
-        self.signed_in = rest.strip_prefix("PLAIN ").is_some_and(|given| given == wanted);
-        let reply = if self.signed_in { "235 2.7.0 welcome" } else { "535 5.7.8 not you" };
-        reply.to_owned()
+        self.signed_in = rest == wanted;
+        if self.signed_in { "235 2.7.0 welcome".to_owned() } else { refusal }
     }
 
     fn sender(&mut self, rest: &str) -> String {

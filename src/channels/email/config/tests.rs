@@ -16,6 +16,11 @@ fn good(text: &str) -> Config {
     config.unwrap()
 }
 
+fn submission(config: &Config) -> &Submission {
+    let Means::Server(submission) = &config.way else { panic!("{config:?}") };
+    submission
+}
+
 #[test]
 fn every_kind_of_url_is_understood() {
     for (url, port, security) in [
@@ -26,8 +31,9 @@ fn every_kind_of_url_is_understood() {
         ("smtps://[::1]:4650", 4650, Security::Implicit),
     ] {
         let config = good(&format!("url = {url:?}"));
-        assert_eq!((config.server.port, config.server.security), (port, security), "{url}");
-        assert!(!config.server.host.contains('['), "{url}");
+        let server = &submission(&config).server;
+        assert_eq!((server.port, server.security), (port, security), "{url}");
+        assert!(!server.host.contains('['), "{url}");
         assert_eq!(config.timeout, Span::minutes(1));
         assert!(config.build("mail").is_ok());
     }
@@ -39,7 +45,9 @@ fn credentials_come_from_the_url_or_from_keys_and_never_print() {
     let keys =
         good("url = \"smtps://mail.example.com\"\nuser = \"li@example.com\"\npassword = \"p+s:/\"");
     for config in [in_url, keys] {
-        let (user, password) = config.credentials.clone().unwrap();
+        let Some(Known::Password(user, password)) = submission(&config).sign_in.clone() else {
+            panic!("{config:?}");
+        };
         assert_eq!((user.as_str(), password.expose_secret()), ("li@example.com", "p+s:/"));
         let channel = config.build("mail").unwrap();
         assert!(!format!("{config:?} {channel:?}").contains("p+s:/"));
@@ -104,4 +112,38 @@ fn two_sources_of_credentials_are_one_too_many() {
         read("from = \"a@example.com\"\nurl = \"smtps://u:p@h\"\nuser = \"u\"\npassword = \"p\"");
     assert!(config.is_none());
     assert!(faults[0].contains("either `user` or credentials in `url`"), "{faults:?}");
+}
+
+#[test]
+fn a_token_is_the_user_s_and_takes_the_place_of_the_password() {
+    let url = "url = \"smtp://mail.example.com?tls=required\"\n";
+    let config = good(&format!("{url}user = \"li\"\nxoauth2_token_file = \"/run/token\""));
+    assert!(
+        matches!(&submission(&config).sign_in, Some(Known::TokenFile(user, _)) if user == "li")
+    );
+    for (text, words) in [
+        ("xoauth2_token_file = \"/run/token\"", "needs `user`"),
+        ("user = \"li\"\nxoauth2_token_file = \"token\"", "absolute path"),
+        ("user = \"li\"", "or `xoauth2_token_file`"),
+        ("user = \"li\"\npassword = \"p\"\nxoauth2_token_file = \"/t\"", "either `password`"),
+    ] {
+        let (config, faults) = read(&format!("from = \"a@example.com\"\n{url}{text}"));
+        assert!(config.is_none() && faults[0].contains(words), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_program_takes_the_place_of_the_server() {
+    let sendmail = "sendmail = [\"/usr/sbin/sendmail\", \"-t\", \"-i\"]\n";
+    let config = good(sendmail);
+    assert!(matches!(&config.way, Means::Program(program) if program.arguments == ["-t", "-i"]));
+    assert!(config.build("mail").is_ok());
+    for text in [
+        &format!("{sendmail}url = \"smtp://mail.example.com\""),
+        &format!("{sendmail}user = \"li\""),
+        "sendmail = [\"sendmail\"]",
+    ] {
+        let (config, faults) = read(&format!("from = \"a@example.com\"\n{text}"));
+        assert!(config.is_none() && faults.len() == 1, "{text}: {faults:?}");
+    }
 }
