@@ -34,6 +34,7 @@ const CASES: &[Case] = &[
     super::twilio::CASE,
     super::vonage::CASE,
 ];
+const CASES: &[Case] = &[super::ntfy::CASE, super::twilio::CASE];
 
 fn build(case: &Case, base: &str) -> Arc<dyn Channel> {
     let config = case.config.replace("BASE", base);

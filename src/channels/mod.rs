@@ -12,6 +12,7 @@ mod conformance;
 mod email;
 mod exec;
 mod message;
+mod ntfy;
 mod plivo;
 mod report;
 mod telnyx;
@@ -142,6 +143,7 @@ channels! {
     android_gateway
     email
     exec
+    ntfy
     plivo
     telnyx
     twilio
