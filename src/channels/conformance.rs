@@ -35,6 +35,7 @@ const CASES: &[Case] = &[
     super::vonage::CASE,
 ];
 const CASES: &[Case] = &[super::ntfy::CASE, super::twilio::CASE];
+const CASES: &[Case] = &[super::ntfy::CASE, super::telegram::CASE, super::twilio::CASE];
 
 fn build(case: &Case, base: &str) -> Arc<dyn Channel> {
     let config = case.config.replace("BASE", base);

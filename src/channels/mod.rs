@@ -15,6 +15,7 @@ mod message;
 mod ntfy;
 mod plivo;
 mod report;
+mod telegram;
 mod telnyx;
 #[cfg(test)]
 mod testing;
@@ -145,6 +146,7 @@ channels! {
     exec
     ntfy
     plivo
+    telegram
     telnyx
     twilio
     vonage
