@@ -36,6 +36,10 @@ const CASES: &[Case] = &[
 ];
 const CASES: &[Case] = &[super::ntfy::CASE, super::twilio::CASE];
 const CASES: &[Case] = &[super::ntfy::CASE, super::telegram::CASE, super::twilio::CASE];
+    super::ntfy::CASE,
+    super::telegram::CASE,
+    super::webhook::CASE,
+    super::webhook::CASE_WITH_RULE,
 
 fn build(case: &Case, base: &str) -> Arc<dyn Channel> {
     let config = case.config.replace("BASE", base);

@@ -22,6 +22,7 @@ mod testing;
 mod twilio;
 mod vendor;
 mod vonage;
+mod webhook;
 
 pub use crate::transport::hook::{HookCall, HookError};
 pub use message::{Message, Outcome, Recipient};
@@ -150,4 +151,5 @@ channels! {
     telnyx
     twilio
     vonage
+    webhook
 }

@@ -22,10 +22,21 @@ const TIMEOUT_MAX: Span = Span::minutes(1);
 /// Reads [`Place`] with a time limit that a try can have.
 pub(super) fn place(s: &mut Section<'_>, usual: Option<&str>) -> Option<Place> {
     let place = Place::read(s, usual)?;
-    if place.timeout.is_some_and(|limit| limit <= Span::ZERO || limit > TIMEOUT_MAX) {
+    check_limit(s, place.timeout);
+    Some(place)
+}
+
+/// Reads only the time limit.
+pub(super) fn time_limit(s: &mut Section<'_>) -> Option<Span> {
+    let limit = s.span("timeout");
+    check_limit(s, limit);
+    limit
+}
+
+fn check_limit(s: &Section<'_>, limit: Option<Span>) {
+    if limit.is_some_and(|limit| limit <= Span::ZERO || limit > TIMEOUT_MAX) {
         s.fault("timeout", format!("allowed is a span above zero and up to {TIMEOUT_MAX}"));
     }
-    Some(place)
 }
 
 /// Where reports are sent to: `callback_url`, the public address of `/hooks/channels/NAME`.
