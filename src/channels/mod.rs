@@ -12,6 +12,7 @@ mod conformance;
 mod email;
 mod exec;
 mod message;
+mod modem;
 mod ntfy;
 mod plivo;
 mod report;
@@ -145,6 +146,7 @@ channels! {
     android_gateway
     email
     exec
+    modem
     ntfy
     plivo
     telegram

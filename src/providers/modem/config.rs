@@ -4,7 +4,7 @@ use super::{
     Modem,
     reply::{Reading, Verdicts},
 };
-use crate::domain::{Currency, Iccid, Msisdn, Span};
+use crate::domain::{Currency, Msisdn, Span};
 use crate::input::{Fault, Section};
 use crate::operators::{self, Ask, Operator, Reply};
 use crate::providers::{About, Declares, Provider};
@@ -71,12 +71,7 @@ impl Config {
     /// Reads the section; every fault is reported.
     pub fn read(mut section: Section<'_>) -> Option<Self> {
         let s = &mut section;
-        let bus = s.parsed(
-            "bus",
-            "allowed: \"system\", \"session\", or an address such as \"unix:path=/run/bus\"",
-            address,
-        );
-        let bus = if s.has("bus") { bus } else { Some(Address::System) };
+        let bus = Address::read(s);
         let timeout = s.span("timeout").unwrap_or(TIMEOUT);
         if timeout < Span::seconds(1) || timeout > Span::minutes(10) {
             s.fault("timeout", "allowed is a span from \"1s\" to \"10m\"");
@@ -148,15 +143,6 @@ impl Config {
 impl Asking {
     fn of(ask: &Ask) -> Self {
         Self { ask: ask.clone(), respond: Vec::new(), from: Vec::new() }
-    }
-}
-
-fn address(text: &str) -> Option<Address> {
-    match text {
-        "system" => Some(Address::System),
-        "session" => Some(Address::Session),
-        at => (at.starts_with("unix:") && zbus::Address::try_from(at).is_ok())
-            .then(|| Address::At(at.to_owned())),
     }
 }
 
@@ -236,19 +222,11 @@ fn lines(mut table: Section<'_>) -> BTreeMap<Msisdn, Which> {
     let mut lines = BTreeMap::new();
     for key in table.keys() {
         let Some(mut one) = table.section(&key) else { continue };
-        let imei = one.parsed("imei", "allowed are the 15 digits of an IMEI", |text| {
-            let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-            let all = digits.bytes().all(|b| b.is_ascii_digit());
-            (all && (15..=16).contains(&digits.len())).then_some(digits)
-        });
-        let iccid = one.checked("iccid", Iccid::parse);
-        if !one.has("imei") && !one.has("iccid") {
-            one.fault("imei", "allowed is `imei` or `iccid`, or both");
-        }
+        let which = Which::read(&mut one);
         one.finish();
         match Msisdn::parse(&key) {
             Ok(msisdn) => {
-                lines.insert(msisdn, Which { imei, iccid });
+                lines.insert(msisdn, which);
             }
             Err(error) => table.fault(&key, error),
         }

@@ -1,6 +1,7 @@
-//! The provider `modem` against a real ModemManager with simulated modems.
+//! The provider and the channel `modem` against a real ModemManager with simulated modems.
 
 mod bus;
+mod channel;
 mod pdu;
 mod scene;
 mod simulator;

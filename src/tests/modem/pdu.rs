@@ -22,6 +22,21 @@ pub(crate) fn deliver(sender: &str, text: &str, part: (u8, u8, u8), seconds_ago:
     hex(&bytes)
 }
 
+/// What became of the text with this number that went to `to`.
+pub(crate) fn report(to: &str, reference: u8, state: u8) -> String {
+    let digits = to.trim_start_matches('+');
+    // No service centre; a report, and no more messages wait.
+    let mut bytes = vec![0x00, 0x06, reference, u8::try_from(digits.len()).unwrap()];
+    bytes.push(if to.starts_with('+') { 0x91 } else { 0x81 });
+    bytes.extend(swapped(digits));
+    let at = Clock::System.now().to_utc().unwrap().format("%y%m%d%H%M%S00").to_string();
+    // When it was taken, and when that state came about.
+    bytes.extend(swapped(&at));
+    bytes.extend(swapped(&at));
+    bytes.push(state);
+    hex(&bytes)
+}
+
 /// Number and text of a message that is sent in the usual seven bits.
 pub(crate) fn submitted(pdu: &str) -> (String, String) {
     let bytes = bytes(pdu).unwrap();

@@ -18,6 +18,9 @@ use std::{
 /// How long the network takes for everything.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The modem's number for every text that is sent.
+pub(crate) const REFERENCE: u8 = 7;
+
 /// What the network does with a code or with an answer to a menu.
 #[derive(Clone, Debug)]
 pub(crate) enum Does {
@@ -33,6 +36,10 @@ pub(crate) enum Does {
     Mute,
     /// The modem answers `ERROR`.
     Fails,
+    /// The network refuses a text, with this cause.
+    Refuses(u16),
+    /// The network takes a text, and reports this state of it.
+    Reports(u8),
     /// One message from a sender, in parts.
     Texts(&'static str, &'static [&'static str]),
     /// A message that the network took an hour ago.
@@ -138,9 +145,21 @@ fn network(shared: &Arc<Mutex<Shared>>, does: Option<Does>) {
             Does::Bare(way) => format!("+CUSD: {way}"),
             Does::Texts(sender, parts) => return deliver(&shared, sender, parts, 0),
             Does::Stale(sender, text) => return deliver(&shared, sender, &[text], 3600),
-            Does::Nothing | Does::Mute | Does::Fails => return,
+            Does::Nothing | Does::Mute | Does::Fails | Does::Refuses(_) | Does::Reports(_) => {
+                return;
+            }
         };
         shared.lock().unwrap().say(&said);
+    });
+}
+
+/// A while later the network says what became of a text.
+fn report(shared: &Arc<Mutex<Shared>>, to: String, state: u8) {
+    let shared = shared.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(PAUSE);
+        let pdu = pdu::report(&to, REFERENCE, state);
+        shared.lock().unwrap().say(&format!("+CDS: {}\r\n{pdu}", pdu.len() / 2 - 1));
     });
 }
 
@@ -170,11 +189,20 @@ fn serve(mut wire: UnixStream, shared: &Arc<Mutex<Shared>>) {
                 let (to, text) = pdu::submitted(text.trim());
                 let asked = format!("{to} {text}");
                 let does = shared.lock().unwrap().next(&asked);
-                if matches!(does, Some(Does::Fails)) {
-                    shared.lock().unwrap().say("+CMS ERROR: 38");
-                } else {
-                    shared.lock().unwrap().say("+CMGS: 7\r\n\r\nOK");
-                    network(shared, does);
+                match does {
+                    Some(Does::Fails) => shared.lock().unwrap().say("+CMS ERROR: 38"),
+                    Some(Does::Refuses(cause)) => {
+                        shared.lock().unwrap().say(&format!("+CMS ERROR: {cause}"));
+                    }
+                    Some(Does::Mute) => {}
+                    Some(Does::Reports(state)) => {
+                        shared.lock().unwrap().say(&format!("+CMGS: {REFERENCE}\r\n\r\nOK"));
+                        report(shared, to, state);
+                    }
+                    does => {
+                        shared.lock().unwrap().say(&format!("+CMGS: {REFERENCE}\r\n\r\nOK"));
+                        network(shared, does);
+                    }
                 }
             }
             (b'\r' | b'\n', false) => {

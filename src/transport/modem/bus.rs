@@ -1,6 +1,7 @@
 //! The conversation with ModemManager, and what its errors mean.
 
 use crate::domain::{ErrorKind, Span};
+use crate::input::Section;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{collections::HashMap, time::Duration};
 use tokio::sync::Mutex;
@@ -33,6 +34,21 @@ pub(crate) enum Address {
     Session,
     /// One of our own.
     At(String),
+}
+
+impl Address {
+    /// Reads `bus`; without it the system's.
+    pub(crate) fn read(s: &mut Section<'_>) -> Option<Self> {
+        let allowed =
+            "allowed: \"system\", \"session\", or an address such as \"unix:path=/run/bus\"";
+        let found = s.parsed("bus", allowed, |text| match text {
+            "system" => Some(Self::System),
+            "session" => Some(Self::Session),
+            at => (at.starts_with("unix:") && zbus::Address::try_from(at).is_ok())
+                .then(|| Self::At(at.to_owned())),
+        });
+        if s.has("bus") { found } else { Some(Self::System) }
+    }
 }
 
 /// Why nothing usable came back.

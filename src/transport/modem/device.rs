@@ -2,6 +2,7 @@
 
 use super::bus::{Address, Bus, MODEM, SIM, Trouble, number, text};
 use crate::domain::{ErrorKind, Iccid, Span};
+use crate::input::Section;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -10,8 +11,8 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// One lock for each modem, shared by every provider of this process: also by the old and the new one
-/// of a configuration that is being replaced.
+/// One lock for each modem, shared by every provider and channel of this process: also by the old and
+/// the new ones of a configuration that is being replaced.
 static LOCKS: LazyLock<Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>> =
     LazyLock::new(Mutex::default);
 
@@ -59,6 +60,20 @@ pub(crate) struct Which {
 }
 
 impl Which {
+    /// Reads `imei` and `iccid`, of which one at least must be there.
+    pub(crate) fn read(s: &mut Section<'_>) -> Self {
+        let imei = s.parsed("imei", "allowed are the 15 digits of an IMEI", |text| {
+            let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+            let all = digits.bytes().all(|b| b.is_ascii_digit());
+            (all && (15..=16).contains(&digits.len())).then_some(digits)
+        });
+        let iccid = s.checked("iccid", Iccid::parse);
+        if !s.has("imei") && !s.has("iccid") {
+            s.fault("imei", "allowed is `imei` or `iccid`, or both");
+        }
+        Self { imei, iccid }
+    }
+
     /// What the config says, and the serial that the fleet says.
     pub(crate) fn merged(self, iccid: Option<&Iccid>) -> Result<Self, Trouble> {
         let fault = |why: &str| Err(Trouble::before(ErrorKind::Configuration, why));

@@ -1,10 +1,10 @@
-//! Text messages: one is sent, and the answer is picked out of what comes in.
+//! Text messages: one is sent, and the answer or the network's report is picked out of what comes in.
 //!
-//! Invariant: only messages that were understood as answers, and our own, are deleted; everything
-//! else on the SIM is somebody's post.
+//! Invariant: only messages that were understood as answers, reports about our own, and our own are
+//! deleted; everything else on the SIM is somebody's post.
 
 use super::bus::{Bus, Properties, Trouble, number, path, text};
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 use std::{
     collections::{BTreeSet, HashMap},
     time::Duration,
@@ -18,8 +18,13 @@ const SMS: &str = "org.freedesktop.ModemManager1.Sms";
 const RECEIVED: i64 = 3;
 /// The kinds of message that come in, over GSM and over CDMA.
 const DELIVERED: [i64; 2] = [1, 32];
+/// The kind of message that reports what became of another.
+const REPORT: i64 = 3;
 /// How often what came in is looked through.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How far the network's clock may be behind.
+const SLACK: Span = Span::minutes(10);
 
 /// What is sent to whom, and who answers.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +57,28 @@ pub(crate) enum Heard<T> {
     Answer(T),
     /// Only something else: an advert, an error.
     Other(String),
+}
+
+/// What the network says of a message that was sent (3GPP TS 23.040, TP-Status).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// It is there, or the network did all it can.
+    Delivered,
+    /// It is still being tried.
+    Trying,
+    /// It will not arrive.
+    Failed(i64),
+}
+
+/// A message that was sent, as its report will name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent<'a> {
+    /// The modem's number for it; after 255 it begins anew.
+    pub(crate) reference: i64,
+    /// Its recipient.
+    pub(crate) to: &'a str,
+    /// When it was sent: reports that are older are about another.
+    pub(crate) at: Timestamp,
 }
 
 /// The messages of one modem.
@@ -117,9 +144,44 @@ impl Post<'_> {
         Ok(())
     }
 
+    /// Looks for the network's report about a message. One that settles it is deleted.
+    pub(crate) async fn report(self, sent: Sent<'_>) -> Result<Option<Report>, Trouble> {
+        let mut last = None;
+        for at in self.list().await? {
+            let Ok(found) = self.bus.properties(&at, SMS).await else { continue };
+            let Some(report) = report_of(sent, &found) else { continue };
+            last = Some(report);
+            if report != Report::Trying {
+                self.delete(&at).await;
+                break;
+            }
+        }
+        Ok(last)
+    }
+
     async fn send(self, question: Question<'_>, limit: Duration) -> Result<(), Trouble> {
-        let message: HashMap<&str, Variant<'_>> =
-            [("number", question.to.into()), ("text", question.text.into())].into();
+        let message = [("number", question.to.into()), ("text", question.text.into())];
+        self.submit(message.into(), limit).await.map(drop)
+    }
+
+    /// Sends a message and asks for a report about it; the modem's number for it, if it says one.
+    pub(crate) async fn tell(
+        self,
+        to: &str,
+        text: &str,
+        limit: Duration,
+    ) -> Result<Option<i64>, Trouble> {
+        let report: Variant<'_> = true.into();
+        let message =
+            [("number", to.into()), ("text", text.into()), ("delivery-report-request", report)];
+        self.submit(message.into(), limit).await
+    }
+
+    async fn submit(
+        self,
+        message: HashMap<&str, Variant<'_>>,
+        limit: Duration,
+    ) -> Result<Option<i64>, Trouble> {
         let created: OwnedObjectPath = self
             .bus
             .call(self.modem, MESSAGING, "Create", &(message,))
@@ -127,8 +189,13 @@ impl Post<'_> {
             .map_err(Trouble::harmless)?;
         let sending = self.bus.call::<_, ()>(created.as_str(), SMS, "Send", &());
         let sent = tokio::time::timeout(limit, sending).await;
+        let reference = match &sent {
+            Ok(Ok(())) => self.bus.properties(created.as_str(), SMS).await.ok(),
+            Ok(Err(_)) | Err(_) => None,
+        };
         self.delete(created.as_str()).await;
-        sent.unwrap_or_else(|_| Err(Trouble::silence(limit)))
+        sent.unwrap_or_else(|_| Err(Trouble::silence(limit)))?;
+        Ok(reference.and_then(|found| number(&found, "MessageReference")))
     }
 
     async fn list(self) -> Result<Vec<String>, Trouble> {
@@ -154,6 +221,25 @@ fn answer_of(question: Question<'_>, found: &Properties) -> Option<Message> {
     let came_in = number(found, "PduType").is_some_and(|kind| DELIVERED.contains(&kind));
     (is_whole(found) && came_in && question.is_answered_by(&text(found, "Number")))
         .then(|| Message { text: text(found, "Text"), at: instant(&text(found, "Timestamp")) })
+}
+
+/// What a report says, where it is one about this message.
+fn report_of(sent: Sent<'_>, found: &Properties) -> Option<Report> {
+    let is_ours = number(found, "PduType") == Some(REPORT)
+        && number(found, "MessageReference") == Some(sent.reference)
+        && is_sender(sent.to, &text(found, "Number"));
+    // By the network's clock, which may be a little behind ours.
+    let at = instant(&text(found, "DischargeTimestamp"));
+    let is_older = at.is_some_and(|at| at.plus(SLACK) < sent.at);
+    if !is_ours || is_older {
+        return None;
+    }
+    Some(match number(found, "DeliveryState")? {
+        0x00..=0x1f => Report::Delivered,
+        0x20..=0x3f => Report::Trying,
+        state @ 0x40..=0x7f => Report::Failed(state),
+        _ => return None,
+    })
 }
 
 /// ISO 8601 as ModemManager writes it: an offset of whole hours has no minutes.
@@ -217,6 +303,37 @@ mod tests {
             ("soon", None),
         ] {
             assert_eq!(instant(text).map(Timestamp::rfc3339).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reports_are_about_one_message() {
+        let at = Timestamp::parse_rfc3339("2026-11-21T12:00:00Z").unwrap();
+        let sent = Sent { reference: 7, to: "+12025550199", at };
+        let found = |kind: u32, reference: u32, from: &str, state: u32, at: &str| -> Properties {
+            let value = |value: Variant<'_>| value.try_into().unwrap();
+            [
+                ("PduType".to_owned(), value(kind.into())),
+                ("MessageReference".to_owned(), value(reference.into())),
+                ("Number".to_owned(), value(from.into())),
+                ("DeliveryState".to_owned(), value(state.into())),
+                ("DischargeTimestamp".to_owned(), value(at.into())),
+            ]
+            .into()
+        };
+        let (us, now) = ("+12025550199", "2026-11-21T12:00:30+00");
+        for (properties, expected) in [
+            (found(3, 7, us, 0, now), Some(Report::Delivered)),
+            (found(3, 7, us, 0, ""), Some(Report::Delivered)),
+            (found(3, 7, us, 0x20, now), Some(Report::Trying)),
+            (found(3, 7, us, 0x41, now), Some(Report::Failed(0x41))),
+            (found(3, 7, us, 256, now), None),
+            (found(3, 8, us, 0, now), None),
+            (found(1, 7, us, 0, now), None),
+            (found(3, 7, "+12025550198", 0, now), None),
+            (found(3, 7, us, 0, "2026-11-21T11:00:00+00"), None),
+        ] {
+            assert_eq!(report_of(sent, &properties), expected, "{properties:?}");
         }
     }
 
