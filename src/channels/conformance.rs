@@ -29,17 +29,15 @@ pub(super) struct Case {
 /// Every channel of an HTTP API.
 const CASES: &[Case] = &[
     super::android_gateway::CASE,
+    super::ntfy::CASE,
     super::plivo::CASE,
+    super::telegram::CASE,
     super::telnyx::CASE,
     super::twilio::CASE,
     super::vonage::CASE,
-];
-const CASES: &[Case] = &[super::ntfy::CASE, super::twilio::CASE];
-const CASES: &[Case] = &[super::ntfy::CASE, super::telegram::CASE, super::twilio::CASE];
-    super::ntfy::CASE,
-    super::telegram::CASE,
     super::webhook::CASE,
     super::webhook::CASE_WITH_RULE,
+];
 
 fn build(case: &Case, base: &str) -> Arc<dyn Channel> {
     let config = case.config.replace("BASE", base);
