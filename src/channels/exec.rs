@@ -133,6 +133,7 @@ fn input(message: &Message, recipient: &Recipient) -> Value {
         "subject": message.subject,
         "text": message.text,
         "short": message.short,
+        "link": message.link,
         "recipient": {
             "name": recipient.name,
             "email": recipient.email,
@@ -209,6 +210,7 @@ mod tests {
             "subject": message().subject,
             "text": message().text,
             "short": message().short,
+            "link": null,
             "recipient": {
                 "name": "Li Wei",
                 "email": "li@example.com",

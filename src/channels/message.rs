@@ -26,6 +26,8 @@ pub struct Message {
     /// The facts that are known, by name, for gateways that send only templates they approved:
     /// see [`crate::words::PARAMETERS`].
     pub params: BTreeMap<&'static str, String>,
+    /// Where it can be answered; nothing happens there before somebody confirms it.
+    pub link: Option<String>,
     /// What the thread is about (subscription and topic); messages with the same one belong together.
     pub thread: String,
     /// When its cause happened; the Date header, so that retries are the same message.

@@ -32,6 +32,7 @@ pub(super) fn message() -> Message {
             ("last4", "0123".to_owned()),
             ("balance", "3.20 USD".to_owned()),
         ]),
+        link: None,
         thread: "li-tmobile.balance".to_owned(),
         at: Timestamp::parse_rfc3339("2026-11-20T18:04:05Z").unwrap(),
     }

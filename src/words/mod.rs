@@ -239,6 +239,7 @@ impl Words {
             text: self.environment.get_template("layout.txt")?.render(&content)? + "\n",
             html: self.environment.get_template("layout.html")?.render(&content)?,
             short: short::short(&mut phrases, &view, locale)?,
+            link: notice.link.map(str::to_owned),
             thread: format!("{subscription}.{topic}"),
             at: notice.at,
         })

@@ -66,7 +66,8 @@ impl Letter {
             .message_id(Some(format!("<{id}.{person}@{domain}>")))
             .in_reply_to(root.clone())
             .references(root)
-            .header(AutoSubmitted);
+            .header(AutoSubmitted)
+            .header(ListUnsubscribe(unsubscribe(sender, message)));
         if let Some(reply_to) = &sender.reply_to {
             builder = builder.reply_to(reply_to.clone());
         }
@@ -103,6 +104,35 @@ fn printable(text: &str) -> String {
 fn date(at: Timestamp) -> SystemTime {
     let ms = u64::try_from(at.ms().clamp(0, 253_402_300_799_000)).unwrap_or(0);
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// How to be told no more (RFC 2369): a letter to whoever runs this, or the page of the notice.
+/// Without RFC 8058's header: nobody's program may silence what a person has not seen.
+fn unsubscribe(sender: &Sender, message: &Message) -> String {
+    let desk = sender.reply_to.as_ref().unwrap_or(&sender.from);
+    let mail = format!("<mailto:{}?subject=unsubscribe>", desk.email);
+    match &message.link {
+        Some(link) => format!("{mail}, <{}>", printable(link)),
+        None => mail,
+    }
+}
+
+/// The header of [`unsubscribe`].
+#[derive(Clone, Debug)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
 }
 
 /// RFC 3834: so that no holiday autoresponder answers.

@@ -97,6 +97,7 @@ async fn a_letter_arrives_once_with_the_right_headers() {
         ("References", "<li-tmobile.balance.line@example.com>"),
         ("In-Reply-To", "<li-tmobile.balance.line@example.com>"),
         ("Auto-Submitted", "auto-generated"),
+        ("List-Unsubscribe", "<mailto:help@example.com?subject=unsubscribe>"),
         ("MIME-Version", "1.0"),
     ] {
         assert_eq!(mail.header(name).as_deref(), Some(value), "{name}");

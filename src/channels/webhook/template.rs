@@ -130,6 +130,7 @@ pub(super) fn known(message: &Message, recipient: &Recipient) -> Value {
         text => message.text.as_str(),
         html => message.html.as_str(),
         short => message.short.as_str(),
+        link => message.link.as_deref().unwrap_or_default(),
         recipient => context! {
             name => recipient.name.as_str(),
             email => recipient.email.as_deref().unwrap_or_default(),
@@ -153,6 +154,7 @@ fn sample() -> (Message, Recipient) {
         html: format!("<p>{nasty}</p>"),
         short: nasty.clone(),
         params: PARAMETERS.iter().map(|name| (*name, nasty.clone())).collect(),
+        link: Some("https://topupd.example.com/n/sample".to_owned()),
         thread: "sample.balance".to_owned(),
         at: Timestamp::from_ms(0),
     };

@@ -27,6 +27,7 @@ fn message() -> Message {
         html: "low".to_owned(),
         short: TEXT.to_owned(),
         params: BTreeMap::new(),
+        link: None,
         thread: "home1.balance".to_owned(),
         at: Timestamp::from_ms(0),
     }
