@@ -153,7 +153,12 @@ fn sorted(trouble: &Trouble) -> Outcome {
             ErrorKind::Configuration | ErrorKind::Identity | ErrorKind::Unsupported => {
                 Outcome::BadConfig { why }
             }
-            _ => Outcome::Retry { after: None, why },
+            ErrorKind::Temporary
+            | ErrorKind::Authentication
+            | ErrorKind::RateLimit
+            | ErrorKind::Maintenance
+            | ErrorKind::Permanent
+            | ErrorKind::Currency => Outcome::Retry { after: None, why },
         };
     }
     let said = why.strip_prefix("ModemManager1.Error.Message.");

@@ -1,9 +1,9 @@
 //! Any HTTP endpoint: `[channels.NAME.webhook]`, a POST with a body of one's own.
 //!
-//! Facts: Standard Webhooks 1.0.0 (what is signed, what the receiver does with ids, 410), DingTalk's
-//! and Feishu's pages on custom robots. The URL may hold a secret, so nothing of it is ever shown.
-//! Invariant: a receiver knows a message again only where it proves ids by our signature; elsewhere a
-//! second try can be a second message.
+//! Facts: Standard Webhooks 1.0.0 (what is signed, what the receiver does with ids, 410), the pages
+//! of `DingTalk` and Feishu on custom robots. The URL may hold a secret, so nothing behind its host is
+//! ever shown. Invariant: a receiver knows a message again only where it proves ids by our signature;
+//! elsewhere a second try can be a second message.
 
 mod config;
 mod sign;

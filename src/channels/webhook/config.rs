@@ -157,7 +157,8 @@ impl Config {
             .iter()
             .map(|(name, value)| (name.as_str(), value.expose_secret()))
             .collect();
-        let vendor = Vendor::new(&self.place, &section, &headers, self.secrets.clone())?;
+        let vendor = Vendor::new(&self.place, &section, &headers, self.secrets.clone())
+            .map_err(|fault| Fault { key: section.clone(), ..fault })?;
         Ok(Arc::new(Webhook { config: self.clone(), vendor }))
     }
 }

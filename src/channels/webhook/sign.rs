@@ -1,4 +1,4 @@
-//! Signatures: of Standard Webhooks, DingTalk, Feishu. All are HMAC-SHA256 in Base64.
+//! Signatures: of Standard Webhooks, `DingTalk`, Feishu. All are HMAC-SHA256 in Base64.
 
 use crate::domain::Timestamp;
 use data_encoding::BASE64;
