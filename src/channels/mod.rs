@@ -15,6 +15,8 @@ mod message;
 mod modem;
 mod ntfy;
 mod plivo;
+#[cfg(test)]
+mod recipe_tests;
 mod report;
 mod telegram;
 mod telnyx;
