@@ -1,6 +1,6 @@
 //! SMS by Twilio: `[channels.NAME.twilio]`.
 //!
-//! Facts: Twilio's OpenAPI file (`twilio_api_v2010`), its Python library 9.13, its pages on errors
+//! Facts: Twilio's `OpenAPI` file (`twilio_api_v2010`), its Python library 9.13, its pages on errors
 //! and retries: requests are not idempotent, throttled ones were not processed, after a 5xx nobody
 //! knows. Error codes are for people, not for programs, so only the HTTP status and the few codes
 //! about the recipient count.
@@ -160,7 +160,7 @@ impl Channel for Twilio {
     }
 }
 
-/// The states of the OpenAPI file.
+/// The states of the `OpenAPI` file.
 fn delivery(status: &str, code: Option<&str>) -> Delivery {
     match status {
         "delivered" | "read" | "partially_delivered" => Delivery::Delivered,
