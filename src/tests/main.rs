@@ -26,4 +26,5 @@ mod fuzz;
 mod books;
 mod commands;
 mod official;
+mod outside;
 mod modem;

@@ -1,0 +1,41 @@
+//! Programs from PyPI, in an environment of their own below the target folder, which later runs
+//! find again.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A Python that has `package` (`NAME==VERSION`) and can import `module`. Where everything must be
+/// there (`CI`), a missing package is a failure and not a shorter run.
+pub(crate) fn python_with(package: &str, module: &str) -> Option<PathBuf> {
+    match found(package, module) {
+        Ok(python) => Some(python),
+        Err(why) => {
+            assert!(std::env::var("CI").is_err(), "{package} cannot be had: {why}");
+            eprintln!("SKIPPED: {package} cannot be had: {why}");
+            None
+        }
+    }
+}
+
+fn found(package: &str, module: &str) -> Result<PathBuf, String> {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
+    let python = home.join("bin/python");
+    if run(Command::new(&python).args(["-c", &format!("import {module}")])).is_ok() {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"];
+    run(Command::new(&python).args(pip).args(["--retries", "2", "--timeout", "20", package]))?;
+    Ok(python)
+}
+
+/// What a program printed; `Err` where it failed.
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
+}
