@@ -47,3 +47,8 @@ ALTER TABLE notices ADD COLUMN escalated BIGINT NOT NULL DEFAULT 0;
 
 CREATE INDEX notices_given_up ON notices (created_at) WHERE state = 'dead' AND escalated = 0;
 CREATE INDEX notices_sent_to ON notices (subscriber_id, sent_at) WHERE sent_at IS NOT NULL;
+
+-- What may be told in one digest: src/store/digest.rs has the same condition.
+CREATE INDEX notices_to_gather ON notices (subscriber_id, next_try_at) WHERE
+    state = 'queued' AND attempts = 0 AND severity <> 'critical'
+    AND kind IN ('low_balance', 'expiry_near', 'stale', 'recovered', 'flapping');

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// One try may take this long before somebody else may take the notice over.
 const LEASE: Span = Span::minutes(2);
 /// Notices claimed in one go, and connections open at once.
-const BATCH: i64 = 8;
+const BATCH: i64 = 16;
 /// Tries that may have been accepted, at most.
 const MAX_AMBIGUOUS: i64 = 2;
 

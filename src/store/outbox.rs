@@ -58,8 +58,12 @@ impl Store {
         .fetch_all(self.reader())
         .await?;
         let mut due = Vec::with_capacity(ids.len());
+        if ids.is_empty() {
+            return Ok(due);
+        }
+        // One commit for the batch: each waits for the disk.
+        let mut tx = self.begin().await?;
         for id in ids {
-            let mut tx = self.begin().await?;
             let before: Option<String> =
                 sqlx::query_scalar("SELECT state FROM notices WHERE id = $1 AND next_try_at <= $2")
                     .bind(&id)
@@ -90,7 +94,6 @@ impl Store {
                         .bind(&id)
                         .execute(&mut *tx)
                         .await?;
-                    tx.commit().await?;
                     continue;
                 }
             };
@@ -99,9 +102,9 @@ impl Store {
                 .fetch_one(&mut *tx)
                 .await?;
             let subscriber = rows::subscriber(&owner)?;
-            tx.commit().await?;
             due.push(DueNotice { notice, subscriber, was_cut_off: cut_off });
         }
+        tx.commit().await?;
         Ok(due)
     }
 

@@ -31,7 +31,7 @@ use topupd::{
 /// Hidden: this process is the mail server.
 const SERVE: &str = "--serve";
 /// As many at once as the outbox has.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 fn main() -> anyhow::Result<()> {
     let mut notices = 10_000_usize;
