@@ -1,8 +1,8 @@
 //! SMS by an Android phone with SMS Gateway (capcom6): `[channels.NAME.android_gateway]`.
 //!
-//! Facts: its server's OpenAPI file and its documentation. The message has our id; the same id again
-//! is 409, which says that it was accepted. Webhooks are signed by the phone; they have to be
-//! registered there, one for each event, and the phone may tell of other people's messages, too.
+//! Facts: the API description of its server and its documentation. The message has our id; the same
+//! id again is 409, which says that it was accepted. Webhooks are signed by the phone; they have to
+//! be registered there, one for each event, and the phone may tell of other messages, too.
 
 #[cfg(test)]
 mod tests;
@@ -86,22 +86,17 @@ struct AndroidGateway {
 
 impl AndroidGateway {
     fn request(&self, message: &Message, phone: &str) -> Rendered {
-        let mut body = json!({
-            "id": message.id,
-            "textMessage": { "text": message.short },
-            "phoneNumbers": [phone],
-            "ttl": VALIDITY.ms() / 1000,
-            "withDeliveryReport": true,
-        });
-        if let Some(device) = &self.config.device_id {
-            body["deviceId"] = json!(device);
-        }
-        if let Some(sim) = self.config.sim_number {
-            body["simNumber"] = json!(sim);
-        }
-        if message.severity == Severity::Critical {
-            body["priority"] = json!(AT_ONCE);
-        }
+        let is_urgent = message.severity == Severity::Critical;
+        let body = vendor::object([
+            ("id", Some(json!(message.id))),
+            ("textMessage", Some(json!({ "text": message.short }))),
+            ("phoneNumbers", Some(json!([phone]))),
+            ("ttl", Some(json!(VALIDITY.ms() / 1000))),
+            ("withDeliveryReport", Some(json!(true))),
+            ("deviceId", self.config.device_id.as_ref().map(|device| json!(device))),
+            ("simNumber", self.config.sim_number.map(|sim| json!(sim))),
+            ("priority", is_urgent.then(|| json!(AT_ONCE))),
+        ]);
         Rendered::post("/messages", &body)
     }
 }
@@ -206,7 +201,7 @@ impl Channel for AndroidGateway {
     }
 }
 
-/// The states of the OpenAPI file.
+/// The states of the API description.
 fn delivery(state: &str, why: Option<&str>) -> Delivery {
     match state {
         "Delivered" => Delivery::Delivered,

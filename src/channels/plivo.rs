@@ -1,9 +1,9 @@
 //! SMS by Plivo: `[channels.NAME.plivo]`.
 //!
 //! Facts: Plivo's Python library 4.63, its pages on messages and error codes. Nothing is
-//! deduplicated. There are no delivery reports in the US and Canada, where `sent` is the last state.
-//! UNVERIFIED: the range of `message_expiry`, so Plivo's own is left; how a number that cannot be
-//! reached is refused, so no refusal counts against the recipient.
+//! deduplicated. There are no delivery reports in the US and Canada, where `sent` is the last
+//! state. UNVERIFIED: the range of `message_expiry`, so Plivo's own is left; how a number that
+//! cannot be reached is refused, so no refusal counts against the recipient.
 
 #[cfg(test)]
 mod tests;
@@ -89,16 +89,15 @@ impl Plivo {
 
     fn request(&self, message: &Message, phone: &str) -> Rendered {
         let (key, sender) = &self.config.sender;
-        let mut body = json!({
-            "dst": phone.trim_start_matches('+'),
-            "text": message.short,
-            "type": "sms",
-        });
-        body[*key] = json!(sender);
-        if let Some(url) = &self.config.callback_url {
-            body["url"] = json!(url);
-            body["method"] = json!("POST");
-        }
+        let url = self.config.callback_url.as_ref();
+        let body = vendor::object([
+            ("dst", Some(json!(phone.trim_start_matches('+')))),
+            (*key, Some(json!(sender))),
+            ("text", Some(json!(message.short))),
+            ("type", Some(json!("sms"))),
+            ("url", url.map(|url| json!(url))),
+            ("method", url.map(|_| json!("POST"))),
+        ]);
         Rendered::post(self.path("Message/"), &body)
     }
 }

@@ -17,7 +17,7 @@ use crate::transport::http::{Place, Rendered, Reply};
 use async_trait::async_trait;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 const LIVE: &str = "https://api.telnyx.com";
@@ -99,17 +99,16 @@ struct Telnyx {
 impl Telnyx {
     /// The same bytes on every try: that is what makes the key hold.
     fn request(&self, message: &Message, phone: &str) -> Rendered {
-        let text = [
-            ("to", Some(phone)),
-            ("from", self.config.from.as_deref()),
-            ("messaging_profile_id", self.config.messaging_profile_id.as_deref()),
-            ("text", Some(message.short.as_str())),
-            ("encoding", Some("auto")),
-            ("webhook_url", self.config.reports.as_ref().map(|r| r.callback_url.as_str())),
-        ];
-        let body: Map<String, Value> =
-            text.into_iter().filter_map(|(key, v)| Some((key.to_owned(), json!(v?)))).collect();
-        Rendered::post("/v2/messages", &Value::Object(body)).with("idempotency-key", &message.id)
+        let config = &self.config;
+        let body = vendor::object([
+            ("to", Some(json!(phone))),
+            ("from", config.from.as_ref().map(|from| json!(from))),
+            ("messaging_profile_id", config.messaging_profile_id.as_ref().map(|id| json!(id))),
+            ("text", Some(json!(message.short))),
+            ("encoding", Some(json!("auto"))),
+            ("webhook_url", config.reports.as_ref().map(|reports| json!(reports.callback_url))),
+        ]);
+        Rendered::post("/v2/messages", &body).with("idempotency-key", &message.id)
     }
 
     /// What a refusal says.

@@ -10,6 +10,7 @@ use crate::transport::{
     http::{CallError, Endpoint, Place, Rendered, Reply},
     redact,
 };
+use data_encoding::{BASE64, HEXLOWER};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -155,5 +156,28 @@ pub(super) const fn is_success(reply: &Reply) -> bool {
 /// The value of an `Authorization` header for a user and a password (RFC 7617).
 pub(super) fn basic(user: &str, password: &SecretString) -> String {
     let pair = format!("{user}:{}", password.expose_secret());
-    format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()))
+    format!("Basic {}", BASE64.encode(pair.as_bytes()))
+}
+
+/// A JSON object of the fields that there are.
+pub(super) fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    let fields = fields.into_iter();
+    fields.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+/// SHA-256 as requests that are signed as a whole have it.
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
+}
+
+/// HMAC-SHA256, to sign with; what others signed is compared elsewhere.
+pub(super) fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    ring::hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
+}
+
+/// The `Host` header of requests to `base`, for those that sign it.
+pub(super) fn host(base: &url::Url) -> String {
+    let host = base.host_str().unwrap_or_default();
+    base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -1,9 +1,10 @@
 //! SMS by Vonage's SMS API: `[channels.NAME.vonage]`.
 //!
-//! Facts: Vonage's OpenAPI file of the SMS API 1.0.10 and its Python libraries (`vonage-sms` 1.2,
-//! `vonage-http-client`): every answer is HTTP 200, the status inside tells. Nothing is deduplicated;
-//! `client-ref` is only echoed. Reports are signed where a signature secret is set for the account.
-//! UNVERIFIED: whether an internal error (5) was processed all the same; it counts as ambiguous.
+//! Facts: Vonage's description of the SMS API 1.0.10 and its Python libraries (`vonage-sms` 1.2,
+//! `vonage-http-client`): every answer is HTTP 200, the status inside tells. Nothing is
+//! deduplicated; `client-ref` is only echoed. Reports are signed where a signature secret is set
+//! for the account. UNVERIFIED: whether an internal error (5) was processed all the same; it counts
+//! as ambiguous.
 
 #[cfg(test)]
 mod tests;
@@ -196,7 +197,7 @@ impl Channel for Vonage {
     }
 }
 
-/// The states of the OpenAPI file.
+/// The states of the API description.
 fn delivery(status: &str, code: Option<&str>) -> Delivery {
     match status {
         "delivered" => Delivery::Delivered,
