@@ -29,6 +29,7 @@ pub(super) struct Case {
 /// Every channel of an HTTP API.
 const CASES: &[Case] = &[
     super::android_gateway::CASE,
+    super::kannel::CASE,
     super::ntfy::CASE,
     super::plivo::CASE,
     super::telegram::CASE,

@@ -11,6 +11,7 @@ mod android_gateway;
 mod conformance;
 mod email;
 mod exec;
+mod kannel;
 mod message;
 mod modem;
 mod ntfy;
@@ -148,6 +149,7 @@ channels! {
     android_gateway
     email
     exec
+    kannel
     modem
     ntfy
     plivo
