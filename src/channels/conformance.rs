@@ -28,6 +28,7 @@ pub(super) struct Case {
 
 /// Every channel of an HTTP API.
 const CASES: &[Case] = &[
+    super::aliyun_sms::CASE,
     super::android_gateway::CASE,
     super::kannel::CASE,
     super::ntfy::CASE,

@@ -6,6 +6,7 @@
 //! Adding one: a new file with `Config` (`read`, `needs`, `build`), its `mod` line, and
 //! its word in the list at the end of this file.
 
+mod aliyun_sms;
 mod android_gateway;
 #[cfg(test)]
 mod conformance;
@@ -21,6 +22,7 @@ mod recipe_tests;
 mod report;
 mod telegram;
 mod telnyx;
+mod templates;
 #[cfg(test)]
 mod testing;
 mod twilio;
@@ -146,6 +148,7 @@ pub fn read_config(mut named: Section<'_>) -> Option<ChannelConfig> {
 }
 
 channels! {
+    aliyun_sms
     android_gateway
     email
     exec
