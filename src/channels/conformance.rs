@@ -35,6 +35,7 @@ const CASES: &[Case] = &[
     super::plivo::CASE,
     super::telegram::CASE,
     super::telnyx::CASE,
+    super::tencent_sms::CASE,
     super::twilio::CASE,
     super::vonage::CASE,
     super::webhook::CASE,

@@ -23,6 +23,7 @@ mod report;
 mod telegram;
 mod telnyx;
 mod templates;
+mod tencent_sms;
 #[cfg(test)]
 mod testing;
 mod twilio;
@@ -158,6 +159,7 @@ channels! {
     plivo
     telegram
     telnyx
+    tencent_sms
     twilio
     vonage
     webhook
