@@ -54,6 +54,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "transport/",
+        &["crate::store", "crate::flow", "crate::providers", "crate::channels", "crate::config"],
+    ),
+    (
         "providers/",
         &[
             "crate::store",

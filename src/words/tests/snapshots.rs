@@ -34,6 +34,9 @@ fn every_kind_in_every_language_and_form() {
 #[test]
 fn the_page_of_notices_knows_every_kind() {
     let page = include_str!("../../../docs/notices.md");
+    for name in super::super::PARAMETERS {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
     for kind in NoticeKind::ALL {
         let begins = format!("| `{}` | ", kind.as_str());
         let row = page.lines().find(|line| line.starts_with(&begins));
