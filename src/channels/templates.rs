@@ -1,7 +1,8 @@
 //! Templates that a gateway approved, by kind of notice: where nothing may be sent but a template's
 //! code and the values of its holes.
-//!  Invariant: every hole gets a value, and no value says less than is known without showing it:
-//! what is unknown or does not fit is a dash, words are cut, amounts and dates never.
+//!
+//! Invariant: every hole gets a value, and no value pretends to be whole: what is unknown or does not
+//! fit is a dash, words are cut, amounts and dates never.
 
 use super::{Message, Outcome};
 use crate::domain::NoticeKind;
