@@ -37,10 +37,12 @@ impl Reply {
 
     /// Which of them a notice can be answered with.
     pub const fn to(kind: NoticeKind) -> &'static [Self] {
-        match kind {
-            NoticeKind::ApprovalWanted => &[Self::Approve, Self::Reject, Self::Snooze],
-            _ if kind.reminds() => &[Self::Acknowledge, Self::Snooze],
-            _ => &[],
+        if matches!(kind, NoticeKind::ApprovalWanted) {
+            &[Self::Approve, Self::Reject, Self::Snooze]
+        } else if kind.reminds() {
+            &[Self::Acknowledge, Self::Snooze]
+        } else {
+            &[]
         }
     }
 }

@@ -56,7 +56,26 @@ impl Engine {
             NoticeKind::TopupHeld => topup.state == State::Held,
             NoticeKind::TopupTask => topup.state == State::Pending,
             NoticeKind::TopupStarted | NoticeKind::TopupPaid => !topup.state.is_final(),
-            _ => true,
+            NoticeKind::LowBalance
+            | NoticeKind::ExpiryNear
+            | NoticeKind::TopupVerified
+            | NoticeKind::TopupFailed
+            | NoticeKind::TopupReversed
+            | NoticeKind::TopupRefused
+            | NoticeKind::Stale
+            | NoticeKind::Recovered
+            | NoticeKind::Digest
+            | NoticeKind::ExternalTopup
+            | NoticeKind::ProviderIncident
+            | NoticeKind::ChannelTrouble
+            | NoticeKind::Flapping
+            | NoticeKind::PayingStopped
+            | NoticeKind::BooksDisagree
+            | NoticeKind::PinReady
+            | NoticeKind::Undelivered
+            | NoticeKind::Statement
+            | NoticeKind::Report
+            | NoticeKind::Test => true,
         })
     }
 

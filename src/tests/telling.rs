@@ -173,3 +173,53 @@ async fn the_heart_beats_while_work_flows() {
     assert_eq!(calls, ["/ping/uuid-1"], "no alarm at the start");
     drop(daemon);
 }
+
+fn alone(fleet: &str) -> String {
+    calm(fleet).replace("name = \"Li\"", "name = \"Li\"\nchannels = [\"mail\"]")
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_down_for_six_hours_costs_no_notice_and_doubles_none() {
+    let place = Place::new(alone).await;
+    place.mail.says(Some(Outcome::Retry { after: None, why: "connection refused".into() }));
+    for n in 0..3 {
+        say(&place, n, Severity::High).await;
+    }
+    for _ in 0..72 {
+        place.clock.advance(Span::minutes(5));
+        place.engine.tick().await.unwrap();
+    }
+    assert!(place.mail.took().is_empty());
+    place.mail.says(None);
+    for _ in 0..24 {
+        place.clock.advance(Span::minutes(5));
+        place.engine.tick().await.unwrap();
+    }
+    assert_eq!(place.mail.took().len(), 3);
+    assert!(of(place.chat.took(), NoticeKind::Undelivered).is_empty(), "nobody gave up");
+}
+
+#[tokio::test]
+async fn two_hundred_lines_of_one_owner_are_one_digest() {
+    let place = Place::new(alone).await;
+    let drafts: Vec<NoticeDraft> = (0..200)
+        .map(|n| NoticeDraft {
+            subscription: line_of(n),
+            kind: NoticeKind::LowBalance,
+            ..draft(&place, n, Severity::Warning)
+        })
+        .collect();
+    place.engine.store().say(&drafts).await.unwrap();
+    for _ in 0..4 {
+        place.engine.tick().await.unwrap();
+        place.clock.advance(Span::seconds(61));
+    }
+    let took = place.mail.took();
+    assert_eq!(took.len(), 1, "{took:?}");
+    assert!(took[0].text.contains("200 lines want to be looked at"), "{}", took[0].text);
+    assert!(took[0].text.contains("And 100 more"), "{}", took[0].text);
+}
+
+fn line_of(n: usize) -> Option<topupd::domain::SubscriptionId> {
+    topupd::domain::SubscriptionId::parse(&format!("line-{n}")).ok()
+}

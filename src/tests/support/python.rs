@@ -1,5 +1,5 @@
-//! Programs from PyPI, in an environment of their own below the target folder, which later runs
-//! find again.
+//! Programs of the Python Package Index, in an environment of their own below the target folder, which
+//! later runs find again.
 
 use std::{
     path::{Path, PathBuf},

@@ -23,8 +23,8 @@ pub(super) fn independent(drafts: &Drafts<'_>, lines: &[&Subscription], context:
         .collect();
     for draft in &drafts.subscriptions {
         let Some(line) = &draft.value else { continue };
-        let written = drafts.subscribers.iter().filter_map(|draft| draft.value.as_ref());
-        let written = written.filter(|subscriber| subscriber.id == line.subscriber).next_back();
+        let mut written = drafts.subscribers.iter().filter_map(|draft| draft.value.as_ref());
+        let written = written.rfind(|subscriber| subscriber.id == line.subscriber);
         let owner = written.or_else(|| stored.get(line.subscriber.as_str()));
         if owner.is_some_and(|owner| is_alone_on(owner, line, context)) {
             draft.section.fault("msisdn", told_over_itself(line));
