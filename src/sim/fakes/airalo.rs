@@ -169,7 +169,7 @@ async fn topups(State(shared): State<Shared>, Path(iccid): Path<String>) -> Resp
     let unlimited = json!({
         "id": "bonbon-mobile-10days-unlimited-topup", "type": "topup", "price": 22.5,
         "amount": 0, "day": 10, "is_unlimited": true, "title": "Unlimited - 10 Days",
-        "data": "Unlimited", "short_info": "", "voice": null, "text": null,
+        "data": "Unlimited", "short_info": "", "voice": 0, "text": 0,
     });
     Json(json!({"data": [small, unlimited]})).into_response()
 }
@@ -209,7 +209,12 @@ async fn order(State(shared): State<Shared>, body: String) -> Response {
         minor: cents(&price),
         id: id.to_string(),
     });
-    let other = json!([{"id": 11047, "iccid": "8943108170000775689", "qrcode": "LPA:1$x$SECRET"}]);
+    let other = json!([{
+        "id": 11047, "created_at": "2026-11-21 14:24:03", "iccid": "8943108170000775689",
+        "lpa": "x", "imsis": null, "matching_id": "SECRET", "qrcode": "LPA:1$x$SECRET",
+        "qrcode_url": "https://example.com/qr", "airalo_code": null, "apn_type": "automatic",
+        "apn_value": null, "is_roaming": true, "confirmation_code": null,
+    }]);
     let row = json!({
         "id": id, "created_at": "2026-11-21 14:24:03", "code": format!("20261121-{id:06}"),
         "description": description, "type": "topup", "package_id": package, "quantity": 1,
@@ -252,7 +257,10 @@ async fn orders(
     Json(json!({
         "data": rows,
         "links": {"first": "…", "last": "…", "prev": null, "next": null},
-        "meta": {"message": "success", "current_page": 1, "last_page": 1, "per_page": "50", "total": rows.len()},
+        "meta": {
+            "message": "success", "current_page": 1, "from": 1, "last_page": 1, "path": "…",
+            "per_page": "50", "to": rows.len(), "total": rows.len(),
+        },
     }))
 }
 
