@@ -114,7 +114,8 @@ async fn order(State(shared): State<Shared>, Json(body): Json<Value>) -> Respons
             "SendCurrencyIso": "USD", "ReceiveValue": nearest.clone().unwrap_or(json!(9.19)),
             "ReceiveCurrencyIso": "USD", "ReceiveValueExcludingTax": 9.19, "TaxRate": 0.0,
         },
-        "CommissionApplied": 0.1, "StartedUtc": "2026-11-21T00:00:00Z", "CompletedUtc": null,
+        "CommissionApplied": 0.1, "StartedUtc": "2026-11-21T00:00:00Z",
+        "CompletedUtc": "2026-11-21T00:00:01Z",
         "ProcessingState": "Complete", "ReceiptText": "", "ReceiptParams": {},
         "AccountNumber": if trouble == Trouble::OtherTarget { "12025550199" } else { number },
     });
@@ -124,7 +125,7 @@ async fn order(State(shared): State<Shared>, Json(body): Json<Value>) -> Respons
     }
     if body["ValidateOnly"] == true {
         // Nothing is bought, so there is no id.
-        record["TransferId"] = Value::Null;
+        without(&mut record, "TransferId");
         return fine(json!({"TransferRecord": record}));
     }
     if let Some((status, result, code, context)) = chosen {
@@ -161,8 +162,16 @@ fn look(mut item: Value) -> (Value, Value) {
     let mut shown = shown(&item);
     if record::look(&mut item) > 0 {
         shown["TransferRecord"]["ProcessingState"] = json!("Processing");
+        without(&mut shown["TransferRecord"], "CompletedUtc");
     }
     (shown, item)
+}
+
+/// What has no value is left out: null is published nowhere.
+fn without(record: &mut Value, key: &str) {
+    if let Some(members) = record.as_object_mut() {
+        members.remove(key);
+    }
 }
 
 async fn list(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
@@ -239,7 +248,9 @@ async fn estimate(Json(body): Json<Value>) -> Response {
 async fn lookup(Query(query): Query<HashMap<String, String>>) -> Response {
     let number = query.get("accountNumber").cloned().unwrap_or_default();
     if number.ends_with("0000") {
-        return refused(StatusCode::OK, 4, "AccountNumberInvalid", "AccountNumberFailedRegex");
+        // Errors with status 200 have the list, too.
+        let error = json!({"Code": "AccountNumberInvalid", "Context": "AccountNumberFailedRegex"});
+        return Json(json!({"ResultCode": 4, "ErrorCodes": [error], "Items": []})).into_response();
     }
     let item = json!({"ProviderCode": "TLUS", "RegionCode": "US"});
     fine(json!({"CountryIso": "US", "AccountNumberNormalized": number, "Items": [item]}))
