@@ -270,21 +270,45 @@ fn product(id: u64) -> Option<Value> {
         |min: u64, max: f64| if is_ranged { json!({"min": min, "max": max}) } else { json!(10) };
     let price = if is_ranged { json!({"min": 4.75, "max": 90.25}) } else { json!(9.5) };
     let data = json!({"base": 1, "promotion_bonus": 0, "total_excluding_tax": 1, "total_including_tax": 1});
-    let benefits = json!([{"type": "DATA", "unit_type": "DATA", "unit": "GB", "amount": data}]);
-    Some(json!({
+    let benefits = json!([{
+        "type": "DATA", "unit_type": "DATA", "unit": "GB", "amount": data,
+        "additional_information": null,
+    }]);
+    let mut listed = json!({
         "id": id, "name": format!("Product {id}"), "description": "synthetic", "type": kind,
+        "tags": null, "regions": null,
         "service": {"id": service, "name": "S", "subservice": {"id": subservice, "name": "T"}},
-        "operator": {"id": 1, "name": "T-Mobile USA", "country": {"name": "United States", "iso_code": "USA"}},
+        "operator": served_by(1, "T-Mobile USA"),
         "validity": {"unit": "DAY", "quantity": if id == 124 || id == 777 { 30 } else { -1 }},
+        "required_debit_party_identifier_fields": null,
         "required_credit_party_identifier_fields": [[field]],
         "required_sender_fields": if id == 127 { json!([["last_name"]]) } else { Value::Null },
-        "accepted_calculation_modes": ["SOURCE_AMOUNT", "DESTINATION_AMOUNT"],
+        "required_beneficiary_fields": null, "required_statement_identifier_fields": null,
+        "required_additional_identifier_fields": null, "availability_zones": ["INTERNATIONAL"],
         "source": {"unit_type": "CURRENCY", "unit": "USD", "amount": range(5, 95.0)},
         "destination": {"unit_type": "CURRENCY", "unit": "USD", "amount": range(5, 95.0)},
         "prices": {"wholesale": {"unit_type": "CURRENCY", "unit": "USD", "amount": price, "fee": 0.25}, "retail": null},
+        "rates": {"base": 1, "wholesale": 1.05, "retail": null},
         "benefits": if id == 124 || id == 777 { benefits } else { json!([]) }, "promotions": null,
-        "pin": {"usage_info": ["Dial *233*", "then the code"], "validity": null, "terms": null},
-    }))
+    });
+    // Each kind has members that the others do not have.
+    if is_ranged {
+        listed["accepted_calculation_modes"] = json!(["SOURCE_AMOUNT", "DESTINATION_AMOUNT"]);
+    }
+    if kind.contains("PIN") {
+        let how = json!(["Dial *233*", "then the code"]);
+        listed["pin"] = json!({"usage_info": how, "validity": null, "terms": null});
+    }
+    if kind.ends_with("PAYMENT") {
+        listed["payment"] =
+            json!({"modes": null, "posting_period": null, "supports_statement_inquiry": false});
+    }
+    Some(listed)
+}
+
+fn served_by(id: u64, name: &str) -> Value {
+    let country = json!({"name": "United States", "iso_code": "USA", "regions": null});
+    json!({"id": id, "name": name, "country": country, "regions": null})
 }
 
 async fn products(Query(query): Query<HashMap<String, String>>) -> Json<Value> {
@@ -303,10 +327,10 @@ async fn one_product(Path(id): Path<u64>) -> Response {
 
 async fn operator(Json(body): Json<Value>) -> Json<Value> {
     let is_sure = body["mobile_number"].as_str().is_some_and(|number| !number.ends_with("0000"));
-    Json(json!([
-        {"id": 2, "name": "Lycamobile USA", "identified": false},
-        {"id": 1, "name": "T-Mobile USA", "identified": is_sure},
-    ]))
+    let (mut other, mut sure) = (served_by(2, "Lycamobile USA"), served_by(1, "T-Mobile USA"));
+    other["identified"] = json!(false);
+    sure["identified"] = json!(is_sure);
+    Json(json!([other, sure]))
 }
 
 async fn benefits(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
