@@ -28,7 +28,6 @@ fn router(shared: Shared) -> Router {
         .route("/api/v1/endpoint", get(endpoints))
         .route("/api/v1/endpoint/{id}", get(endpoint))
         .route("/api/v1/endpoint/{id}/quota/data", get(quota).post(set));
-    let stranger = || refused(StatusCode::UNAUTHORIZED, 1_000_001, "Unauthorized");
     guarded(api, &shared, Shared::knows_token, stranger)
         .route("/api/v1/authenticate", post(authenticate))
         .with_state(shared)
@@ -36,10 +35,13 @@ fn router(shared: Shared) -> Router {
 
 async fn authenticate(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     if word(&body, "/application_token") != "hush" {
-        // Most refusals have no body.
-        return StatusCode::UNAUTHORIZED.into_response();
+        return stranger();
     }
     Json(json!({"auth_token": shared.give_token()})).into_response()
+}
+
+fn stranger() -> Response {
+    refused(StatusCode::UNAUTHORIZED, 1_000_001, "Unauthorized")
 }
 
 /// The text at a JSON Pointer; nothing where there is none.
