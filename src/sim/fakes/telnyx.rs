@@ -32,7 +32,7 @@ fn router(shared: Shared) -> Router {
         .route("/v2/payments/auto_recharge_prefs", get(preferences));
     let knows = |_: &Shared, headers: &HeaderMap| has(headers, "authorization", "Bearer hush");
     let stranger = || refused(StatusCode::UNAUTHORIZED, "10009", "Authentication failed");
-    guarded(api, &shared, knows, stranger).with_state(shared)
+    guarded(api, &shared, knows, stranger).fallback(async || not_there()).with_state(shared)
 }
 
 async fn balance(State(shared): State<Shared>) -> Response {
@@ -55,9 +55,13 @@ async fn preferences(State(shared): State<Shared>) -> Response {
 fn told(shared: &Shared, key: &str, usual: Value) -> Response {
     let data = shared.books().world.get(key).cloned().unwrap_or(usual);
     if data.is_null() {
-        return refused(StatusCode::NOT_FOUND, "10005", "Resource not found");
+        return not_there();
     }
     Json(json!({ "data": data })).into_response()
+}
+
+fn not_there() -> Response {
+    refused(StatusCode::NOT_FOUND, "10005", "Resource not found")
 }
 
 /// Telnyx' error shape.
