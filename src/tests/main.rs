@@ -28,3 +28,4 @@ mod commands;
 mod official;
 mod outside;
 mod modem;
+mod prism;
