@@ -1,6 +1,6 @@
 //! Adapters and fakes, held against the published shapes of the APIs by Prism.
 //!
-//! The files beside this one are OpenAPI: of each API the calls and fields that its adapter uses, from
+//! The files beside this one are `OpenAPI`: of each API the calls and fields that its adapter uses, from
 //! what its vendor has published. Prism stands between an adapter and its fake: every request and
 //! every answer has to be what the file allows, and what comes of them has to be what comes of them
 //! without Prism.

@@ -1,5 +1,6 @@
 //! Prism itself: where it is, how it is started, how it ends.
 
+use crate::support::python::run;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -50,15 +51,6 @@ fn installed() -> Result<PathBuf, String> {
     run(Command::new(&program).arg("--version")).map(|_| program)
 }
 
-/// What a program printed; `Err` where it failed.
-fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
-}
-
 /// A running Prism. It is killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Prism {
@@ -95,7 +87,7 @@ impl Prism {
         let url = timeout(Duration::from_secs(120), listening(&mut output)).await;
         // What it writes from now on is read and forgotten, else it would stop writing.
         tokio::spawn(async move { tokio::io::copy(&mut output, &mut tokio::io::sink()).await });
-        Self { _child: child, url: url.expect("Prism did not start in time") }
+        Self { _child: child, url: url.unwrap_or_else(|_| panic!("Prism did not start in time")) }
     }
 }
 

@@ -41,6 +41,7 @@ fn messages() -> [Message; 2] {
         html: String::new(),
         short: short.to_owned(),
         params: BTreeMap::new(),
+        link: None,
         thread: "li.balance".to_owned(),
         at: at(0),
     })
