@@ -20,7 +20,6 @@ impl Engine {
     /// Sends every due notice once.
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        self.ask_deliveries().await?;
         self.remind_due().await?;
         self.escalate().await?;
         self.follow_calendar().await?;
@@ -42,6 +41,8 @@ impl Engine {
                 if sent? { report.done += 1 } else { report.failed += 1 }
             }
         }
+        // What is to be sent goes first.
+        self.ask_deliveries().await?;
         report.next_at = self.store().next_notice_due().await?;
         Ok(report)
     }

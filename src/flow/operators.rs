@@ -11,6 +11,9 @@ const GOOD_FOR: Span = Span::days(30);
 /// A payer that could not tell is asked again after this.
 const SILENCE: Span = Span::days(1);
 
+/// How long an order waits for the answer.
+const LIMIT: Span = Span::seconds(5);
+
 impl Engine {
     /// Adds what payers said against the fleet.
     pub(super) async fn add_misplaced(
@@ -78,9 +81,12 @@ impl Engine {
             }
         }
         // No answer stops nothing: a line must not go dark because a question failed.
-        let said = provider.operator(line).await.unwrap_or_else(|error| {
-            tracing::debug!(subscription.id = %line.id, provider = payer, "operator not known: {error}");
-            None
+        let asked = tokio::time::timeout(LIMIT.to_std(), provider.operator(line)).await;
+        let said = asked.map_or(None, |answer| {
+            answer.unwrap_or_else(|error| {
+                tracing::debug!(subscription.id = %line.id, provider = payer, "operator not known: {error}");
+                None
+            })
         });
         let differs =
             said.as_deref().is_some_and(|said| operators::agree(ours, said) == Some(false));

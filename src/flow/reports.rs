@@ -8,8 +8,11 @@ use crate::channels::{Delivery, HookCall, HookError, Report};
 use crate::domain::Span;
 use crate::store::Reported;
 
-/// Messages asked about in one go.
-const BATCH: i64 = 50;
+/// Messages asked about in one round, all at once: a vendor that is silent must not hold up what is
+/// to be sent.
+const BATCH: i64 = 16;
+/// How long one answer may take.
+const LIMIT: Span = Span::seconds(10);
 /// Who has no report yet is asked again after these.
 const ASK_AFTER: [Span; 4] = [Span::minutes(2), Span::minutes(15), Span::hours(1), Span::hours(4)];
 
@@ -43,12 +46,20 @@ impl Engine {
     /// Asks about messages that no report came for.
     pub(super) async fn ask_deliveries(&self) -> Result<(), EngineError> {
         let now = self.now();
-        for due in self.store().deliveries_to_ask(BATCH, now).await? {
+        let due = self.store().deliveries_to_ask(BATCH, now).await?;
+        let asking = due.into_iter().map(|due| async move {
             let channel = self.channels().get(&due.channel).filter(|c| c.can_be_asked());
             let answer = match channel {
-                Some(channel) => channel.delivery(&due.vendor_id).await,
+                Some(channel) => {
+                    let asked = channel.delivery(&due.vendor_id);
+                    let late = |_| Err("no answer in time".to_owned());
+                    tokio::time::timeout(LIMIT.to_std(), asked).await.unwrap_or_else(late)
+                }
                 None => Ok(None),
             };
+            (due, answer)
+        });
+        for (due, answer) in futures_util::future::join_all(asking).await {
             let delivery = answer.unwrap_or_else(|why| {
                 tracing::debug!(notice.id = due.notice, "what became of it is not known: {why}");
                 Some(Delivery::Underway)

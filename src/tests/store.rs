@@ -79,6 +79,7 @@ async fn story(store: &Store) {
     caps_under_concurrency(store).await;
     super::store_parts::outbox(store).await;
     super::store_parts::reports(store).await;
+    super::store_parts::telling(store).await;
     super::store_parts::switches_and_tokens(store).await;
     super::store_parts::history(store).await;
     super::store_parts::messages(store).await;

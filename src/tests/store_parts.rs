@@ -5,7 +5,7 @@ use topupd::domain::{
     Bucket, Decision, Facts, Metric, MoneySwitch, Next, NoticeDraft, NoticeKind, OrderStep,
     Quantity, Severity, Span, State, SubscriptionStatus, Timestamp,
 };
-use topupd::store::{FleetChanges, Polled, Reported, Role, Store, Tried};
+use topupd::store::{FleetChanges, OperatorSaid, Polled, Reported, Role, Store, Tried};
 
 fn draft(dedupe: &str, severity: Severity) -> NoticeDraft {
     NoticeDraft {
@@ -113,6 +113,56 @@ pub(crate) async fn reports(store: &Store) {
         (dead.state.as_str(), dead.last_error.as_deref()),
         ("dead", Some("not delivered: why"))
     );
+}
+
+/// Reminders, what is given up, the calendar's figures, whose a number is: each statement once.
+pub(crate) async fn telling(store: &Store) {
+    store.say(&[draft("told", Severity::High)]).await.unwrap();
+    let due = store.claim_notices(1, Span::minutes(2), at(400)).await.unwrap();
+    let sent = Tried::Sent { vendor_id: None, ask_at: None, remind_at: Some(at(500)) };
+    store.tried(&due[0], "accepted", None, &sent, at(400)).await.unwrap();
+    assert_eq!(store.next_notice_due().await.unwrap(), Some(at(500)));
+    assert!(store.due_reminders(9, at(499)).await.unwrap().is_empty());
+    let first = store.due_reminders(9, at(500)).await.unwrap().remove(0);
+    assert_eq!(store.is_still_so(&first).await.unwrap(), None);
+    store.remind(&first, &draft("told|1", Severity::High)).await.unwrap();
+    store.remind(&first, &draft("told|2", Severity::High)).await.unwrap();
+    let again = store.claim_notices(9, Span::minutes(2), at(500)).await.unwrap();
+    assert_eq!(again.len(), 1, "one clock, one reminder");
+    let reminder = &again[0].notice;
+    assert_eq!((reminder.reminds.as_ref(), reminder.reminder_no), (Some(&first.id), 1));
+    store.tried(&again[0], "bad_recipient", None, &Tried::Dead, at(501)).await.unwrap();
+    let seen = store.acknowledge(&reminder.id, "li", Some(at(900)), at(502)).await.unwrap();
+    assert_eq!((seen.remind_at, seen.acknowledged_at), (Some(at(900)), None));
+    let seen = store.acknowledge(&first.id, "li", None, at(503)).await.unwrap();
+    assert_eq!((seen.remind_at, seen.acknowledged_at), (None, Some(at(503))));
+    let dead = store.given_up(99).await.unwrap();
+    assert!(dead.iter().any(|notice| notice.id == reminder.id));
+    for notice in dead {
+        store.escalate(&notice.id, &[]).await.unwrap();
+    }
+    assert!(store.given_up(9).await.unwrap().is_empty());
+    assert!(!store.dead_notices(9).await.unwrap().is_empty());
+    assert!(store.sent_to("li", "mail", at(0)).await.unwrap().0 > 0);
+    assert!(
+        store.use_link("x", at(1)).await.unwrap() && !store.use_link("x", at(2)).await.unwrap()
+    );
+    assert!(store.is_link_used("x").await.unwrap() && !store.is_link_used("y").await.unwrap());
+    assert!(store.first_subscriber_at().await.unwrap().is_some());
+    let (long_ago, later) = (at(0), at(1_000_000));
+    let missing = store.without_notice("statement", later, long_ago, 9).await.unwrap();
+    assert!(missing.contains(&"li".to_owned()), "{missing:?}");
+    assert!(!store.lines_of("li").await.unwrap().is_empty());
+    store.spent(Some("li"), long_ago, later).await.unwrap();
+    store.spent(None, long_ago, later).await.unwrap();
+    assert!(store.week(long_ago).await.unwrap().lines > 0);
+    let line = store.subscription(&line("a", 1).id).await.unwrap();
+    let answer = OperatorSaid { payer: "p".into(), said: Some("Verizon".into()), differs: true };
+    store.keep_operator(&line, &answer, at(600)).await.unwrap();
+    store.keep_operator(&line, &answer, at(601)).await.unwrap();
+    assert_eq!(store.operators_said(&line, at(600)).await.unwrap(), [answer]);
+    assert!(store.operators_said(&line, at(601)).await.unwrap().is_empty());
+    assert_eq!(store.look_at_named("carrier", &["nobody".into()], at(700)).await.unwrap(), 0);
 }
 
 async fn drain(store: &Store, now: Timestamp) {
