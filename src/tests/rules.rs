@@ -133,7 +133,12 @@ async fn a13_a_balance_that_swings_round_the_threshold_for_a_week_is_one_episode
         world.fake.set_balance(LINE, if n % 2 == 0 { 495 } else { 505 });
         world.pass(Span::hours(6)).await;
     }
-    assert_eq!(world.told("sent").await, ["low_balance"]);
+    let notices = world.engine().store().notices(None, 99).await.unwrap();
+    let mut told: Vec<(&str, i64)> =
+        notices.iter().map(|notice| (notice.kind.as_str(), notice.reminder_no)).collect();
+    told.sort_unstable();
+    // One episode, told once; nobody acknowledged it, so it was told again after one day and three.
+    assert_eq!(told, [("low_balance", 0), ("low_balance", 1), ("low_balance", 2)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,7 +179,7 @@ async fn a19_a_mail_server_down_for_six_hours_is_told_by_the_other_channel_once(
         let channels = format!(
             "{head}[channels.mail.email]\n{down}\n{from}\n[channels.backup.email]\n{up}\n{from}\n"
         );
-        let paces = "[flow]\nnotify_after = [\"1m\", \"5m\", \"30m\", \"2h\"]";
+        let paces = "[notices]\nremind_after = [\"30d\"]\n[flow]\nnotify_after = [\"1m\", \"5m\", \"30m\", \"2h\"]";
         std::fs::write(install.path("topupd.toml"), channels.replace("[flow]", paces)).unwrap();
     })
     .await;
