@@ -52,3 +52,5 @@ CREATE INDEX notices_sent_to ON notices (subscriber_id, sent_at) WHERE sent_at I
 CREATE INDEX notices_to_gather ON notices (subscriber_id, next_try_at) WHERE
     state = 'queued' AND attempts = 0 AND severity <> 'critical'
     AND kind IN ('low_balance', 'expiry_near', 'stale', 'recovered', 'flapping');
+
+CREATE INDEX notices_of_months ON notices (subscriber_id, created_at) WHERE kind = 'statement';

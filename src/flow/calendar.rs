@@ -40,10 +40,9 @@ impl Engine {
         let Some(first) = utc.date_naive().with_day(1) else { return Ok(()) };
         let begins = start(first, Tz::UTC, 0);
         let Some(begins) = begins else { return Ok(()) };
-        let kind = NoticeKind::Statement.as_str();
         // Who came this month has no month behind him.
         let missing =
-            self.store().without_notice(kind, begins, begins.minus(Span::days(1)), BATCH).await?;
+            self.store().without_statement(begins, begins.minus(Span::days(1)), BATCH).await?;
         for id in missing {
             let subscriber = self.store().subscriber(&SubscriberId::trusted(&id)).await?;
             let zone = subscriber.time_zone;

@@ -29,11 +29,10 @@ pub struct Week {
 }
 
 impl Store {
-    /// Subscribers with an active line who were there before `from`, and who have no notice of
-    /// `kind` since `to`; at most `limit`.
-    pub async fn without_notice(
+    /// Subscribers with an active line who were there before `from`, and who have no statement since
+    /// `to`; at most `limit`.
+    pub async fn without_statement(
         &self,
-        kind: &str,
         from: Timestamp,
         to: Timestamp,
         limit: i64,
@@ -41,11 +40,10 @@ impl Store {
         Ok(sqlx::query_scalar(
             "SELECT s.id FROM subscribers s WHERE s.closed_at IS NULL AND s.created_at < $1 \
              AND EXISTS (SELECT 1 FROM subscriptions l WHERE l.subscriber_id = s.id AND l.status = 'active') \
-             AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.subscriber_id = s.id AND n.kind = $2 AND n.created_at >= $3) \
-             ORDER BY s.id LIMIT $4",
+             AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.subscriber_id = s.id AND n.kind = 'statement' AND n.created_at >= $2) \
+             ORDER BY s.id LIMIT $3",
         )
         .bind(from.ms())
-        .bind(kind)
         .bind(to.ms())
         .bind(limit)
         .fetch_all(self.reader())

@@ -167,8 +167,10 @@ impl Store {
     /// When the next notice is due.
     pub async fn next_notice_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let (tries, asks, reminders): (Option<i64>, Option<i64>, Option<i64>) = sqlx::query_as(
-            "SELECT (SELECT MIN(next_try_at) FROM notices), (SELECT MIN(delivery_ask_at) FROM notices), \
-             (SELECT MIN(remind_at) FROM notices)",
+            // Said as the indexes have it: otherwise every notice ever written would be looked at.
+            "SELECT (SELECT MIN(next_try_at) FROM notices WHERE next_try_at IS NOT NULL), \
+             (SELECT MIN(delivery_ask_at) FROM notices WHERE delivery_ask_at IS NOT NULL), \
+             (SELECT MIN(remind_at) FROM notices WHERE remind_at IS NOT NULL)",
         )
         .fetch_one(self.reader())
         .await?;

@@ -150,7 +150,7 @@ pub(crate) async fn telling(store: &Store) {
     assert!(store.is_link_used("x").await.unwrap() && !store.is_link_used("y").await.unwrap());
     assert!(store.first_subscriber_at().await.unwrap().is_some());
     let (long_ago, later) = (at(0), at(1_000_000));
-    let missing = store.without_notice("statement", later, long_ago, 9).await.unwrap();
+    let missing = store.without_statement(later, long_ago, 9).await.unwrap();
     assert!(missing.contains(&"li".to_owned()), "{missing:?}");
     assert!(!store.lines_of("li").await.unwrap().is_empty());
     store.spent(Some("li"), long_ago, later).await.unwrap();
