@@ -20,9 +20,18 @@ impl Engine {
     /// Sends every due notice once.
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        self.remind_due().await?;
-        self.escalate().await?;
         self.follow_calendar().await?;
+        let due = self.store().notices_due().await?;
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now());
+        if is_due(due.remind_at) {
+            self.remind_due().await?;
+        }
+        if due.given_up {
+            self.escalate().await?;
+        }
+        if !is_due(due.next_at()) && !due.given_up {
+            return Ok(StageReport { next_at: due.next_at(), ..report });
+        }
         while !self.is_stopping() {
             self.beats().beat(Stage::Notify.as_str(), self.now(), None);
             self.store().gather_digests(self.now()).await?;
@@ -42,7 +51,9 @@ impl Engine {
             }
         }
         // What is to be sent goes first.
-        self.ask_deliveries().await?;
+        if is_due(due.ask_at) {
+            self.ask_deliveries().await?;
+        }
         report.next_at = self.store().next_notice_due().await?;
         Ok(report)
     }

@@ -58,7 +58,7 @@ pub use ledger::LedgerEntry;
 pub use notices::{StoredNotice, notice_id};
 pub use operators::OperatorSaid;
 pub use orders::{HandOrder, Prepared, order_hash};
-pub use outbox::{DueNotice, Tried};
+pub use outbox::{DueNotice, NoticesDue, Tried};
 pub use pins::StoredPin;
 pub use prices::{OpenPrice, PriceAnswer};
 pub use proof::{Anchor, Finding, Proof};

@@ -164,16 +164,46 @@ impl Store {
         Ok(())
     }
 
+    /// What there is to do, in one look: most rounds find nothing.
+    pub async fn notices_due(&self) -> Result<NoticesDue, StoreError> {
+        let (tries, asks, reminders, given_up): (Option<i64>, Option<i64>, Option<i64>, i64) =
+            sqlx::query_as(
+                // Said as the indexes have it: otherwise every notice ever written would be looked at.
+                "SELECT (SELECT MIN(next_try_at) FROM notices WHERE next_try_at IS NOT NULL), \
+                 (SELECT MIN(delivery_ask_at) FROM notices WHERE delivery_ask_at IS NOT NULL), \
+                 (SELECT MIN(remind_at) FROM notices WHERE remind_at IS NOT NULL), \
+                 (SELECT COUNT(*) FROM notices WHERE state = 'dead' AND escalated = 0 \
+                  AND severity IN ('high', 'critical') AND kind <> 'undelivered')",
+            )
+            .fetch_one(self.reader())
+            .await?;
+        let at = |ms: Option<i64>| ms.map(Timestamp::from_ms);
+        let (try_at, ask_at, remind_at) = (at(tries), at(asks), at(reminders));
+        Ok(NoticesDue { try_at, ask_at, remind_at, given_up: given_up > 0 })
+    }
+
     /// When the next notice is due.
     pub async fn next_notice_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let (tries, asks, reminders): (Option<i64>, Option<i64>, Option<i64>) = sqlx::query_as(
-            // Said as the indexes have it: otherwise every notice ever written would be looked at.
-            "SELECT (SELECT MIN(next_try_at) FROM notices WHERE next_try_at IS NOT NULL), \
-             (SELECT MIN(delivery_ask_at) FROM notices WHERE delivery_ask_at IS NOT NULL), \
-             (SELECT MIN(remind_at) FROM notices WHERE remind_at IS NOT NULL)",
-        )
-        .fetch_one(self.reader())
-        .await?;
-        Ok([tries, asks, reminders].into_iter().flatten().min().map(Timestamp::from_ms))
+        Ok(self.notices_due().await?.next_at())
+    }
+}
+
+/// When notices want something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoticesDue {
+    /// The next try.
+    pub try_at: Option<Timestamp>,
+    /// The next question what became of one.
+    pub ask_at: Option<Timestamp>,
+    /// The next reminder.
+    pub remind_at: Option<Timestamp>,
+    /// An important one was given up, and nobody else was told of it.
+    pub given_up: bool,
+}
+
+impl NoticesDue {
+    /// The earliest of them.
+    pub fn next_at(self) -> Option<Timestamp> {
+        [self.try_at, self.ask_at, self.remind_at].into_iter().flatten().min()
     }
 }
