@@ -5,7 +5,7 @@ use super::{Engine, EngineError};
 use crate::domain::{
     Facts, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, SubscriptionId, Timestamp,
 };
-use crate::store::{DueNotice, StoredNotice, Tried};
+use crate::store::{DueNotice, StoredNotice};
 use std::collections::BTreeMap;
 
 /// Notices that were given up, looked at in one go.
@@ -82,11 +82,11 @@ impl Engine {
         Ok(found)
     }
 
-    /// Puts off what goes beyond the brake; gives back the rest. One after the other, so that those
-    /// of one batch count for each other.
+    /// Holds back what goes beyond the brake, with all that waits behind it; gives back the rest.
     pub(super) async fn brake(&self, due: Vec<DueNotice>) -> Result<Vec<DueNotice>, EngineError> {
         let (now, rate) = (self.now(), self.settings().notices.brake);
-        let mut under_way: BTreeMap<(String, String), i64> = BTreeMap::new();
+        let since = now.minus(rate.per);
+        let mut queues: BTreeMap<(String, String), Vec<DueNotice>> = BTreeMap::new();
         let mut free = Vec::with_capacity(due.len());
         for due in due {
             let notice = &due.notice;
@@ -95,18 +95,19 @@ impl Engine {
                 continue;
             }
             let channel = notice.channel.clone().unwrap_or_default();
-            let since = now.minus(rate.per);
-            let (sent, first) = self.store().sent_to(&notice.subscriber, &channel, since).await?;
-            let more = under_way.entry((notice.subscriber.clone(), channel.clone())).or_default();
-            if sent.saturating_add(*more) < i64::from(rate.events) {
-                *more = more.saturating_add(1);
-                free.push(due);
-                continue;
+            queues.entry((notice.subscriber.clone(), channel)).or_default().push(due);
+        }
+        for ((subscriber, channel), mut queue) in queues {
+            let (sent, first) = self.store().sent_to(&subscriber, &channel, since).await?;
+            let left = i64::from(rate.events).saturating_sub(sent).max(0);
+            let over = queue.split_off(queue.len().min(usize::try_from(left).unwrap_or(0)));
+            free.extend(queue);
+            if !over.is_empty() {
+                let first = first.unwrap_or(now);
+                let until = first.plus(rate.per).max(now.plus(Span::seconds(1)));
+                let ids: Vec<&str> = over.iter().map(|due| due.notice.id.as_str()).collect();
+                self.store().hold_back(&ids, &subscriber, &channel, until, now).await?;
             }
-            let at = first.map_or(now, |at| at.plus(rate.per)).max(now.plus(Span::seconds(1)));
-            let then = Tried::Again { at, channel, ambiguous: false };
-            let why = "this person was sent enough for now";
-            self.store().tried(&due, "brake", Some(why), &then, now).await?;
         }
         Ok(free)
     }

@@ -48,4 +48,38 @@ impl Store {
         .await?;
         Ok((n, first.map(Timestamp::from_ms)))
     }
+    /// Gives back claims that were not tried, and lets all wait until `until` that `subscriber` is
+    /// to be told by `channel` now: one statement, however long the queue is.
+    pub async fn hold_back(
+        &self,
+        claimed: &[&str],
+        subscriber: &str,
+        channel: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for id in claimed {
+            sqlx::query(
+                "UPDATE notices SET state = 'queued', attempts = attempts - 1, next_try_at = $1, \
+                 last_error = 'this person was sent enough for now' WHERE id = $2 AND state = 'sending'",
+            )
+            .bind(until.ms())
+            .bind(*id)
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query(
+            "UPDATE notices SET next_try_at = $1 WHERE next_try_at <= $2 AND subscriber_id = $3 AND channel = $4 \
+             AND state = 'queued' AND severity <> 'critical' AND kind <> 'test'",
+        )
+        .bind(until.ms())
+        .bind(now.ms())
+        .bind(subscriber)
+        .bind(channel)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
 }

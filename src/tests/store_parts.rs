@@ -144,6 +144,7 @@ pub(crate) async fn telling(store: &Store) {
     assert!(store.given_up(9).await.unwrap().is_empty());
     assert!(!store.dead_notices(9).await.unwrap().is_empty());
     assert!(store.sent_to("li", "mail", at(0)).await.unwrap().0 > 0);
+    store.hold_back(&[&first.id], "li", "mail", at(2_000_000), at(504)).await.unwrap();
     assert!(
         store.use_link("x", at(1)).await.unwrap() && !store.use_link("x", at(2)).await.unwrap()
     );

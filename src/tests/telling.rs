@@ -62,6 +62,10 @@ async fn one_person_is_not_flooded_and_what_is_critical_is_not_held_back() {
     }
     place.engine.tick().await.unwrap();
     assert_eq!(place.mail.took().len(), 30, "the brake is 30/h");
+    let waiting = place.engine.store().notices(None, 99).await.unwrap();
+    let waiting: Vec<_> = waiting.iter().filter(|notice| notice.state == "queued").collect();
+    assert_eq!(waiting.len(), 10);
+    assert!(waiting.iter().all(|notice| notice.attempts == 0), "being held back is no try");
     say(&place, 99, Severity::Critical).await;
     place.engine.tick().await.unwrap();
     assert_eq!(place.mail.took().len(), 31);
