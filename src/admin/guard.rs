@@ -1,7 +1,7 @@
 //! Who may come in, how long it may take, and the headers of every answer.
 
 use super::{Admin, hook, link, problem::Problem};
-use crate::store::Role;
+use crate::store::{Audited, Grant, Role};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
@@ -13,16 +13,19 @@ use std::{
     time::Duration,
 };
 
-/// Who asks, once the token is known.
+/// Who asks, once the token or the session is known.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    token: String,
+    /// How histories name them: `api:TOKEN` or `user:NAME`.
+    pub(super) actor: String,
+    /// What they may do, and with what.
+    pub(super) grant: Grant,
 }
 
 impl Caller {
     /// How histories name them.
     pub(super) fn actor(&self) -> String {
-        format!("api:{}", self.token)
+        self.actor.clone()
     }
 }
 
@@ -36,23 +39,65 @@ pub(super) async fn authorise(
         let detail = "a token is needed: Authorization: Bearer TOKEN (topupd token create)";
         return Err(Problem::unauthorised(detail, "Bearer realm=\"topupd\""));
     };
-    let Some((token, role)) = admin.engine().store().token_role(text).await? else {
+    let store = admin.engine().store();
+    let Some((token, grant)) = store.token_grant(text).await? else {
         let challenge = "Bearer realm=\"topupd\", error=\"invalid_token\"";
         return Err(Problem::unauthorised("the token is unknown or revoked", challenge));
     };
-    if role < needs {
-        let (role, needs) = (role.as_str(), needs.as_str());
+    if grant.role < needs {
+        let (role, needs) = (grant.role.as_str(), needs.as_str());
         return Err(Problem::forbidden(format!("the token is of a {role}; allowed is {needs}")));
     }
+    let caller = Caller { actor: format!("api:{token}"), grant };
+    request.extensions_mut().insert(caller.clone());
+    audited(&admin, &caller, request, next).await
+}
+
+/// Answers, and writes down what somebody did; looks are not written down.
+pub(super) async fn audited(
+    admin: &Admin,
+    caller: &Caller,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let asked = (request.method() != Method::GET && request.method() != Method::HEAD)
-        .then(|| (request.method().clone(), request.uri().path().to_owned()));
-    request.extensions_mut().insert(Caller { token: token.clone() });
+        .then(|| request.uri().path().to_owned());
     let response = next.run(request).await;
-    if let Some((method, path)) = asked {
+    if let Some(path) = asked {
+        let (act, target) = act_of(&path);
         let status = response.status().as_u16();
-        tracing::info!(token.id = %token, %method, path, status, "asked through the API");
+        tracing::info!(actor = caller.actor, act, target, status, "somebody acted");
+        let changed = response.extensions().get::<Changed>().cloned().unwrap_or_default();
+        let what = Audited {
+            actor: caller.actor.clone(),
+            act,
+            target,
+            status: i64::from(status),
+            before: changed.before,
+            after: changed.after,
+        };
+        admin.engine().store().audit(&what, admin.engine().now()).await?;
     }
     Ok(response)
+}
+
+/// How something was before an act and is now, as JSON: an act puts it on its answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changed {
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+}
+
+/// The act and its target in paths such as `/api/v1/topups/{id}/approve`, `/lines/{id}/pause`
+/// and `/api/v1/money/off`.
+fn act_of(path: &str) -> (String, String) {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [_, target, act] => ((*act).to_owned(), (*target).to_owned()),
+        [about, act] => (format!("{about} {act}"), String::new()),
+        _ => (parts.join(" "), String::new()),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

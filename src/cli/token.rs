@@ -4,27 +4,33 @@ use super::args::TokenVerb;
 use super::context::{CliError, Context};
 use super::out::{Out, table};
 use crate::clock::Clock;
-use crate::store::Role;
+use crate::store::{Grant, Role, Scope};
 use serde_json::{Value as Json, json};
 
 pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Result<(), CliError> {
     let store = context.store().await?;
     let now = Clock::System.now();
     match verb {
-        TokenVerb::Create { role, note } => {
+        TokenVerb::Create { role, scope, note } => {
             let role = Role::parse(role).ok_or_else(|| {
                 CliError::Usage(format!("--role: found {role:?}; allowed: viewer, operator, admin"))
             })?;
-            let (id, text) = store.create_token(role, note, now).await?;
+            let scope = scope_of(scope.as_deref())?;
+            let grant = Grant { role, scope };
+            let (id, text) = store.create_token(&grant, note, now).await?;
             out.note("this text is shown once; keep it safe");
-            out.result(&json!({ "id": id, "role": role.as_str(), "token": text }), || text.clone());
+            let scope = grant.scope.text();
+            out.result(
+                &json!({ "id": id, "role": role.as_str(), "scope": scope, "token": text }),
+                || text.clone(),
+            );
             Ok(())
         }
         TokenVerb::List => {
             let tokens = store.tokens().await?;
             let documents = tokens
                 .iter()
-                .map(|t| json!({ "id": t.id, "role": t.role.as_str(), "note": t.note, "created_at": t.created_at.rfc3339(), "revoked_at": t.revoked_at.map(crate::domain::Timestamp::rfc3339) }))
+                .map(|t| json!({ "id": t.id, "role": t.grant.role.as_str(), "scope": t.grant.scope.text(), "note": t.note, "created_at": t.created_at.rfc3339(), "revoked_at": t.revoked_at.map(crate::domain::Timestamp::rfc3339) }))
                 .collect();
             out.result(&Json::Array(documents), || {
                 let rows: Vec<Vec<String>> = tokens
@@ -32,14 +38,15 @@ pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Res
                     .map(|t| {
                         vec![
                             t.id.clone(),
-                            t.role.as_str().into(),
+                            t.grant.role.as_str().into(),
+                            t.grant.scope.text(),
                             t.created_at.to_string(),
                             t.revoked_at.map_or_else(|| "-".into(), |at| at.to_string()),
                             t.note.clone(),
                         ]
                     })
                     .collect();
-                table(&["TOKEN", "ROLE", "CREATED", "REVOKED", "NOTE"], &rows)
+                table(&["TOKEN", "ROLE", "SCOPE", "CREATED", "REVOKED", "NOTE"], &rows)
             });
             Ok(())
         }
@@ -51,4 +58,11 @@ pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Res
             Ok(())
         }
     }
+}
+
+/// `--scope` as written; nothing is the whole fleet.
+pub(super) fn scope_of(text: Option<&str>) -> Result<Scope, CliError> {
+    let text = text.unwrap_or_default();
+    Scope::parse(text)
+        .ok_or_else(|| CliError::Usage(format!("--scope: found {text:?}; {}", Scope::ALLOWED)))
 }

@@ -5,7 +5,9 @@ use topupd::domain::{
     Bucket, Decision, Facts, Metric, MoneySwitch, Next, NoticeDraft, NoticeKind, OrderStep,
     Quantity, Severity, Span, State, SubscriptionStatus, Timestamp,
 };
-use topupd::store::{FleetChanges, OperatorSaid, Polled, Reported, Role, Store, Tried};
+use topupd::store::{
+    Audited, FleetChanges, Grant, OperatorSaid, Polled, Reported, Role, Scope, Store, Tried,
+};
 
 fn draft(dedupe: &str, severity: Severity) -> NoticeDraft {
     NoticeDraft {
@@ -188,11 +190,15 @@ pub(crate) async fn switches_and_tokens(store: &Store) {
     assert_eq!(store.wall(at(300)).await.unwrap(), at(0));
     assert_eq!(store.wall(at(200)).await.unwrap(), at(300), "the clock ran back");
 
-    let (id, text) = store.create_token(Role::Operator, "test", at(0)).await.unwrap();
-    assert_eq!(store.token_role(&text).await.unwrap(), Some((id.clone(), Role::Operator)));
-    assert_eq!(store.token_role("topupd_wrong").await.unwrap(), None);
+    let (id, text) = store.create_token(&Grant::of(Role::Operator), "test", at(0)).await.unwrap();
+    assert_eq!(
+        store.token_grant(&text).await.unwrap(),
+        Some((id.clone(), Grant::of(Role::Operator)))
+    );
+    assert_eq!(store.token_grant("topupd_wrong").await.unwrap(), None);
+    people_sign_in_and_out(store).await;
     assert!(store.revoke_token(&id, at(1)).await.unwrap());
-    assert_eq!(store.token_role(&text).await.unwrap(), None);
+    assert_eq!(store.token_grant(&text).await.unwrap(), None);
 
     store.set_status(&line("b", 2).id, SubscriptionStatus::Paused, at(0)).await.unwrap();
     assert!(
@@ -316,4 +322,62 @@ pub(crate) async fn messages(store: &Store) {
     let later = 9000 + 91 * 24 * 60;
     assert!(store.apply_message(Some("m2"), &polled(later), at(later)).await.unwrap());
     assert!(!store.knows_message("carrier", "m1").await.unwrap());
+}
+
+async fn people_sign_in_and_out(store: &Store) {
+    let scoped = Grant { role: Role::Viewer, scope: Scope::Tag("family".into()) };
+    assert!(!store.has_users().await.unwrap());
+    store.save_user("ana", &scoped, "$argon2id$1", at(0)).await.unwrap();
+    assert!(store.has_users().await.unwrap());
+    assert_eq!(store.password_of("ana").await.unwrap().as_deref(), Some("$argon2id$1"));
+    assert_eq!(store.password_of("bob").await.unwrap(), None);
+    let cookie = store.create_session("ana", at(10)).await.unwrap();
+    let session = store.session(&cookie, at(20)).await.unwrap().unwrap();
+    assert_eq!((session.user.as_str(), &session.grant), ("ana", &scoped));
+    assert_eq!(session.confirmed_at, at(10));
+    store.confirm_session(&session.hash, at(30)).await.unwrap();
+    assert_eq!(store.session(&cookie, at(31)).await.unwrap().unwrap().confirmed_at, at(30));
+    assert_eq!(store.session("other", at(31)).await.unwrap(), None);
+    // Seen is moved on by use; unused for a week it is over, and after 30 days in any case.
+    let days = |n: i64| at(n * 86_400);
+    for day in [6, 12, 18, 24, 29] {
+        assert!(store.session(&cookie, days(day)).await.unwrap().is_some(), "day {day}");
+    }
+    assert_eq!(store.session(&cookie, days(31)).await.unwrap(), None);
+    let idle = store.create_session("ana", at(10)).await.unwrap();
+    assert_eq!(store.session(&idle, days(8)).await.unwrap(), None);
+    // Another password signs out all others; disabling signs out all.
+    let (one, two) = (store.create_session("ana", at(10)), store.create_session("ana", at(10)));
+    let (one, two) = (one.await.unwrap(), two.await.unwrap());
+    let kept = store.session(&one, at(11)).await.unwrap().unwrap();
+    store.set_password("ana", "$argon2id$2", &kept.hash).await.unwrap();
+    assert!(store.session(&one, at(12)).await.unwrap().is_some());
+    assert_eq!(store.session(&two, at(12)).await.unwrap(), None);
+    assert!(store.disable_user("ana", at(13)).await.unwrap());
+    assert!(!store.disable_user("ana", at(14)).await.unwrap());
+    assert_eq!(store.session(&one, at(14)).await.unwrap(), None);
+    assert_eq!(store.password_of("ana").await.unwrap(), None);
+    assert_eq!(store.users().await.unwrap()[0].disabled_at, Some(at(13)));
+    store.save_user("ana", &Grant::of(Role::Admin), "$argon2id$3", at(15)).await.unwrap();
+    let again = store.create_session("ana", at(16)).await.unwrap();
+    let session = store.session(&again, at(17)).await.unwrap().unwrap();
+    assert_eq!(session.grant.role, Role::Admin);
+    store.end_session(&session.hash).await.unwrap();
+    assert_eq!(store.session(&again, at(18)).await.unwrap(), None);
+    // What they did.
+    for (act, target) in [("pause", "l1"), ("approve", "t1"), ("resume", "l1")] {
+        let what = Audited {
+            actor: "user:ana".into(),
+            act: act.into(),
+            target: target.into(),
+            status: 200,
+            ..Audited::default()
+        };
+        store.audit(&what, at(20)).await.unwrap();
+    }
+    let all = store.audited(None, None, 9).await.unwrap();
+    let acts: Vec<&str> = all.iter().map(|row| row.what.act.as_str()).collect();
+    assert_eq!(acts, ["resume", "approve", "pause"]);
+    let before = store.audited(Some("l1"), Some(all[0].seq), 9).await.unwrap();
+    assert_eq!(before.len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::admin::{hook, routes};
-use crate::store::Role;
+use crate::store::{Grant, Role};
 use axum::http::Method;
 
 fn somewhere(path: &str) -> String {
@@ -59,7 +59,7 @@ async fn a_revoked_or_foreign_token_is_no_token() {
     let world = World::new().await;
     let store = world.engine().store();
     let now = world.engine().now();
-    let (id, text) = store.create_token(Role::Admin, "x", now).await.unwrap();
+    let (id, text) = store.create_token(&Grant::of(Role::Admin), "x", now).await.unwrap();
     let ask = async |scheme: &str| {
         let headers = [("Host", "localhost".into()), ("Authorization", format!("{scheme} {text}"))];
         world.send("GET", "/api/v1/money", &headers, "").await

@@ -15,7 +15,7 @@ use crate::flow::{Beats, Engine};
 use crate::providers::{
     Answer as Sent, Declares, Found, FreezeError, Order, Provider, ReadError, ReadOk, TestReport,
 };
-use crate::store::{Change, FleetChanges, Role};
+use crate::store::{Change, FleetChanges, Grant, Role};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
@@ -106,7 +106,10 @@ impl World {
         store.save_fleet(&fleet, clock.now()).await.unwrap();
         let mut tokens = BTreeMap::new();
         for (word, role) in Role::WORDS {
-            tokens.insert(word, store.create_token(role, "test", clock.now()).await.unwrap().1);
+            tokens.insert(
+                word,
+                store.create_token(&Grant::of(role), "test", clock.now()).await.unwrap().1,
+            );
         }
         let listener = TcpListener::bind(listen).await.unwrap();
         let at = listener.local_addr().unwrap();

@@ -342,6 +342,9 @@ pub enum TokenVerb {
         /// What it may do.
         #[arg(long, value_parser = ["viewer", "operator", "admin"])]
         role: String,
+        /// The part of the fleet it is limited to: subscriber:ID or tag:WORD.
+        #[arg(long)]
+        scope: Option<String>,
         /// What it is for.
         #[arg(long, default_value = "")]
         note: String,
