@@ -10,7 +10,8 @@ mod health;
 mod hook;
 mod link;
 mod look;
-mod page;
+mod pages;
+pub mod password;
 mod problem;
 mod routes;
 #[cfg(test)]
@@ -34,8 +35,9 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
-    let pages = page::environment().map_err(std::io::Error::other)?;
-    let admin = Admin(Arc::new(Parts { engine, beats, listen, pages }));
+    let pages = pages::Pages::environment().map_err(std::io::Error::other)?;
+    let admin =
+        Admin(Arc::new(Parts { engine, beats, listen, pages, wrong: pages::Wrong::default() }));
     let stopped = Arc::new(Notify::new());
     let tell = Arc::clone(&stopped);
     let server = axum::serve(listener, router(&admin)).with_graceful_shutdown(async move {
@@ -59,6 +61,7 @@ struct Parts {
     beats: Beats,
     listen: SocketAddr,
     pages: minijinja::Environment<'static>,
+    wrong: pages::Wrong,
 }
 
 impl Admin {
@@ -91,6 +94,7 @@ fn router(admin: &Admin) -> Router {
         router = router.route(route.path, handler);
     }
     router
+        .merge(pages::routes(admin))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(guard::deadline))
         .layer(middleware::from_fn_with_state(admin.clone(), guard::host))

@@ -23,6 +23,10 @@ pub(super) struct Problem {
     challenge: Option<&'static str>,
 }
 
+/// What an error answer says in words, for pages.
+#[derive(Clone, Debug)]
+pub(super) struct Detail(pub(super) String);
+
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: Vec::new(), challenge: None }
@@ -70,6 +74,7 @@ impl IntoResponse for Problem {
         }
         let content_type = [(header::CONTENT_TYPE, MEDIA_TYPE)];
         let mut response = (self.status, content_type, body.to_string()).into_response();
+        response.extensions_mut().insert(Detail(self.detail));
         if let Some(challenge) = self.challenge {
             let value = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
@@ -133,7 +138,8 @@ pub(super) async fn reword(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
     let content_type = response.headers().get(header::CONTENT_TYPE);
-    let is_worded = is_health || content_type.is_some_and(|t| t == MEDIA_TYPE);
+    let is_worded = is_health
+        || content_type.is_some_and(|t| t == MEDIA_TYPE || t == "text/html; charset=utf-8");
     if is_worded || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

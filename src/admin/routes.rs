@@ -1,7 +1,7 @@
 //! Every route, the role it needs, and who answers. The one list: the router is built from it, and
 //! a test holds it against `openapi.json`.
 
-use super::{Admin, act, health, hook, link, look, page};
+use super::{Admin, act, health, hook, link, look};
 use crate::store::Role;
 use axum::{
     http::Method,
@@ -29,7 +29,6 @@ pub(super) fn all() -> Vec<Route> {
     let acts = |needs, path, handler| Route { method: Method::POST, path, needs, handler };
     let act = |path, handler| acts(Some(Role::Operator), path, handler);
     vec![
-        open("/", get(page::overview)),
         open("/healthz", get(health::healthz)),
         open("/readyz", get(health::readyz)),
         open("/metrics", get(health::metrics)),

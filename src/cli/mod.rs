@@ -23,6 +23,7 @@ mod operator;
 mod remote;
 mod money;
 mod token;
+mod user;
 mod keep;
 
 pub use args::Cli;
@@ -101,6 +102,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Channel(verb) => remote::channel(&context, verb, out).await,
         Verb::Money(verb) => money::money(&context, verb, out).await,
         Verb::Token(verb) => token::token(&context, verb, out).await,
+        Verb::User(verb) => user::user(&context, verb, out).await,
         Verb::Backup { file } => keep::backup(&context, file, out).await,
         Verb::Export => keep::export(&context, out).await,
         Verb::Completions { shell } => {

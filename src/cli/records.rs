@@ -3,7 +3,7 @@
 use super::args::{PeriodArgs, ReceiptsArgs};
 use super::context::{CliError, Context, instant};
 use super::out::{Out, table};
-use crate::domain::{Span, Timestamp};
+use crate::domain::Timestamp;
 use crate::shapes::{self, Receipt, receipts_page};
 use serde_json::Value as Json;
 
@@ -29,12 +29,7 @@ pub(super) async fn receipts(
     let mut receipts = Vec::with_capacity(found.len());
     for topup in found {
         let events = store.topup_events(&topup.id).await?;
-        // What was read last while it was under way, and at least once after it left.
-        let end =
-            if topup.state.is_final() { topup.updated_at } else { Timestamp::from_ms(i64::MAX) };
-        let after =
-            store.ok_before(&topup.subscription, end.plus(Span::from_ms(1)), 1).await?.pop();
-        let after = after.filter(|r| topup.last_sent_at.is_some_and(|sent| r.at >= sent));
+        let after = store.reading_after(&topup).await?;
         receipts.push(Receipt { topup, events, after });
     }
     if args.page {

@@ -12,9 +12,7 @@ pub(super) async fn token(context: &Context, verb: &TokenVerb, out: &Out) -> Res
     let now = Clock::System.now();
     match verb {
         TokenVerb::Create { role, scope, note } => {
-            let role = Role::parse(role).ok_or_else(|| {
-                CliError::Usage(format!("--role: found {role:?}; allowed: viewer, operator, admin"))
-            })?;
+            let role = role_of(role)?;
             let scope = scope_of(scope.as_deref())?;
             let grant = Grant { role, scope };
             let (id, text) = store.create_token(&grant, note, now).await?;
@@ -65,4 +63,11 @@ pub(super) fn scope_of(text: Option<&str>) -> Result<Scope, CliError> {
     let text = text.unwrap_or_default();
     Scope::parse(text)
         .ok_or_else(|| CliError::Usage(format!("--scope: found {text:?}; {}", Scope::ALLOWED)))
+}
+
+/// `--role` as written.
+pub(super) fn role_of(word: &str) -> Result<Role, CliError> {
+    Role::parse(word).ok_or_else(|| {
+        CliError::Usage(format!("--role: found {word:?}; allowed: viewer, operator, admin"))
+    })
 }

@@ -1,7 +1,7 @@
-//! Counts for metrics, and what the overview shows first.
+//! Counts for metrics.
 
-use super::{Store, StoreError, rows, rows::Columns};
-use crate::domain::{State, SubscriberId, Timestamp, Topup};
+use super::{Store, StoreError, rows::Columns};
+use crate::domain::{State, SubscriberId, Timestamp};
 
 /// How much there is of everything; each list has all its words, also those that count zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,36 +102,6 @@ impl Store {
                 Ok((c.text("word")?, c.int("n")?))
             })
             .collect()
-    }
-
-    /// The ids of watched lines, first those whose service or number ends first. Lines of which
-    /// nobody knows an end come last.
-    pub async fn dark_first(&self, limit: i64) -> Result<Vec<String>, StoreError> {
-        Ok(sqlx::query_scalar(
-            "SELECT id FROM (SELECT s.id, CASE WHEN r.service_end_at IS NULL OR r.number_loss_at < r.service_end_at \
-             THEN r.number_loss_at ELSE r.service_end_at END AS ends_at FROM subscriptions s \
-             JOIN watches w ON w.subscription_id = s.id \
-             LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at WHERE s.status <> 'closed') ends \
-             ORDER BY CASE WHEN ends_at IS NULL THEN 1 ELSE 0 END, ends_at, id LIMIT $1",
-        )
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?)
-    }
-
-    /// Top-ups whose story is not over, newest first.
-    pub async fn open_topups(&self, limit: i64) -> Result<Vec<Topup>, StoreError> {
-        let open: Vec<&str> =
-            State::ALL.into_iter().filter(|s| !s.is_final()).map(State::as_str).collect();
-        let sql = self.sql(
-            "SELECT * FROM topups WHERE state IN {ids $1} ORDER BY created_at DESC, id LIMIT $2",
-        );
-        let rows = sqlx::query(sql)
-            .bind(serde_json::json!(open).to_string())
-            .bind(limit)
-            .fetch_all(self.reader())
-            .await?;
-        rows.iter().map(rows::topup).collect()
     }
 }
 

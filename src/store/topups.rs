@@ -1,7 +1,7 @@
 //! Top-ups and their history: reading them, and the rows that are due.
 
-use super::{Change, Store, StoreError, Tx, journal, rows, rows::Columns};
-use crate::domain::{Span, State, Timestamp, Topup, TopupId};
+use super::{Change, Scope, Store, StoreError, Tx, journal, rows, rows::Columns};
+use crate::domain::{Reading, Span, State, Timestamp, Topup, TopupId};
 
 /// One line of a top-up's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,41 @@ impl Store {
         .fetch_all(self.reader())
         .await?;
         rows.iter().map(rows::topup).collect()
+    }
+
+    /// The newest top-ups within somebody's scope; of one state, of one line, where given.
+    pub async fn topups_within(
+        &self,
+        scope: &Scope,
+        state: Option<&str>,
+        subscription: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Topup>, StoreError> {
+        let (subscriber, tag) = scope.keys();
+        let sql = self.sql(
+            "SELECT t.* FROM topups t JOIN subscriptions s ON s.id = t.subscription_id \
+             WHERE ($1 IS NULL OR t.state = $1) AND ($2 IS NULL OR t.subscription_id = $2) \
+             AND ($3 IS NULL OR s.subscriber_id = $3) AND ($4 IS NULL OR $4 IN {ids s.tags}) \
+             ORDER BY t.created_at DESC, t.id LIMIT $5",
+        );
+        let rows = sqlx::query(sql)
+            .bind(state.map(str::to_owned))
+            .bind(subscription.map(str::to_owned))
+            .bind(subscriber)
+            .bind(tag)
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter().map(rows::topup).collect()
+    }
+
+    /// What was read last while a top-up was under way, and at least once after it left.
+    pub async fn reading_after(&self, topup: &Topup) -> Result<Option<Reading>, StoreError> {
+        let end =
+            if topup.state.is_final() { topup.updated_at } else { Timestamp::from_ms(i64::MAX) };
+        let line = &topup.subscription;
+        let after = self.ok_before(line, end.plus(Span::from_ms(1)), 1).await?.pop();
+        Ok(after.filter(|reading| topup.last_sent_at.is_some_and(|sent| reading.at >= sent)))
     }
 
     /// The history of a top-up, oldest first.

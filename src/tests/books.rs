@@ -8,7 +8,7 @@ use super::support::{
 };
 use sqlx::Connection;
 use std::time::Duration;
-use topupd::{domain::Span, sim::mailbox::Mailbox};
+use topupd::{domain::Span, sim::mailbox::Mailbox, store::Scope};
 
 const LIST: &str = "[providers.carrier.http.list]\npath = \"/v1/list?from={{ from }}&page={{ page }}\"\nitems = \"/items\"\n\
     msisdn = \"/msisdn\"\namount = \"/amount\"\ncurrency = \"/currency\"\nreference = \"/ref\"\n\
@@ -250,7 +250,7 @@ async fn a_refusal_that_is_charged_after_all_stops_all_paying() {
     })
     .await;
     world.pass(Span::minutes(10)).await;
-    let topups = world.engine().store().open_topups(10).await.unwrap();
+    let topups = world.engine().store().open_topups(&Scope::All, 10).await.unwrap();
     assert!(topups.is_empty());
     let body = world.fake.bodies().remove(0);
     let reference = serde_json::from_str::<serde_json::Value>(&body).unwrap()["ref"]

@@ -151,18 +151,9 @@ async fn the_overview_shows_first_what_goes_dark_first() {
     // Times are those of the owner's zone; numbers are masked; nothing runs.
     let ends = fixtures::at(0).plus(Span::days(1));
     assert!(html.contains(&ends.in_zone(chrono_tz::Asia::Shanghai)));
-    for part in ["2025550123", "<script", "http-equiv"] {
+    for part in ["2025550123", "<script>", "http-equiv"] {
         assert!(!html.contains(part), "{part}");
     }
-}
-
-#[tokio::test]
-async fn the_style_s_hash_is_that_of_the_style() {
-    use sha2::{Digest, Sha256};
-    let page = World::new().await.get("/").await;
-    let style = page.body.split("<style>").nth(1).unwrap().split("</style>").next().unwrap();
-    let hash = data_encoding::BASE64.encode(&Sha256::digest(style));
-    assert!(page.header("content-security-policy").contains(&format!("'sha256-{hash}'")));
 }
 
 #[tokio::test]
@@ -170,8 +161,9 @@ async fn others_than_this_machine_see_no_lines() {
     let world = World::on("0.0.0.0:0", Beats::default()).await;
     read(&world, "l1", Some(Span::days(1))).await;
     let page = world.get("/").await;
-    assert_eq!(page.status, 200);
-    assert!(page.body.contains("topupd token create"), "{}", page.body);
+    assert_eq!((page.status, page.header("location")), (303, "/sign-in"));
+    let page = world.get("/sign-in").await;
+    assert!(page.status == 200 && page.body.contains("topupd user create"), "{}", page.body);
     assert!(!page.body.contains("l1") && !page.body.contains("USD"), "{}", page.body);
     assert_eq!(world.get("/api/v1/subscriptions/l1").await.status, 200);
 }

@@ -5,6 +5,7 @@ mod acts;
 mod document;
 mod hooks;
 mod looks;
+mod pages;
 
 use super::serve;
 use crate::app::App;

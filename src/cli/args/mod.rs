@@ -7,6 +7,7 @@ pub(super) use notices::NoticesVerb;
 pub(super) use verbs::{
     ChannelVerb, DiscrepanciesVerb, MoneyVerb, OperatorVerb, PeriodArgs, PinsVerb, ProviderVerb,
     ReadingArgs, ReceiptsArgs, SmsVerb, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
+    UserVerb,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -138,6 +139,9 @@ pub enum Verb {
     /// API tokens.
     #[command(subcommand)]
     Token(TokenVerb),
+    /// People who may sign in to the pages.
+    #[command(subcommand)]
+    User(UserVerb),
     /// A consistent copy of the database.
     Backup {
         /// Where to; must not exist.

@@ -357,3 +357,32 @@ pub enum TokenVerb {
         id: String,
     },
 }
+
+/// `user …`
+#[derive(Debug, Subcommand)]
+pub enum UserVerb {
+    /// Add somebody who may sign in to the pages, or give them another role and password. The
+    /// password is asked for, or read as one line from standard input.
+    Create {
+        /// The name they sign in with.
+        name: String,
+        /// What they may do.
+        #[arg(long, value_parser = ["viewer", "operator", "admin"])]
+        role: String,
+        /// The part of the fleet they are limited to: subscriber:ID or tag:WORD.
+        #[arg(long)]
+        scope: Option<String>,
+    },
+    /// Give somebody another password; they are signed out everywhere.
+    Password {
+        /// Their name.
+        name: String,
+    },
+    /// Everybody who may sign in, or could.
+    List,
+    /// Nobody signs in under this name any more.
+    Disable {
+        /// Their name.
+        name: String,
+    },
+}

@@ -1,0 +1,237 @@
+//! The dashboard: pages made here, with one style sheet and one small script, in two languages.
+//!
+//! Invariant: a page looks and asks; what a form wants goes through the same functions as the
+//! command line's, under the name of who is signed in. Every form holds a secret of its session.
+
+mod form;
+mod overview;
+mod sign_in;
+mod topups;
+mod view;
+mod visitor;
+mod words;
+
+pub(super) use sign_in::Wrong;
+
+use super::{
+    Admin,
+    problem::{Detail, Problem},
+};
+use crate::store::Role;
+use axum::{
+    Router,
+    extract::{self, Path, Request},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{MethodRouter, get, post},
+};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, context};
+use std::{sync::LazyLock, time::Duration};
+use visitor::{Taste, Visitor};
+use words::Locale;
+
+const TEMPLATES: [(&str, &str); 8] = [
+    ("frame.html", include_str!("templates/frame.html")),
+    ("parts.html", include_str!("templates/parts.html")),
+    ("sign_in.html", include_str!("templates/sign_in.html")),
+    ("confirm.html", include_str!("templates/confirm.html")),
+    ("overview.html", include_str!("templates/overview.html")),
+    ("topups.html", include_str!("templates/topups.html")),
+    ("topup.html", include_str!("templates/topup.html")),
+    ("error.html", include_str!("templates/error.html")),
+];
+
+/// Style and script, with their types.
+const ASSETS: [(&str, &str, &str); 2] = [
+    ("topupd.css", "text/css; charset=utf-8", include_str!("assets/topupd.css")),
+    ("topupd.js", "text/javascript; charset=utf-8", include_str!("assets/topupd.js")),
+];
+
+/// Their contents in short, so that a browser keeps each version for good.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let all: String = ASSETS.iter().map(|(_, _, text)| *text).collect();
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(all);
+    data_encoding::HEXLOWER.encode(&hash).chars().take(12).collect()
+});
+
+/// Only what we serve ourselves may run or be shown; nobody may frame us.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Where a page is and who may see it.
+struct Page {
+    path: &'static str,
+    needs: Role,
+    handler: MethodRouter<Admin>,
+}
+
+/// Every page of somebody signed in. Whoever may look may sign out and choose a language.
+fn all() -> Vec<Page> {
+    let page = |needs, path, handler| Page { path, needs, handler };
+    let look = |path, handler| page(Role::Viewer, path, handler);
+    let act = |path, handler| page(Role::Operator, path, handler);
+    vec![
+        look("/", get(overview::look)),
+        look("/topups", get(topups::list)),
+        look("/topups/{id}", get(topups::one)),
+        look("/topups/{id}/receipt", get(topups::receipt)),
+        act("/topups/{id}/approve", post(topups::approve)),
+        act("/topups/{id}/reject", post(topups::reject)),
+        act("/topups/{id}/resolve", post(topups::resolve)),
+        look("/confirm", get(sign_in::confirm).post(sign_in::confirmed)),
+        look("/sign-out", post(sign_in::out)),
+    ]
+}
+
+/// The pages' routes; each but the sign-in asks who comes.
+pub(super) fn routes(admin: &Admin) -> Router<Admin> {
+    let mut router = Router::new()
+        .route("/sign-in", get(sign_in::look).post(sign_in::answer))
+        .route("/taste", post(sign_in::taste))
+        .route("/assets/{name}", get(asset));
+    for page in all() {
+        let guard = middleware::from_fn_with_state((admin.clone(), page.needs), visitor::enter);
+        router = router.route(page.path, page.handler.route_layer(guard));
+    }
+    router.layer(middleware::from_fn_with_state(admin.clone(), for_people))
+}
+
+/// Errors of pages are pages, too.
+async fn for_people(
+    extract::State(admin): extract::State<Admin>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let taste = Taste::of(request.headers());
+    let response = next.run(request).await;
+    let Some(Detail(detail)) = response.extensions().get::<Detail>().cloned() else {
+        return Ok(response);
+    };
+    let status = response.status();
+    let about = context! { detail, code => status.as_u16(), title => status.canonical_reason() };
+    Pages::bare(&admin, "error.html", taste, about, status)
+}
+
+/// The templates, read once.
+#[derive(Debug)]
+pub(super) struct Pages;
+
+impl Pages {
+    /// Reads every template.
+    pub(super) fn environment() -> Result<Environment<'static>, Error> {
+        let mut pages = Environment::new();
+        pages.set_undefined_behavior(UndefinedBehavior::Strict);
+        pages.add_function("t", said);
+        for (name, text) in TEMPLATES {
+            pages.add_template(name, text)?;
+        }
+        let (name, text) = super::link::TEMPLATE;
+        pages.add_template(name, text)?;
+        Ok(pages)
+    }
+
+    /// A page for somebody who may be here.
+    fn render(
+        admin: &Admin,
+        name: &str,
+        visitor: &Visitor,
+        about: Value,
+    ) -> Result<Response, Problem> {
+        let user = visitor.session.as_ref().map(|session| session.user.as_str());
+        let about = context! {
+            user,
+            csrf => &visitor.csrf,
+            may_act => user.is_some() && visitor.may(Role::Operator),
+            may_all => user.is_some() && visitor.may(Role::Admin),
+            ..about
+        };
+        let taste = Taste { locale: visitor.locale, theme: visitor.theme };
+        Self::bare(admin, name, taste, about, StatusCode::OK)
+    }
+
+    /// A page for anybody.
+    fn bare(
+        admin: &Admin,
+        name: &str,
+        taste: Taste,
+        about: Value,
+        status: StatusCode,
+    ) -> Result<Response, Problem> {
+        let about = context! {
+            locale => taste.locale.as_str(),
+            theme => taste.theme,
+            assets => VERSION.as_str(),
+            version => env!("CARGO_PKG_VERSION"),
+            page => name.trim_end_matches(".html"),
+            ..about
+        };
+        let html = admin.0.pages.get_template(name).and_then(|page| page.render(about));
+        let html = html.map_err(|error| {
+            tracing::error!("the page {name} cannot be rendered: {error:#}");
+            let detail = "the page is broken; see the log";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+        })?;
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+            (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        ];
+        Ok((status, headers, html).into_response())
+    }
+}
+
+/// `t("key")`, `t("key", n=3)`: a sentence in the page's language, its holes filled.
+fn said(
+    state: &State<'_, '_>,
+    key: &str,
+    values: minijinja::value::Kwargs,
+) -> Result<String, Error> {
+    let locale = state.lookup("locale").and_then(|word| word.as_str().and_then(Locale::parse));
+    let text = words::say(locale.unwrap_or(Locale::En), key)
+        .ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("no words for {key}")))?;
+    let mut text = text.to_owned();
+    for name in values.args() {
+        let value: Value = values.get(name)?;
+        text = text.replace(&format!("{{{name}}}"), &value.to_string());
+    }
+    values.assert_all_used()?;
+    Ok(text)
+}
+
+/// A style sheet or script; its address changes with its content.
+async fn asset(Path(name): Path<String>) -> Response {
+    let Some((_, kind, text)) = ASSETS.iter().find(|(known, _, _)| *known == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let year = Duration::from_hours(24 * 365).as_secs();
+    let kept = format!("public, max-age={year}, immutable");
+    ([(header::CONTENT_TYPE, (*kind).to_owned()), (header::CACHE_CONTROL, kept)], *text)
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_read_and_every_word_of_theirs_is_there() {
+        Pages::environment().unwrap();
+        let call = regex::Regex::new(r#"\bt\("([a-z_.]+[a-z])"[,)]"#).unwrap();
+        for (name, text) in TEMPLATES {
+            for found in call.captures_iter(text) {
+                assert!(words::say(Locale::En, &found[1]).is_some(), "{name}: {}", &found[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_template_needs_a_looser_policy() {
+        for (name, text) in TEMPLATES {
+            for bad in
+                ["<script>", " style=", " onclick", "javascript:", "http://", "https://", "|safe"]
+            {
+                assert!(!text.contains(bad), "{name} has {bad}");
+            }
+        }
+    }
+}
