@@ -51,3 +51,5 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (actor, key)
 );
 CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
+
+CREATE INDEX notices_of_lines ON notices (subscription_id, created_at);

@@ -3,7 +3,9 @@
 //! Invariant: a page looks and asks; what a form wants goes through the same functions as the
 //! command line's, under the name of who is signed in. Every form holds a secret of its session.
 
+mod chart;
 mod form;
+mod line;
 mod overview;
 mod sign_in;
 mod topups;
@@ -31,12 +33,14 @@ use std::{sync::LazyLock, time::Duration};
 use visitor::{Taste, Visitor};
 use words::Locale;
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("confirm.html", include_str!("templates/confirm.html")),
     ("overview.html", include_str!("templates/overview.html")),
+    ("line.html", include_str!("templates/line.html")),
+    ("line_topup.html", include_str!("templates/line_topup.html")),
     ("topups.html", include_str!("templates/topups.html")),
     ("topup.html", include_str!("templates/topup.html")),
     ("error.html", include_str!("templates/error.html")),
@@ -73,6 +77,11 @@ fn all() -> Vec<Page> {
     let act = |path, handler| page(Role::Operator, path, handler);
     vec![
         look("/", get(overview::look)),
+        look("/lines/{id}", get(line::look)),
+        act("/lines/{id}/poll", post(line::poll)),
+        act("/lines/{id}/pause", post(line::pause)),
+        act("/lines/{id}/resume", post(line::resume)),
+        act("/lines/{id}/topup", post(line::topup)),
         look("/topups", get(topups::list)),
         look("/topups/{id}", get(topups::one)),
         look("/topups/{id}/receipt", get(topups::receipt)),

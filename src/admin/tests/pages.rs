@@ -2,8 +2,8 @@
 
 use super::{Answer, World};
 use crate::admin::password;
-use crate::domain::{Span, State};
-use crate::store::{Grant, Role, Scope};
+use crate::domain::{Span, State, SubscriptionId, fixtures};
+use crate::store::{FleetChanges, Grant, Polled, Role, Scope};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -200,4 +200,81 @@ async fn language_and_theme_are_chosen_and_stay() {
     let asset = browser.get(&format!("/assets/{style}")).await;
     assert!(asset.status == 200 && asset.header("cache-control").contains("immutable"));
     assert_eq!(browser.get("/assets/../Cargo.toml").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_line_tells_what_it_is_and_what_can_be_done() {
+    let world = World::new().await;
+    for n in 0..40 {
+        let mut reading = fixtures::reading(&format!("{}.00 USD", 60 - n), -90 + 60 * (n - 40));
+        reading.subscription = SubscriptionId::parse("l1").unwrap();
+        reading.values.service_end_at = Some(world.clock.now().plus(Span::days(3)));
+        let polled = Polled { reading, next_poll_at: fixtures::at(360) };
+        world.engine().store().apply_polls(&[polled], world.clock.now()).await.unwrap();
+    }
+    let topup = world.topup("l1", &[State::Reserved]).await;
+    world.person("ana", Grant::of(Role::Operator)).await;
+    let ana = world.browser("ana").await;
+    let page = ana.get("/lines/l1").await.body;
+    for part in
+        ["<svg", "<polyline", "21.00 USD", "/lines/l1/poll", "/lines/l1/pause", topup.id.as_str()]
+    {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert_eq!(ana.get("/lines/nothing").await.status, 404);
+    let csrf = ana.csrf().await;
+    let form = [("csrf", csrf.as_str())];
+    assert_eq!(ana.post("/lines/l1/pause", &form).await.header("location"), "/lines/l1");
+    assert!(ana.get("/lines/l1").await.body.contains("/lines/l1/resume"));
+    let refused = ana.post("/lines/l1/poll", &form).await;
+    assert!(refused.status == 409 && refused.body.contains("only an active line"), "{refused:?}");
+    assert_eq!(ana.post("/lines/l1/resume", &form).await.status, 303);
+    assert_eq!(ana.post("/lines/l1/poll", &form).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_top_up_is_asked_for_twice_and_ordered_once() {
+    let world = World::new().await;
+    world.person("ana", Grant::of(Role::Operator)).await;
+    let ana = world.browser("ana").await;
+    let csrf = ana.csrf().await;
+    let form = |amount, sure| [("csrf", csrf.as_str()), ("amount", amount), ("sure", sure)];
+    for amount in ["", "ten", "10.00", "-1.00 USD", "0.00 USD"] {
+        let page = ana.post("/lines/l2/topup", &form(amount, "yes")).await;
+        assert!(page.status == 409 && page.body.contains("allowed is money"), "{amount}");
+    }
+    let asks = ana.post("/lines/l2/topup", &form("10.00 USD", "")).await;
+    assert!(asks.status == 200 && asks.body.contains("name=\"sure\""), "{}", asks.body);
+    let all = || async {
+        world
+            .engine()
+            .store()
+            .topups(Some("l2"), fixtures::at(-9), fixtures::at(9), 9)
+            .await
+            .unwrap()
+    };
+    assert!(all().await.is_empty(), "asking orders nothing");
+    let done = ana.post("/lines/l2/topup", &form("10.00 USD", "yes")).await;
+    assert!(done.header("location").starts_with("/topups/"), "{done:?}");
+    let again = ana.post("/lines/l2/topup", &form("10.00 USD", "yes")).await;
+    assert!(again.status == 409 && again.body.contains("one at a time"), "{}", again.body);
+    assert_eq!(all().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_others_write_is_shown_and_never_run() {
+    let world = World::new().await;
+    let mut line = fixtures::line("l3");
+    line.label = "<script>alert(1)</script>\"'".to_owned();
+    let mut fleet = FleetChanges::default();
+    fleet.subscriptions.push((line, "{}".into()));
+    world.engine().store().save_fleet(&fleet, world.clock.now()).await.unwrap();
+    let topup = world.topup("l3", &[State::AwaitingApproval]).await;
+    for path in ["/", "/lines/l3", "/topups", &format!("/topups/{}", topup.id)] {
+        let page = world.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(!page.body.contains("<script>alert"), "{path}");
+    }
+    let q = world.get("/?q=%22%3E%3Cscript%3Ealert(1)").await;
+    assert!(q.status == 200 && !q.body.contains("<script>alert"), "{}", q.body);
 }
