@@ -24,6 +24,7 @@ mod links;
 mod model;
 mod fuzz;
 mod books;
+mod browser;
 mod commands;
 mod official;
 mod outside;

@@ -56,6 +56,16 @@ impl Install {
         self.command(args).output().unwrap()
     }
 
+    /// Runs a verb with a line on its standard input.
+    pub(crate) fn feed(&self, args: &[&str], line: &str) -> Output {
+        use std::io::Write as _;
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+        child.wait_with_output().unwrap()
+    }
+
     /// Runs a verb that must succeed, and returns its JSON document.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());

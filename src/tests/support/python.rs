@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-/// A Python that has `package` (`NAME==VERSION`) and can import `module`. Where everything must be
+/// A Python that has `package` (`NAME==VERSION`, or several with a space between) and can import `module`. Where everything must be
 /// there (`CI`), a missing package is a failure and not a shorter run.
 pub(crate) fn python_with(package: &str, module: &str) -> Option<PathBuf> {
     match found(package, module) {
@@ -20,14 +20,18 @@ pub(crate) fn python_with(package: &str, module: &str) -> Option<PathBuf> {
 }
 
 fn found(package: &str, module: &str) -> Result<PathBuf, String> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
+    let home =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-").replace(' ', "+"));
     let python = home.join("bin/python");
     if run(Command::new(&python).args(["-c", &format!("import {module}")])).is_ok() {
         return Ok(python);
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
     let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"];
-    run(Command::new(&python).args(pip).args(["--retries", "2", "--timeout", "20", package]))?;
+    run(Command::new(&python)
+        .args(pip)
+        .args(["--retries", "2", "--timeout", "20"])
+        .args(package.split(' ')))?;
     Ok(python)
 }
 
