@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{Severity, Span, Timestamp};
 use crate::input::{Fault, Section};
 use crate::transport::{
-    http::{Place, Rendered},
+    http::{self, Place, Rendered},
     sms_gate::SignedPost,
 };
 use async_trait::async_trait;
@@ -71,7 +71,7 @@ impl Config {
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
         let section = format!("channels.{name}.android_gateway");
-        let authorization = vendor::basic(&self.username, &self.password);
+        let authorization = http::basic(&self.username, &self.password);
         let headers = [("authorization", authorization.as_str())];
         let vendor = Vendor::new(&self.place, &section, &headers, vec![self.password.clone()])?;
         Ok(Arc::new(AndroidGateway { config: self.clone(), vendor }))

@@ -11,7 +11,7 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{Severity, Span, Timestamp};
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered, Reply};
+use crate::transport::http::{self, Place, Rendered, Reply};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -46,11 +46,9 @@ impl Config {
         let wanted = "allowed is either `token`, or `user` with `password`, or nothing";
         let (authorization, secret) = match (token, user, password) {
             (None, None, None) => (None, None),
-            (Some(token), None, None) => {
-                (Some(format!("Bearer {}", token.expose_secret()).into()), Some(token))
-            }
+            (Some(token), None, None) => (Some(http::bearer(&token).into()), Some(token)),
             (None, Some(user), Some(password)) => {
-                (Some(vendor::basic(&user, &password).into()), Some(password))
+                (Some(http::basic(&user, &password).into()), Some(password))
             }
             (Some(_), _, _) | (None, Some(_), None) | (None, None, Some(_)) => {
                 s.fault_hidden("token", wanted);

@@ -13,10 +13,10 @@ use super::{
     vendor::{self, Vendor},
 };
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered, Reply};
+use crate::transport::http::{self, Place, Rendered, Reply};
 use async_trait::async_trait;
 use ring::signature::{ED25519, UnparsedPublicKey};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ impl Config {
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
         let section = format!("channels.{name}.telnyx");
-        let authorization = format!("Bearer {}", self.api_key.expose_secret());
+        let authorization = http::bearer(&self.api_key);
         let headers = [("authorization", authorization.as_str())];
         let vendor = Vendor::new(&self.place, &section, &headers, vec![self.api_key.clone()])?;
         Ok(Arc::new(Telnyx { config: self.clone(), vendor }))

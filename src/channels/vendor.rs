@@ -7,11 +7,11 @@ use super::{Outcome, Recipient};
 use crate::domain::{Msisdn, Span};
 use crate::input::{Fault, Section};
 use crate::transport::{
-    http::{CallError, Endpoint, Place, Rendered, Reply},
+    http::{self, CallError, Endpoint, Place, Rendered, Reply},
     redact,
 };
-use data_encoding::{BASE64, HEXLOWER};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use data_encoding::HEXLOWER;
+use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -69,17 +69,9 @@ impl Vendor {
         secrets: Vec<SecretString>,
     ) -> Result<Self, Fault> {
         let fault = |why: String| place.fault(section, &why);
-        let mut all = HeaderMap::new();
-        for (name, value) in headers {
-            let bad = |_| fault(format!("the header {name} has characters no header may have"));
-            let key = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| fault(format!("{name} is no header")))?;
-            let mut value = HeaderValue::from_str(value).map_err(bad)?;
-            value.set_sensitive(true);
-            all.insert(key, value);
-        }
+        let headers = http::headers(headers).map_err(fault)?;
         let endpoint = place.endpoint().map_err(fault)?;
-        Ok(Self { endpoint, timeout: place.timeout.unwrap_or(TIMEOUT), headers: all, secrets })
+        Ok(Self { endpoint, timeout: place.timeout.unwrap_or(TIMEOUT), headers, secrets })
     }
 
     /// One try. `Err` is what follows from there being no whole answer.
@@ -151,12 +143,6 @@ pub(super) fn phone(recipient: &Recipient) -> Result<&str, Outcome> {
 /// True for 2xx.
 pub(super) const fn is_success(reply: &Reply) -> bool {
     matches!(reply.status, 200..=299)
-}
-
-/// The value of an `Authorization` header for a user and a password (RFC 7617).
-pub(super) fn basic(user: &str, password: &SecretString) -> String {
-    let pair = format!("{user}:{}", password.expose_secret());
-    format!("Basic {}", BASE64.encode(pair.as_bytes()))
 }
 
 /// A JSON object of the fields that there are.

@@ -23,10 +23,12 @@ pub(super) use session::{Client, Login, Session};
 pub(super) use site::{Site, account_currency};
 pub(super) use token::Token;
 
+pub(super) use crate::transport::http::{basic, headers};
+
 use super::{Answer, Found, ReadError};
 use crate::domain::{ErrorKind, Span};
-use crate::transport::http::{CallError, Endpoint, Rendered, Reply, kind_of};
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use crate::transport::http::{CallError, Endpoint, Rendered, Reply, bearer, kind_of};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use std::sync::Arc;
@@ -74,8 +76,7 @@ impl Api {
 
     /// The same way with a key or token, as RFC 6750 writes it.
     pub(super) fn bearing(&self, secret: &SecretString) -> Result<Self, String> {
-        let bearer = format!("Bearer {}", secret.expose_secret());
-        Ok(self.with(headers(&[("authorization", &bearer)])?))
+        Ok(self.with(headers(&[("authorization", &bearer(secret))])?))
     }
 
     /// How far our clock was ahead of the API's at the last answer.
@@ -177,24 +178,6 @@ impl Api {
             self.secrets.iter().map(|s| vec![s.expose_secret().to_owned()]),
         )
     }
-}
-
-/// Headers with secrets in them.
-pub(super) fn headers(pairs: &[(&'static str, &str)]) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in pairs {
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| format!("the header {name} has characters no header may have"))?;
-        value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    Ok(headers)
-}
-
-/// The value of an `Authorization` header for a user and a password (RFC 7617).
-pub(super) fn basic(user: &str, password: &SecretString) -> String {
-    let pair = format!("{user}:{}", password.expose_secret());
-    format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()))
 }
 
 /// What it means for a read that there is no whole answer.

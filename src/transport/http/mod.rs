@@ -7,10 +7,12 @@ mod address;
 mod base;
 mod endpoint;
 mod guard;
+mod headers;
 mod rendered;
 
 pub(crate) use base::Place;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use headers::{basic, bearer, headers};
 pub(crate) use rendered::Rendered;
 
 use crate::clock::Clock;
