@@ -69,8 +69,12 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.aliyun_sms");
-        let vendor = Vendor::new(&self.place, &section, &[], vec![self.access_key_secret.clone()])?;
+        let vendor = Vendor::new(
+            &self.place,
+            ("aliyun_sms", name),
+            &[],
+            vec![self.access_key_secret.clone()],
+        )?;
         Ok(Arc::new(AliyunSms { config: self.clone(), vendor }))
     }
 }

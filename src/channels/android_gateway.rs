@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{Severity, Span, Timestamp};
 use crate::input::{Fault, Section};
 use crate::transport::{
-    http::{self, Place, Rendered},
+    http::{Place, Rendered},
     sms_gate::SignedPost,
 };
 use async_trait::async_trait;
@@ -70,10 +70,8 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.android_gateway");
-        let authorization = http::basic(&self.username, &self.password);
-        let headers = [("authorization", authorization.as_str())];
-        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.password.clone()])?;
+        let vendor =
+            Vendor::basic(&self.place, ("android_gateway", name), &self.username, &self.password)?;
         Ok(Arc::new(AndroidGateway { config: self.clone(), vendor }))
     }
 }

@@ -82,12 +82,11 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.kannel");
         let password = self.password.expose_secret();
         // As it stands in the query, too.
         let encoded = url::form_urlencoded::byte_serialize(password.as_bytes()).collect::<String>();
         let secrets = vec![self.password.clone(), SecretString::from(encoded)];
-        let vendor = Vendor::new(&self.place, &section, &[], secrets)?;
+        let vendor = Vendor::new(&self.place, ("kannel", name), &[], secrets)?;
         Ok(Arc::new(Kannel { config: self.clone(), vendor }))
     }
 }

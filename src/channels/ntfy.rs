@@ -66,12 +66,11 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.ntfy");
         let authorization = self.authorization.as_ref().map(|text| text.expose_secret());
         let headers: Vec<(&str, &str)> =
             authorization.map(|value| ("authorization", value)).into_iter().collect();
         let secrets = self.secret.iter().cloned().collect();
-        let vendor = Vendor::new(&self.place, &section, &headers, secrets)?;
+        let vendor = Vendor::new(&self.place, ("ntfy", name), &headers, secrets)?;
         Ok(Arc::new(Ntfy { config: self.clone(), vendor }))
     }
 }

@@ -13,7 +13,7 @@ use super::{
     vendor::{self, Vendor},
 };
 use crate::input::{Fault, Section};
-use crate::transport::http::{self, Place, Rendered};
+use crate::transport::http::{Place, Rendered};
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -68,10 +68,7 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.plivo");
-        let authorization = http::basic(&self.auth_id, &self.auth_token);
-        let headers = [("authorization", authorization.as_str())];
-        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.auth_token.clone()])?;
+        let vendor = Vendor::basic(&self.place, ("plivo", name), &self.auth_id, &self.auth_token)?;
         Ok(Arc::new(Plivo { config: self.clone(), vendor }))
     }
 }

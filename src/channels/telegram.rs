@@ -71,12 +71,11 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.telegram");
         // The part behind the bot's number is the secret of it.
         let whole = self.bot_token.expose_secret();
         let tail = whole.split_once(':').map_or(whole, |(_, tail)| tail);
         let secrets = vec![self.bot_token.clone(), tail.into()];
-        let vendor = Vendor::new(&self.place, &section, &[], secrets)?;
+        let vendor = Vendor::new(&self.place, ("telegram", name), &[], secrets)?;
         Ok(Arc::new(Telegram { config: self.clone(), vendor }))
     }
 }

@@ -82,10 +82,10 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.telnyx");
         let authorization = http::bearer(&self.api_key);
         let headers = [("authorization", authorization.as_str())];
-        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.api_key.clone()])?;
+        let secrets = vec![self.api_key.clone()];
+        let vendor = Vendor::new(&self.place, ("telnyx", name), &headers, secrets)?;
         Ok(Arc::new(Telnyx { config: self.clone(), vendor }))
     }
 }

@@ -73,8 +73,8 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.tencent_sms");
-        let vendor = Vendor::new(&self.place, &section, &[], vec![self.secret_key.clone()])?;
+        let vendor =
+            Vendor::new(&self.place, ("tencent_sms", name), &[], vec![self.secret_key.clone()])?;
         Ok(Arc::new(TencentSms { config: self.clone(), vendor }))
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::transport::http::{self, Place, Rendered};
+use crate::transport::http::{Place, Rendered};
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -70,11 +70,8 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.twilio");
-        let authorization = http::basic(&self.account_sid, &self.auth_token);
-        let headers = [("authorization", authorization.as_str())];
-        let secrets = vec![self.auth_token.clone()];
-        let vendor = Vendor::new(&self.place, &section, &headers, secrets)?;
+        let vendor =
+            Vendor::basic(&self.place, ("twilio", name), &self.account_sid, &self.auth_token)?;
         Ok(Arc::new(Twilio { config: self.clone(), vendor }))
     }
 }

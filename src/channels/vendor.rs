@@ -61,17 +61,29 @@ pub(super) struct Vendor {
 }
 
 impl Vendor {
-    /// Makes the clients. `headers` go with every request and may be secret.
+    /// Makes the clients of the channel of that kind and name. `headers` go with every request and
+    /// may be secret.
     pub(super) fn new(
         place: &Place,
-        section: &str,
+        (kind, name): (&str, &str),
         headers: &[(&str, &str)],
         secrets: Vec<SecretString>,
     ) -> Result<Self, Fault> {
-        let fault = |why: String| place.fault(section, &why);
+        let fault = |why: String| place.fault(&format!("channels.{name}.{kind}"), &why);
         let headers = http::headers(headers).map_err(fault)?;
         let endpoint = place.endpoint().map_err(fault)?;
         Ok(Self { endpoint, timeout: place.timeout.unwrap_or(TIMEOUT), headers, secrets })
+    }
+
+    /// The same, with a user and a password.
+    pub(super) fn basic(
+        place: &Place,
+        channel: (&str, &str),
+        user: &str,
+        password: &SecretString,
+    ) -> Result<Self, Fault> {
+        let authorization = http::basic(user, password);
+        Self::new(place, channel, &[("authorization", &authorization)], vec![password.clone()])
     }
 
     /// One try. `Err` is what follows from there being no whole answer.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::transport::http::{self, Place, Rendered};
+use crate::transport::http::{Place, Rendered};
 use crate::words::is_gsm;
 use async_trait::async_trait;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -93,10 +93,7 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.vonage");
-        let authorization = http::basic(&self.api_key, &self.api_secret);
-        let headers = [("authorization", authorization.as_str())];
-        let vendor = Vendor::new(&self.place, &section, &headers, vec![self.api_secret.clone()])?;
+        let vendor = Vendor::basic(&self.place, ("vonage", name), &self.api_key, &self.api_secret)?;
         Ok(Arc::new(Vonage { config: self.clone(), vendor }))
     }
 }

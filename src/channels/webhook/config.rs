@@ -151,14 +151,13 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let section = format!("channels.{name}.webhook");
         let headers: Vec<(&str, &str)> = self
             .headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.expose_secret()))
             .collect();
-        let vendor = Vendor::new(&self.place, &section, &headers, self.secrets.clone())
-            .map_err(|fault| Fault { key: section.clone(), ..fault })?;
+        let vendor = Vendor::new(&self.place, ("webhook", name), &headers, self.secrets.clone())
+            .map_err(|fault| Fault { key: format!("channels.{name}.webhook"), ..fault })?;
         Ok(Arc::new(Webhook { config: self.clone(), vendor }))
     }
 }
