@@ -11,7 +11,7 @@ mod tests;
 
 use super::{
     Channel, Message, Needs, Outcome, Recipient,
-    templates::{Filled, Holes, Templates},
+    templates::{Holes, Templates},
     vendor::{self, Vendor},
 };
 use crate::clock::Clock;
@@ -113,12 +113,9 @@ impl AliyunSms {
         Ok(request.with("accept", "application/json").with("authorization", &authorization))
     }
 
-    fn message(
-        &self,
-        message: &Message,
-        filled: &Filled<'_>,
-        phone: &str,
-    ) -> Result<Rendered, String> {
+    fn message(&self, message: &Message, recipient: &Recipient) -> Result<Rendered, Outcome> {
+        let phone = vendor::phone(recipient)?;
+        let filled = self.config.templates.fill(message)?;
         let values: Map<String, Value> =
             filled.values.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         let values = Value::Object(values).to_string();
@@ -132,19 +129,16 @@ impl AliyunSms {
         if !filled.values.is_empty() {
             query.push(("TemplateParam", values.as_str()));
         }
-        self.request("SendSms", &query)
+        self.request("SendSms", &query).map_err(|why| Outcome::Retry { after: None, why })
     }
 
     /// What the answer says, whatever its status.
     fn outcome(&self, reply: &Reply) -> Outcome {
-        let value = self.vendor.json(reply).unwrap_or(Value::Null);
+        let value = vendor::json(reply);
         let text = |key: &str| value.get(key).and_then(Value::as_str);
         let why = self.vendor.status(reply);
         match text("Code") {
-            Some("OK") if vendor::is_success(reply) => match text("BizId") {
-                Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
-                None => Outcome::Ambiguous { why: "the answer has no BizId".to_owned() },
-            },
+            Some("OK") if vendor::is_success(reply) => vendor::accepted(text("BizId"), "BizId"),
             Some("isv.BUSINESS_LIMIT_CONTROL") => {
                 Outcome::Retry { after: Some(pause(text("Message").unwrap_or_default())), why }
             }
@@ -171,19 +165,8 @@ impl Channel for AliyunSms {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let (phone, filled) = match (vendor::phone(recipient), self.config.templates.fill(message))
-        {
-            (Ok(phone), Ok(filled)) => (phone, filled),
-            (Err(outcome), _) | (_, Err(outcome)) => return outcome,
-        };
-        let request = match self.message(message, &filled, phone) {
-            Ok(request) => request,
-            Err(why) => return Outcome::Retry { after: None, why },
-        };
-        match self.vendor.send(&request).await {
-            Ok(reply) => self.outcome(&reply),
-            Err(outcome) => outcome,
-        }
+        let request = self.message(message, recipient);
+        self.vendor.try_once(request, |reply| self.outcome(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {

@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{Severity, Span, Timestamp};
 use crate::input::{Fault, Section};
 use crate::transport::{
-    http::{Place, Rendered},
+    http::{Place, Rendered, Reply},
     sms_gate::SignedPost,
 };
 use async_trait::async_trait;
@@ -97,6 +97,30 @@ impl AndroidGateway {
         ]);
         Rendered::post("/messages", &body)
     }
+
+    /// What the answer says of the message that has our `id`.
+    fn outcome(&self, id: &str, reply: &Reply) -> Outcome {
+        let accepted = Outcome::Accepted { vendor_id: Some(id.to_owned()) };
+        let value = vendor::json(reply);
+        let is_its_own = value.get("message").is_some_and(Value::is_string);
+        match reply.status {
+            // An earlier try went through.
+            409 => return accepted,
+            // The queue is full, for the phone is not there. A proxy's 503 would say nothing.
+            503 if is_its_own => {
+                let (after, why) = (reply.retry_after, self.vendor.status(reply));
+                return Outcome::Retry { after, why };
+            }
+            _ => {}
+        }
+        if let Some(outcome) = self.vendor.by_status(reply) {
+            return outcome;
+        }
+        if value.get("id").and_then(Value::as_str) == Some(id) {
+            return accepted;
+        }
+        Outcome::Ambiguous { why: "the answer does not have the message's id".to_owned() }
+    }
 }
 
 #[async_trait]
@@ -110,34 +134,8 @@ impl Channel for AndroidGateway {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let phone = match vendor::phone(recipient) {
-            Ok(phone) => phone,
-            Err(outcome) => return outcome,
-        };
-        let reply = match self.vendor.send(&self.request(message, phone)).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        let accepted = Outcome::Accepted { vendor_id: Some(message.id.clone()) };
-        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
-        let is_its_own = value.get("message").is_some_and(Value::is_string);
-        match reply.status {
-            // An earlier try went through.
-            409 => return accepted,
-            // The queue is full, for the phone is not there. A proxy's 503 would say nothing.
-            503 if is_its_own => {
-                let (after, why) = (reply.retry_after, self.vendor.status(&reply));
-                return Outcome::Retry { after, why };
-            }
-            _ => {}
-        }
-        if let Some(outcome) = self.vendor.by_status(&reply) {
-            return outcome;
-        }
-        if value.get("id").and_then(Value::as_str) == Some(message.id.as_str()) {
-            return accepted;
-        }
-        Outcome::Ambiguous { why: "the answer does not have the message's id".to_owned() }
+        let request = vendor::phone(recipient).map(|phone| self.request(message, phone));
+        self.vendor.try_once(request, |reply| self.outcome(&message.id, reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {
@@ -161,7 +159,7 @@ impl Channel for AndroidGateway {
         if !vendor::is_success(&reply) {
             return Err(self.vendor.status(&reply));
         }
-        let message = self.vendor.json(&reply).unwrap_or(Value::Null);
+        let message = vendor::json(&reply);
         let state = message.get("state").and_then(Value::as_str);
         let why = message.pointer("/recipients/0/error").and_then(Value::as_str);
         let why = why.map(|why| self.vendor.clean(why));

@@ -150,14 +150,8 @@ impl Channel for Kannel {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let phone = match vendor::phone(recipient) {
-            Ok(phone) => phone,
-            Err(outcome) => return outcome,
-        };
-        match self.vendor.send(&self.request(message, phone)).await {
-            Ok(reply) => self.outcome(&reply),
-            Err(outcome) => outcome,
-        }
+        let request = vendor::phone(recipient).map(|phone| self.request(message, phone));
+        self.vendor.try_once(request, |reply| self.outcome(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {
@@ -177,8 +171,7 @@ impl Channel for Kannel {
         if !reports.is_ours(message, call.query("token").unwrap_or_default()) {
             return Err(HookError::Unproven("the token is not that of the message"));
         }
-        let said: String = self.vendor.clean(call.query("answer").unwrap_or_default());
-        let said: String = said.chars().take(200).collect();
+        let said = self.vendor.said(call.query("answer").unwrap_or_default());
         let delivery = match call.query("type") {
             Some("1") => Delivery::Delivered,
             Some("2") => Delivery::Failed { why: format!("not delivered: {said}") },

@@ -82,9 +82,23 @@ struct Ntfy {
 }
 
 impl Ntfy {
+    fn request(&self, message: &Message, recipient: &Recipient) -> Result<Rendered, Outcome> {
+        let topic = self.config.topic.as_deref().or(recipient.address.as_deref());
+        let Some(topic) = topic.map(str::trim).filter(|topic| is_topic(topic)) else {
+            return Err(Outcome::BadRecipient { why: format!("the address is no topic; {TOPIC}") });
+        };
+        let body = json!({
+            "topic": topic,
+            "title": message.subject,
+            "message": cut(message.text.trim_end()),
+            "priority": priority(message.severity),
+        });
+        Ok(Rendered::post("/", &body))
+    }
+
     /// What an error of its own table means; `None` for what the HTTP status says better.
     fn sorted(&self, reply: &Reply, now: Timestamp) -> Option<Outcome> {
-        let code = self.vendor.json(reply)?.get("code")?.as_i64()?;
+        let code = vendor::json(reply).get("code")?.as_i64()?;
         let why = self.vendor.status(reply);
         if BAD_TOPIC.contains(&code) && self.config.topic.is_none() {
             return Some(Outcome::BadRecipient { why });
@@ -103,30 +117,11 @@ impl Channel for Ntfy {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let topic = self.config.topic.as_deref().or(recipient.address.as_deref());
-        let Some(topic) = topic.map(str::trim).filter(|topic| is_topic(topic)) else {
-            return Outcome::BadRecipient { why: format!("the address is no topic; {TOPIC}") };
+        let judge = |reply: &_| {
+            let sorted = self.sorted(reply, Clock::System.now());
+            sorted.unwrap_or_else(|| self.vendor.accepted_at("/id", reply))
         };
-        let body = json!({
-            "topic": topic,
-            "title": message.subject,
-            "message": cut(message.text.trim_end()),
-            "priority": priority(message.severity),
-        });
-        let reply = match self.vendor.send(&Rendered::post("/", &body)).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        let sorted = self.sorted(&reply, Clock::System.now());
-        if let Some(outcome) = sorted.or_else(|| self.vendor.by_status(&reply)) {
-            return outcome;
-        }
-        let id =
-            self.vendor.json(&reply).and_then(|value| value.get("id")?.as_str().map(str::to_owned));
-        match id {
-            Some(id) => Outcome::Accepted { vendor_id: Some(id) },
-            None => Outcome::Ambiguous { why: "the answer has no id".to_owned() },
-        }
+        self.vendor.try_once(self.request(message, recipient), judge).await
     }
 
     async fn test(&self) -> Result<String, String> {

@@ -106,22 +106,9 @@ impl Channel for Plivo {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let phone = match vendor::phone(recipient) {
-            Ok(phone) => phone,
-            Err(outcome) => return outcome,
-        };
-        let reply = match self.vendor.send(&self.request(message, phone)).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        if let Some(outcome) = self.vendor.by_status(&reply) {
-            return outcome;
-        }
-        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
-        match value.pointer("/message_uuid/0").and_then(Value::as_str) {
-            Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
-            None => Outcome::Ambiguous { why: "the answer has no message_uuid".to_owned() },
-        }
+        let request = vendor::phone(recipient).map(|phone| self.request(message, phone));
+        let judge = |reply: &_| self.vendor.accepted_at("/message_uuid/0", reply);
+        self.vendor.try_once(request, judge).await
     }
 
     async fn test(&self) -> Result<String, String> {

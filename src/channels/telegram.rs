@@ -91,9 +91,26 @@ impl Telegram {
         format!("/bot{}/{method}", self.config.bot_token.expose_secret())
     }
 
+    fn request(&self, message: &Message, recipient: &Recipient) -> Result<Rendered, Outcome> {
+        let chat = self.config.chat_id.as_deref().or(recipient.address.as_deref());
+        let Some(chat) = chat.map(str::trim).filter(|chat| !chat.is_empty()) else {
+            let why = "there is no address, so no chat".to_owned();
+            return Err(Outcome::BadRecipient { why });
+        };
+        let chat = chat.parse::<i64>().map_or_else(|_| json!(chat), |number| json!(number));
+        let text = format!("{}\n\n{}", message.subject, message.text.trim_end());
+        let body = json!({
+            "chat_id": chat,
+            "text": cut(&text),
+            "disable_notification": message.severity == Severity::Info,
+            "disable_web_page_preview": true,
+        });
+        Ok(Rendered::post(self.path("sendMessage"), &body))
+    }
+
     /// What follows from an answer.
     fn follows(&self, reply: &Reply) -> Outcome {
-        let said = self.vendor.json(reply).unwrap_or(Value::Null);
+        let said = vendor::json(reply);
         let why = self.vendor.status(reply);
         let failed = said.get("ok") == Some(&Value::Bool(false));
         let word = said.get("description").and_then(Value::as_str).unwrap_or_default();
@@ -117,12 +134,8 @@ impl Telegram {
             return outcome;
         }
         let id = said.pointer("/result/message_id").and_then(Value::as_i64);
-        match id {
-            Some(id) if said.get("ok") == Some(&Value::Bool(true)) => {
-                Outcome::Accepted { vendor_id: Some(id.to_string()) }
-            }
-            Some(_) | None => Outcome::Ambiguous { why: "the answer has no message_id".to_owned() },
-        }
+        let id = id.filter(|_| said.get("ok") == Some(&Value::Bool(true)));
+        vendor::accepted(id.map(|id| id.to_string()).as_deref(), "message_id")
     }
 }
 
@@ -133,22 +146,8 @@ impl Channel for Telegram {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let chat = self.config.chat_id.as_deref().or(recipient.address.as_deref());
-        let Some(chat) = chat.map(str::trim).filter(|chat| !chat.is_empty()) else {
-            return Outcome::BadRecipient { why: "there is no address, so no chat".to_owned() };
-        };
-        let chat = chat.parse::<i64>().map_or_else(|_| json!(chat), |number| json!(number));
-        let text = format!("{}\n\n{}", message.subject, message.text.trim_end());
-        let body = json!({
-            "chat_id": chat,
-            "text": cut(&text),
-            "disable_notification": message.severity == Severity::Info,
-            "disable_web_page_preview": true,
-        });
-        match self.vendor.send(&Rendered::post(self.path("sendMessage"), &body)).await {
-            Ok(reply) => self.follows(&reply),
-            Err(outcome) => outcome,
-        }
+        let request = self.request(message, recipient);
+        self.vendor.try_once(request, |reply| self.follows(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {

@@ -112,7 +112,7 @@ impl Telnyx {
     }
 
     /// What a refusal says.
-    fn refused(&self, reply: &Reply, value: &Value) -> Option<Outcome> {
+    fn refused(&self, reply: &Reply) -> Option<Outcome> {
         if !(400..500).contains(&reply.status) {
             return None;
         }
@@ -122,6 +122,7 @@ impl Telnyx {
             // The same key is at work, or was accepted with other bytes.
             return Some(Outcome::Ambiguous { why });
         }
+        let value = vendor::json(reply);
         let errors = value.get("errors").and_then(Value::as_array)?;
         let is_about_recipient = |error: &Value| {
             let pointer = error.pointer("/source/pointer").and_then(Value::as_str);
@@ -143,24 +144,11 @@ impl Channel for Telnyx {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let phone = match vendor::phone(recipient) {
-            Ok(phone) => phone,
-            Err(outcome) => return outcome,
+        let request = vendor::phone(recipient).map(|phone| self.request(message, phone));
+        let judge = |reply: &_| {
+            self.refused(reply).unwrap_or_else(|| self.vendor.accepted_at("/data/id", reply))
         };
-        let reply = match self.vendor.send(&self.request(message, phone)).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
-        if let Some(outcome) =
-            self.refused(&reply, &value).or_else(|| self.vendor.by_status(&reply))
-        {
-            return outcome;
-        }
-        match value.pointer("/data/id").and_then(Value::as_str) {
-            Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
-            None => Outcome::Ambiguous { why: "the answer has no id".to_owned() },
-        }
+        self.vendor.try_once(request, judge).await
     }
 
     async fn test(&self) -> Result<String, String> {

@@ -12,13 +12,13 @@ mod tests;
 
 use super::{
     Channel, Message, Needs, Outcome, Recipient,
-    templates::{Filled, Holes, Templates},
+    templates::{Holes, Templates},
     vendor::{self, Vendor},
 };
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered};
+use crate::transport::http::{Place, Rendered, Reply};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -107,7 +107,9 @@ impl TencentSms {
             .with("authorization", &authorization)
     }
 
-    fn message(&self, message: &Message, filled: &Filled<'_>, phone: &str) -> Rendered {
+    fn message(&self, message: &Message, recipient: &Recipient) -> Result<Rendered, Outcome> {
+        let phone = vendor::phone(recipient)?;
+        let filled = self.config.templates.fill(message)?;
         let values: Vec<&str> = filled.values.iter().map(|(_, value)| value.as_str()).collect();
         let body = vendor::object([
             ("PhoneNumberSet", Some(json!([phone]))),
@@ -118,11 +120,15 @@ impl TencentSms {
             ("TemplateParamSet", Some(json!(values))),
             ("SessionContext", Some(json!(message.id))),
         ]);
-        self.request("SendSms", &body)
+        Ok(self.request("SendSms", &body))
     }
 
     /// What the answer says of the call, then of the number.
-    fn outcome(&self, value: &Value) -> Outcome {
+    fn outcome(&self, reply: &Reply) -> Outcome {
+        if let Some(outcome) = self.vendor.by_status(reply) {
+            return outcome;
+        }
+        let value = vendor::json(reply);
         let text = |path: &str| value.pointer(path).and_then(Value::as_str);
         let number = "/Response/SendStatusSet/0";
         let refusal = text("/Response/Error/Code").map(|code| (code, "/Response/Error/Message"));
@@ -133,13 +139,9 @@ impl TencentSms {
         };
         if code == "Ok" && refusal.is_none() {
             let id = text(&format!("{number}/SerialNo")).filter(|id| !id.is_empty());
-            return match id {
-                Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
-                None => Outcome::Ambiguous { why: "the answer has no SerialNo".to_owned() },
-            };
+            return vendor::accepted(id, "SerialNo");
         }
-        let said: String =
-            self.vendor.clean(text(said).unwrap_or_default()).chars().take(200).collect();
+        let said = self.vendor.said(text(said).unwrap_or_default());
         sorted(code, format!("{}: {said}", self.vendor.clean(code)))
     }
 }
@@ -151,19 +153,8 @@ impl Channel for TencentSms {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let (phone, filled) = match (vendor::phone(recipient), self.config.templates.fill(message))
-        {
-            (Ok(phone), Ok(filled)) => (phone, filled),
-            (Err(outcome), _) | (_, Err(outcome)) => return outcome,
-        };
-        let reply = match self.vendor.send(&self.message(message, &filled, phone)).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        if let Some(outcome) = self.vendor.by_status(&reply) {
-            return outcome;
-        }
-        self.outcome(&self.vendor.json(&reply).unwrap_or(Value::Null))
+        let request = self.message(message, recipient);
+        self.vendor.try_once(request, |reply| self.outcome(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered};
+use crate::transport::http::{Place, Rendered, Reply};
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -86,6 +86,23 @@ impl Twilio {
     fn path(&self, rest: &str) -> String {
         format!("/2010-04-01/Accounts/{}{rest}", self.config.account_sid)
     }
+
+    fn request(&self, message: &Message, phone: &str) -> Rendered {
+        let validity = (VALIDITY.ms() / 1000).to_string();
+        let (key, sender) = &self.config.sender;
+        let mut form = vec![("To", phone), ("ValidityPeriod", validity.as_str())];
+        form.extend(self.config.callback_url.as_deref().map(|url| ("StatusCallback", url)));
+        form.extend([(*key, sender.as_str()), ("Body", message.short.as_str())]);
+        Rendered::form(self.path("/Messages.json"), &form)
+    }
+
+    fn outcome(&self, reply: &Reply) -> Outcome {
+        let code = vendor::json(reply).get("code").and_then(Value::as_i64);
+        if reply.status == 400 && code.is_some_and(|code| RECIPIENT.contains(&code)) {
+            return Outcome::BadRecipient { why: self.vendor.status(reply) };
+        }
+        self.vendor.accepted_at("/sid", reply)
+    }
 }
 
 #[async_trait]
@@ -95,32 +112,8 @@ impl Channel for Twilio {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let phone = match vendor::phone(recipient) {
-            Ok(phone) => phone,
-            Err(outcome) => return outcome,
-        };
-        let validity = (VALIDITY.ms() / 1000).to_string();
-        let (key, sender) = &self.config.sender;
-        let mut form = vec![("To", phone), ("ValidityPeriod", validity.as_str())];
-        form.extend(self.config.callback_url.as_deref().map(|url| ("StatusCallback", url)));
-        form.extend([(*key, sender.as_str()), ("Body", message.short.as_str())]);
-        let request = Rendered::form(self.path("/Messages.json"), &form);
-        let reply = match self.vendor.send(&request).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        let value = self.vendor.json(&reply).unwrap_or(Value::Null);
-        let code = value.get("code").and_then(Value::as_i64);
-        if reply.status == 400 && code.is_some_and(|code| RECIPIENT.contains(&code)) {
-            return Outcome::BadRecipient { why: self.vendor.status(&reply) };
-        }
-        if let Some(outcome) = self.vendor.by_status(&reply) {
-            return outcome;
-        }
-        match value.get("sid").and_then(Value::as_str) {
-            Some(sid) => Outcome::Accepted { vendor_id: Some(sid.to_owned()) },
-            None => Outcome::Ambiguous { why: "the answer has no sid".to_owned() },
-        }
+        let request = vendor::phone(recipient).map(|phone| self.request(message, phone));
+        self.vendor.try_once(request, |reply| self.outcome(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {

@@ -86,16 +86,35 @@ impl Vendor {
         Self::new(place, channel, &[("authorization", &authorization)], vec![password.clone()])
     }
 
-    /// One try. `Err` is what follows from there being no whole answer.
-    pub(super) async fn send(&self, request: &Rendered) -> Result<Reply, Outcome> {
-        let sent = self.endpoint.once(request, self.headers.clone(), self.timeout).await;
-        sent.map_err(|error| {
-            let why = self.clean(error.why());
-            match error {
-                CallError::Forbidden(_) => Outcome::BadConfig { why },
-                CallError::NotConnected(_) => Outcome::Retry { after: None, why },
-                CallError::Lost(_) => Outcome::Ambiguous { why },
-            }
+    /// One try. Its answer is judged by `judge`; without a request, or without a whole answer, it is
+    /// known already what follows.
+    pub(super) async fn try_once(
+        &self,
+        request: Result<Rendered, Outcome>,
+        judge: impl FnOnce(&Reply) -> Outcome + Send,
+    ) -> Outcome {
+        let request = match request {
+            Ok(request) => request,
+            Err(outcome) => return outcome,
+        };
+        let error = match self.endpoint.once(&request, self.headers.clone(), self.timeout).await {
+            Ok(reply) => return judge(&reply),
+            Err(error) => error,
+        };
+        let why = self.clean(error.why());
+        match error {
+            CallError::Forbidden(_) => Outcome::BadConfig { why },
+            CallError::NotConnected(_) => Outcome::Retry { after: None, why },
+            CallError::Lost(_) => Outcome::Ambiguous { why },
+        }
+    }
+
+    /// What an answer means that says no more than its status and, at `pointer`, the message's id.
+    pub(super) fn accepted_at(&self, pointer: &str, reply: &Reply) -> Outcome {
+        self.by_status(reply).unwrap_or_else(|| {
+            let said = json(reply);
+            let id = said.pointer(pointer).and_then(Value::as_str);
+            accepted(id, pointer.trim_start_matches('/'))
         })
     }
 
@@ -105,18 +124,13 @@ impl Vendor {
         if !is_success(&reply) {
             return Err(self.status(&reply));
         }
-        self.json(&reply).ok_or_else(|| "the answer is not JSON".to_owned())
+        parse(&reply).ok_or_else(|| "the answer is not JSON".to_owned())
     }
 
     /// Asks, and gives back whatever came.
     pub(super) async fn question(&self, request: &Rendered) -> Result<Reply, String> {
         let asked = self.endpoint.ask(request, self.headers.clone(), self.timeout).await;
         asked.map_err(|error| self.clean(error.why()))
-    }
-
-    /// The answer's JSON.
-    pub(super) fn json(&self, reply: &Reply) -> Option<Value> {
-        serde_json::from_str(reply.body.trim_start_matches('\u{feff}').trim()).ok()
     }
 
     /// What a status means where the vendor says nothing better: `None` for a success.
@@ -139,6 +153,11 @@ impl Vendor {
         format!("HTTP status {}{said}", reply.status)
     }
 
+    /// What a vendor said of it, as it may be kept: the beginning.
+    pub(super) fn said(&self, text: &str) -> String {
+        self.clean(text).chars().take(200).collect()
+    }
+
     /// A text as it may be kept.
     pub(super) fn clean(&self, text: &str) -> String {
         let written = self.secrets.iter().map(|secret| vec![secret.expose_secret().to_owned()]);
@@ -150,6 +169,23 @@ impl Vendor {
 pub(super) fn phone(recipient: &Recipient) -> Result<&str, Outcome> {
     let phone = recipient.phone.as_ref().map(Msisdn::as_str);
     phone.ok_or_else(|| Outcome::BadRecipient { why: "there is no phone number".to_owned() })
+}
+
+/// Accepted under its id. An answer that should have one as `name`, and has not, proves nothing.
+pub(super) fn accepted(id: Option<&str>, name: &str) -> Outcome {
+    match id {
+        Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
+        None => Outcome::Ambiguous { why: format!("the answer has no {name}") },
+    }
+}
+
+/// The answer's JSON; null where it is none.
+pub(super) fn json(reply: &Reply) -> Value {
+    parse(reply).unwrap_or_default()
+}
+
+fn parse(reply: &Reply) -> Option<Value> {
+    serde_json::from_str(reply.body.trim_start_matches('\u{feff}').trim()).ok()
 }
 
 /// True for 2xx.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered};
+use crate::transport::http::{Place, Rendered, Reply};
 use crate::words::is_gsm;
 use async_trait::async_trait;
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -121,21 +121,20 @@ impl Vonage {
     }
 
     /// What the answer says of each part; we send one.
-    fn outcome(&self, value: &Value) -> Outcome {
-        let parts = value.get("messages").and_then(Value::as_array);
-        let Some(first) = parts.and_then(|parts| parts.first()) else {
+    fn outcome(&self, reply: &Reply) -> Outcome {
+        if let Some(outcome) = self.vendor.by_status(reply) {
+            return outcome;
+        }
+        let value = vendor::json(reply);
+        let Some(first) = value.pointer("/messages/0") else {
             return Outcome::Ambiguous { why: "the answer has no messages".to_owned() };
         };
         let text = |key: &str| first.get(key).and_then(Value::as_str);
         let status = text("status").unwrap_or_default();
-        let said: String =
-            self.vendor.clean(text("error-text").unwrap_or_default()).chars().take(200).collect();
+        let said = self.vendor.said(text("error-text").unwrap_or_default());
         let why = format!("status {status}: {said}");
         match status {
-            "0" => match text("message-id") {
-                Some(id) => Outcome::Accepted { vendor_id: Some(id.to_owned()) },
-                None => Outcome::Ambiguous { why: "the answer has no message-id".to_owned() },
-            },
+            "0" => vendor::accepted(text("message-id"), "message-id"),
             "" | "5" => Outcome::Ambiguous { why },
             // Throttled, or too many connections.
             "1" | "10" => Outcome::Retry { after: None, why },
@@ -153,18 +152,8 @@ impl Channel for Vonage {
     }
 
     async fn send(&self, message: &Message, recipient: &Recipient) -> Outcome {
-        let phone = match vendor::phone(recipient) {
-            Ok(phone) => phone,
-            Err(outcome) => return outcome,
-        };
-        let reply = match self.vendor.send(&self.request(message, phone)).await {
-            Ok(reply) => reply,
-            Err(outcome) => return outcome,
-        };
-        if let Some(outcome) = self.vendor.by_status(&reply) {
-            return outcome;
-        }
-        self.outcome(&self.vendor.json(&reply).unwrap_or(Value::Null))
+        let request = vendor::phone(recipient).map(|phone| self.request(message, phone));
+        self.vendor.try_once(request, |reply| self.outcome(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {

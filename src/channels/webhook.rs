@@ -48,14 +48,9 @@ impl Channel for Webhook {
                 why: "what the template names is not known".to_owned(),
             };
         }
-        let request = match self.request(message, recipient, Clock::System.now()) {
-            Ok(request) => request,
-            Err(why) => return Outcome::BadConfig { why: self.vendor.clean(&why) },
-        };
-        match self.vendor.send(&request).await {
-            Ok(reply) => self.follows(&reply),
-            Err(outcome) => outcome,
-        }
+        let request = self.request(message, recipient, Clock::System.now());
+        let request = request.map_err(|why| Outcome::BadConfig { why: self.vendor.clean(&why) });
+        self.vendor.try_once(request, |reply| self.follows(reply)).await
     }
 
     async fn test(&self) -> Result<String, String> {
@@ -103,12 +98,11 @@ impl Webhook {
     /// What follows from an answer.
     fn follows(&self, reply: &Reply) -> Outcome {
         let why = self.vendor.status(reply);
-        let said = self.vendor.json(reply);
-        let says = |rules: &config::Rules| said.as_ref().is_some_and(|said| rules.apply_to(said));
-        if says(&self.config.retry_when) {
+        let said = vendor::json(reply);
+        if self.config.retry_when.apply_to(&said) {
             return Outcome::Retry { after: reply.retry_after, why };
         }
-        if says(&self.config.is_final) {
+        if self.config.is_final.apply_to(&said) {
             return Outcome::BadConfig { why };
         }
         let success = &self.config.success;
@@ -118,16 +112,15 @@ impl Webhook {
             success.status.contains(&i64::from(reply.status))
         };
         if !is_listed {
-            let gone = || Outcome::BadConfig { why: "the endpoint is gone (410)".to_owned() };
             return match reply.status {
-                410 => gone(),
+                410 => Outcome::BadConfig { why: "the endpoint is gone (410)".to_owned() },
                 _ => self.vendor.by_status(reply).unwrap_or(Outcome::BadConfig { why }),
             };
         }
         let Some(pointer) = &success.pointer else {
             return Outcome::Accepted { vendor_id: None };
         };
-        match said.as_ref().and_then(|said| said.pointer(pointer)) {
+        match said.pointer(pointer) {
             None => {
                 Outcome::Ambiguous { why: format!("the answer has nothing at {pointer}: {why}") }
             }
