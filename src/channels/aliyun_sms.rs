@@ -17,7 +17,10 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered, Reply};
+use crate::transport::{
+    http::{Place, Rendered, Reply},
+    mac::hmac_sha256,
+};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -234,7 +237,7 @@ impl Call<'_> {
             headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let canonical = format!("POST\n{}\n{}\n{lines}\n{names}\n{NO_BODY}", self.path, self.query);
         let text = format!("ACS3-HMAC-SHA256\n{}", vendor::sha256_hex(canonical.as_bytes()));
-        let signature = vendor::hmac_sha256(secret.expose_secret().as_bytes(), &text);
+        let signature = hmac_sha256(secret.expose_secret().as_bytes(), text.as_bytes());
         let signature = HEXLOWER.encode(&signature);
         format!("ACS3-HMAC-SHA256 Credential={id},SignedHeaders={names},Signature={signature}")
     }

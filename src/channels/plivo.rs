@@ -13,12 +13,13 @@ use super::{
     vendor::{self, Vendor},
 };
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered};
+use crate::transport::{
+    http::{Place, Rendered},
+    mac::{HMAC_SHA256, is_hmac},
+};
 use async_trait::async_trait;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use std::sync::Arc;
 use url::Url;
 
@@ -164,15 +165,10 @@ fn is_signed(url: &str, form: &[(String, String)], token: &SecretString, call: &
     let (Some(signatures), Some(nonce), Ok(url)) = (headers.0, headers.1, Url::parse(url)) else {
         return false;
     };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(token.expose_secret().as_bytes()) else {
-        return false;
-    };
-    mac.update(signed_text(url, form).as_bytes());
-    mac.update(b".");
-    mac.update(nonce.as_bytes());
+    let signed = format!("{}.{nonce}", signed_text(url, form));
     signatures.split(',').any(|signature| {
         let given = data_encoding::BASE64.decode(signature.trim().as_bytes());
-        given.is_ok_and(|given| mac.clone().verify_slice(&given).is_ok())
+        given.is_ok_and(|given| is_hmac(HMAC_SHA256, token, signed.as_bytes(), &given))
     })
 }
 

@@ -18,7 +18,10 @@ use super::{
 use crate::clock::Clock;
 use crate::domain::{Span, Timestamp};
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered, Reply};
+use crate::transport::{
+    http::{Place, Rendered, Reply},
+    mac::hmac_sha256,
+};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -244,8 +247,8 @@ impl Call<'_> {
         let first = format!("TC3{}", secret.expose_secret()).into_bytes();
         let key = [day.as_str(), "sms", "tc3_request"]
             .into_iter()
-            .fold(first, |key, part| vendor::hmac_sha256(&key, part));
-        let signature = HEXLOWER.encode(&vendor::hmac_sha256(&key, &text));
+            .fold(first, |key, part| hmac_sha256(&key, part.as_bytes()));
+        let signature = HEXLOWER.encode(&hmac_sha256(&key, text.as_bytes()));
         format!(
             "TC3-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders=content-type;host, \
              Signature={signature}"

@@ -11,10 +11,12 @@ use super::{
 };
 use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered, Reply};
+use crate::transport::{
+    http::{Place, Rendered, Reply},
+    mac::{HMAC_SHA1, is_hmac},
+};
 use async_trait::async_trait;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -170,16 +172,14 @@ fn is_signed(
     signature: Option<&str>,
 ) -> bool {
     let given = signature.and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
-    let mac = Hmac::<sha1::Sha1>::new_from_slice(token.expose_secret().as_bytes());
-    let (Some(given), Ok(mut mac)) = (given, mac) else { return false };
-    mac.update(url.as_bytes());
+    let mut signed = url.to_owned();
     let mut sorted: Vec<&(String, String)> = form.iter().collect();
     sorted.sort();
     for (key, value) in sorted {
-        mac.update(key.as_bytes());
-        mac.update(value.as_bytes());
+        signed.push_str(key);
+        signed.push_str(value);
     }
-    mac.verify_slice(&given).is_ok()
+    given.is_some_and(|given| is_hmac(HMAC_SHA1, token, signed.as_bytes(), &given))
 }
 
 #[cfg(test)]

@@ -204,12 +204,6 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
 }
 
-/// HMAC-SHA256, to sign with; what others signed is compared elsewhere.
-pub(super) fn hmac_sha256(key: &[u8], text: &str) -> Vec<u8> {
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
-    ring::hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-}
-
 /// The `Host` header of requests to `base`, for those that sign it.
 pub(super) fn host(base: &url::Url) -> String {
     let host = base.host_str().unwrap_or_default();

@@ -15,12 +15,14 @@ use super::{
 };
 use crate::domain::Span;
 use crate::input::{Fault, Section};
-use crate::transport::http::{Place, Rendered, Reply};
+use crate::transport::{
+    http::{Place, Rendered, Reply},
+    mac::{Algorithm, HMAC_SHA256, HMAC_SHA512, is_hmac},
+};
 use crate::words::is_gsm;
 use async_trait::async_trait;
 use data_encoding::HEXLOWER_PERMISSIVE;
-use hmac::{EagerHash, Hmac, KeyInit as _, Mac as _};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -43,14 +45,8 @@ pub struct Config {
 struct Reports {
     callback_url: String,
     secret: SecretString,
-    method: Method,
-}
-
-/// The account's way of signing. Its older ones prove too little.
-#[derive(Clone, Copy, Debug)]
-enum Method {
-    Sha256,
-    Sha512,
+    /// The account's way of signing. Its older ones prove too little.
+    method: Algorithm,
 }
 
 impl Config {
@@ -63,8 +59,8 @@ impl Config {
         let from = s.required("from", "allowed is a sender: a number, or up to 11 letters");
         let callback_url = vendor::callback_url(s);
         let secret = s.secret("signature_secret");
-        let words = [("sha256", Method::Sha256), ("sha512", Method::Sha512)];
-        let method = s.word("signature_method", &words).unwrap_or(Method::Sha256);
+        let words = [("sha256", HMAC_SHA256), ("sha512", HMAC_SHA512)];
+        let method = s.word("signature_method", &words).unwrap_or(HMAC_SHA256);
         if s.has("callback_url") != secret.is_some() {
             let allowed =
                 "`callback_url` and `signature_secret` go together: reports must be proved";
@@ -218,26 +214,9 @@ impl Reports {
             .map(|(key, value)| format!("&{key}={}", value.replace(['&', '='], "_")))
             .collect();
         let given = fields.iter().find(|(key, _)| key == "sig");
-        let Some(given) =
-            given.and_then(|(_, sig)| HEXLOWER_PERMISSIVE.decode(sig.as_bytes()).ok())
-        else {
-            return false;
-        };
-        let secret = self.secret.expose_secret().as_bytes();
-        match self.method {
-            Method::Sha256 => is_mac::<sha2::Sha256>(secret, &text, &given),
-            Method::Sha512 => is_mac::<sha2::Sha512>(secret, &text, &given),
-        }
+        let given = given.and_then(|(_, sig)| HEXLOWER_PERMISSIVE.decode(sig.as_bytes()).ok());
+        given.is_some_and(|given| is_hmac(self.method, &self.secret, text.as_bytes(), &given))
     }
-}
-
-fn is_mac<D: EagerHash>(secret: &[u8], text: &str, given: &[u8]) -> bool
-where
-    Hmac<D>: hmac::Mac + hmac::KeyInit,
-{
-    let Ok(mut mac) = Hmac::<D>::new_from_slice(secret) else { return false };
-    mac.update(text.as_bytes());
-    mac.verify_slice(given).is_ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::input::Section;
 use crate::providers::ProviderConfig;
 use crate::transport::hook::{HookCall, HookError};
-use hmac::{Hmac, KeyInit, Mac};
+use crate::transport::mac::{Algorithm, HMAC_SHA256, HMAC_SHA512, is_hmac};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeMap;
 use subtle::ConstantTimeEq as _;
@@ -75,21 +75,19 @@ impl Hook {
             Sign::Reloadly => {
                 let at = call.header("x-reloadly-request-timestamp").unwrap_or_default();
                 let signed = [&call.body[..], b":", at.as_bytes()].concat();
-                self.is_signed::<Hmac<sha2::Sha256>>(&signed, call.header("x-reloadly-signature"))
+                self.is_signed(HMAC_SHA256, &signed, call.header("x-reloadly-signature"))
             }
             Sign::Airalo => {
-                self.is_signed::<Hmac<sha2::Sha512>>(&call.body, call.header("airalo-signature"))
+                self.is_signed(HMAC_SHA512, &call.body, call.header("airalo-signature"))
             }
         };
         if proved { Ok(()) } else { Err(HookError::Unproven("nothing proves who called")) }
     }
 
-    fn is_signed<M: Mac + KeyInit>(&self, signed: &[u8], signature: Option<&str>) -> bool {
+    fn is_signed(&self, algorithm: Algorithm, signed: &[u8], signature: Option<&str>) -> bool {
         let given = signature
             .and_then(|hex| data_encoding::HEXLOWER_PERMISSIVE.decode(hex.trim().as_bytes()).ok());
-        let mac = <M as KeyInit>::new_from_slice(self.secret.expose_secret().as_bytes());
-        let (Some(given), Ok(mac)) = (given, mac) else { return false };
-        mac.chain_update(signed).verify_slice(&given).is_ok()
+        given.is_some_and(|given| is_hmac(algorithm, &self.secret, signed, &given))
     }
 }
 
@@ -97,6 +95,7 @@ impl Hook {
 mod tests {
     use super::*;
     use data_encoding::HEXLOWER;
+    use hmac::{Hmac, KeyInit, Mac};
 
     fn hook(sign: Sign) -> Hook {
         Hook { secret: "0123456789abcdef".to_owned().into(), sign }

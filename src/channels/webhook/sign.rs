@@ -1,11 +1,10 @@
 //! Signatures: of Standard Webhooks, `DingTalk`, Feishu. All are HMAC-SHA256 in Base64.
 
 use crate::domain::Timestamp;
+use crate::transport::mac::hmac_sha256;
 use data_encoding::BASE64;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use serde_json::Value;
-use sha2::Sha256;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 use url::form_urlencoded;
 
@@ -74,13 +73,7 @@ pub(super) fn feishu(secret: &SecretString, now: Timestamp, body: &str) -> Resul
 }
 
 fn mac(key: &[u8], signed: &[u8]) -> String {
-    // HMAC takes keys of every length.
-    Hmac::<Sha256>::new_from_slice(key)
-        .map(|mut mac| {
-            mac.update(signed);
-            BASE64.encode(&mac.finalize().into_bytes())
-        })
-        .unwrap_or_default()
+    BASE64.encode(&hmac_sha256(key, signed))
 }
 
 #[cfg(test)]
