@@ -177,8 +177,7 @@ impl Channel for AndroidGateway {
         let now = Timestamp::from_ms(call.at.saturating_mul(1000));
         signed.prove(secret, now).map_err(HookError::Unproven)?;
         let malformed = |why: &str| HookError::Malformed(why.to_owned());
-        let event: Value =
-            serde_json::from_slice(&call.body).map_err(|_| malformed("the body is not JSON"))?;
+        let event = call.json()?;
         let text = |key: &str| {
             let text = event.pointer(key).and_then(Value::as_str);
             text.filter(|text| !text.is_empty())

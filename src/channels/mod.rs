@@ -12,6 +12,7 @@ mod android_gateway;
 mod conformance;
 mod email;
 mod exec;
+mod form;
 mod kannel;
 mod message;
 mod modem;

@@ -9,7 +9,7 @@
 mod tests;
 
 use super::{
-    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report,
+    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report, form,
     vendor::{self, Vendor},
 };
 use crate::input::{Fault, Section};
@@ -137,12 +137,7 @@ impl Channel for Plivo {
         if !is_signed(url, &form, &self.config.auth_token, call) {
             return Err(HookError::Unproven("the signature is not Plivo's"));
         }
-        let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
-        let (Some(message), Some(status)) = (field("MessageUUID"), field("Status")) else {
-            return Err(HookError::Malformed("no MessageUUID or no Status".to_owned()));
-        };
-        let delivery = delivery(status, field("ErrorCode"));
-        Ok(vec![Report { message: message.to_owned(), delivery }])
+        form::report(&form, ["MessageUUID", "Status"], delivery)
     }
 }
 
@@ -150,10 +145,7 @@ impl Channel for Plivo {
 fn delivery(state: &str, code: Option<&str>) -> Delivery {
     match state {
         "delivered" | "read" => Delivery::Delivered,
-        "failed" | "undelivered" | "rejected" => {
-            let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
-            Delivery::Failed { why: format!("{state}{code}") }
-        }
+        "failed" | "undelivered" | "rejected" => Delivery::failed(state, code),
         _ => Delivery::Underway,
     }
 }
@@ -187,13 +179,7 @@ fn signed_text(mut url: Url, form: &[(String, String)]) -> String {
     if !query.is_empty() && !form.is_empty() {
         text.push('.');
     }
-    let mut sorted: Vec<&(String, String)> = form.iter().collect();
-    sorted.sort();
-    for (key, value) in sorted {
-        text.push_str(key);
-        text.push_str(value);
-    }
-    text
+    text + &form::signed(form)
 }
 
 #[cfg(test)]

@@ -14,6 +14,14 @@ pub enum Delivery {
     },
 }
 
+impl Delivery {
+    /// Failed in the vendor's word for it, with its code where there is one.
+    pub(super) fn failed(state: &str, code: Option<&str>) -> Self {
+        let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
+        Self::Failed { why: format!("{state}{code}") }
+    }
+}
+
 /// One report about one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {

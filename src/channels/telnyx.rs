@@ -177,9 +177,7 @@ impl Channel for Telnyx {
         if !is_signed(call, &reports.public_key) {
             return Err(HookError::Unproven("the signature is not Telnyx's, or not of now"));
         }
-        let malformed = |why: &str| HookError::Malformed(why.to_owned());
-        let event: Value =
-            serde_json::from_slice(&call.body).map_err(|_| malformed("the body is not JSON"))?;
+        let event = call.json()?;
         let kind = event.pointer("/data/event_type").and_then(Value::as_str);
         if !matches!(kind, Some("message.sent" | "message.finalized")) {
             return Ok(Vec::new());
@@ -187,7 +185,7 @@ impl Channel for Telnyx {
         let payload = event.pointer("/data/payload").unwrap_or(&Value::Null);
         let id = payload.get("id").and_then(Value::as_str);
         let (Some(id), Some(delivery)) = (id, delivery(payload)) else {
-            return Err(malformed("no id or no status in the payload"));
+            return Err(HookError::Malformed("no id or no status in the payload".to_owned()));
         };
         Ok(vec![Report { message: id.to_owned(), delivery }])
     }
@@ -206,8 +204,7 @@ fn delivery(message: &Value) -> Option<Delivery> {
         "delivered" | "read" => Delivery::Delivered,
         "sending_failed" | "delivery_failed" | "expired" => {
             let code = message.pointer("/errors/0").and_then(code);
-            let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
-            Delivery::Failed { why: format!("{status}{code}") }
+            Delivery::failed(status, code.as_deref())
         }
         _ => Delivery::Underway,
     })

@@ -6,7 +6,7 @@
 //! about the recipient count.
 
 use super::{
-    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report,
+    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report, form,
     vendor::{self, Vendor},
 };
 use crate::domain::Span;
@@ -143,12 +143,7 @@ impl Channel for Twilio {
         if !is_signed(url, &form, &self.config.auth_token, call.header("x-twilio-signature")) {
             return Err(HookError::Unproven("the signature is not Twilio's"));
         }
-        let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
-        let (Some(message), Some(status)) = (field("MessageSid"), field("MessageStatus")) else {
-            return Err(HookError::Malformed("no MessageSid or no MessageStatus".to_owned()));
-        };
-        let delivery = delivery(status, field("ErrorCode"));
-        Ok(vec![Report { message: message.to_owned(), delivery }])
+        form::report(&form, ["MessageSid", "MessageStatus"], delivery)
     }
 }
 
@@ -156,10 +151,7 @@ impl Channel for Twilio {
 fn delivery(status: &str, code: Option<&str>) -> Delivery {
     match status {
         "delivered" | "read" | "partially_delivered" => Delivery::Delivered,
-        "undelivered" | "failed" | "canceled" => {
-            let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
-            Delivery::Failed { why: format!("{status}{code}") }
-        }
+        "undelivered" | "failed" | "canceled" => Delivery::failed(status, code),
         _ => Delivery::Underway,
     }
 }
@@ -172,13 +164,7 @@ fn is_signed(
     signature: Option<&str>,
 ) -> bool {
     let given = signature.and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
-    let mut signed = url.to_owned();
-    let mut sorted: Vec<&(String, String)> = form.iter().collect();
-    sorted.sort();
-    for (key, value) in sorted {
-        signed.push_str(key);
-        signed.push_str(value);
-    }
+    let signed = format!("{url}{}", form::signed(form));
     given.is_some_and(|given| is_hmac(HMAC_SHA1, token, signed.as_bytes(), &given))
 }
 

@@ -16,6 +16,7 @@ use super::{
 use crate::domain::Span;
 use crate::input::{Fault, Section};
 use crate::transport::{
+    hook::field,
     http::{Place, Rendered, Reply},
     mac::{Algorithm, HMAC_SHA256, HMAC_SHA512, is_hmac},
 };
@@ -167,14 +168,12 @@ impl Channel for Vonage {
         if !reports.is_signed(&fields) {
             return Err(HookError::Unproven("the signature is not Vonage's"));
         }
-        let field =
-            |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
         // Messages that come in are posted alike, and have no status.
-        let Some(status) = field("status") else { return Ok(Vec::new()) };
-        let id = field("messageId");
+        let Some(status) = field(&fields, "status") else { return Ok(Vec::new()) };
+        let id = field(&fields, "messageId");
         let id =
             id.ok_or_else(|| HookError::Malformed("the report has no messageId".to_owned()))?;
-        let delivery = delivery(status, field("err-code"));
+        let delivery = delivery(status, field(&fields, "err-code"));
         Ok(vec![Report { message: id.to_owned(), delivery }])
     }
 }
@@ -183,10 +182,7 @@ impl Channel for Vonage {
 fn delivery(status: &str, code: Option<&str>) -> Delivery {
     match status {
         "delivered" => Delivery::Delivered,
-        "expired" | "failed" | "rejected" => {
-            let code = code.map(|code| format!(" (code {code})")).unwrap_or_default();
-            Delivery::Failed { why: format!("{status}{code}") }
-        }
+        "expired" | "failed" | "rejected" => Delivery::failed(status, code),
         _ => Delivery::Underway,
     }
 }
@@ -213,8 +209,8 @@ impl Reports {
             .into_iter()
             .map(|(key, value)| format!("&{key}={}", value.replace(['&', '='], "_")))
             .collect();
-        let given = fields.iter().find(|(key, _)| key == "sig");
-        let given = given.and_then(|(_, sig)| HEXLOWER_PERMISSIVE.decode(sig.as_bytes()).ok());
+        let given = field(fields, "sig");
+        let given = given.and_then(|sig| HEXLOWER_PERMISSIVE.decode(sig.as_bytes()).ok());
         given.is_some_and(|given| is_hmac(self.method, &self.secret, text.as_bytes(), &given))
     }
 }

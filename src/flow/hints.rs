@@ -27,8 +27,7 @@ impl Engine {
     pub async fn hint(&self, provider: &str, call: &HookCall) -> Result<u64, HintError> {
         let hook = self.settings().hooks.get(provider);
         hook.ok_or(HookError::Closed("there is no [hooks.NAME] for it"))?.prove(call)?;
-        let said: Value = serde_json::from_slice(&call.body)
-            .map_err(|error| HookError::Malformed(format!("the body is not JSON ({error})")))?;
+        let said = call.json()?;
         let mut words = BTreeSet::new();
         gather(&said, &mut words);
         let named: Vec<String> = words.into_iter().take(WORDS_MAX).collect();

@@ -1,5 +1,6 @@
 //! What vendors call us with. Each call has to prove who made it.
 
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A call below `/hooks/`, byte for byte.
@@ -18,7 +19,7 @@ pub struct HookCall {
 impl HookCall {
     /// The first value of a query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        field(&self.query, name)
     }
 
     /// A header.
@@ -32,6 +33,17 @@ impl HookCall {
             .map(|(key, value)| (key.into_owned(), value.into_owned()))
             .collect()
     }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Result<Value, HookError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| HookError::Malformed(format!("the body is not JSON ({error})")))
+    }
+}
+
+/// The first value of a field of a query or form.
+pub(crate) fn field<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// Why a call is not taken.
