@@ -8,6 +8,7 @@
 
 mod aliyun_sms;
 mod android_gateway;
+mod cloud;
 #[cfg(test)]
 mod conformance;
 mod email;

@@ -13,7 +13,7 @@ use super::{
     vendor::{self, Vendor},
 };
 use crate::input::{Fault, Section};
-use crate::transport::http::{self, Place, Rendered, Reply};
+use crate::transport::http::{Place, Rendered, Reply};
 use async_trait::async_trait;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use secrecy::SecretString;
@@ -82,10 +82,7 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let authorization = http::bearer(&self.api_key);
-        let headers = [("authorization", authorization.as_str())];
-        let secrets = vec![self.api_key.clone()];
-        let vendor = Vendor::new(&self.place, ("telnyx", name), &headers, secrets)?;
+        let vendor = Vendor::bearing(&self.place, ("telnyx", name), &self.api_key)?;
         Ok(Arc::new(Telnyx { config: self.clone(), vendor }))
     }
 }

@@ -11,7 +11,7 @@
 mod tests;
 
 use super::{
-    Channel, Message, Needs, Outcome, Recipient,
+    Channel, Message, Needs, Outcome, Recipient, cloud,
     templates::{Holes, Templates},
     vendor::{self, Vendor},
 };
@@ -76,8 +76,8 @@ impl Config {
 
     /// Builds the channel, named `name` in errors.
     pub fn build(&self, name: &str) -> Result<Arc<dyn Channel>, Fault> {
-        let vendor =
-            Vendor::new(&self.place, ("tencent_sms", name), &[], vec![self.secret_key.clone()])?;
+        let secrets = vec![self.secret_key.clone()];
+        let vendor = Vendor::new(&self.place, ("tencent_sms", name), &[], secrets)?;
         Ok(Arc::new(TencentSms { config: self.clone(), vendor }))
     }
 }
@@ -92,11 +92,10 @@ impl TencentSms {
     /// A call, signed for now.
     fn request(&self, action: &str, body: &Value) -> Rendered {
         let config = &self.config;
-        let path = format!("{}/", config.place.base.path().trim_end_matches('/'));
         let request = Rendered::post("/", body);
         let call = Call {
-            host: &vendor::host(&config.place.base),
-            path: &path,
+            host: &cloud::host(&config.place.base),
+            path: &cloud::path(&config.place.base),
             body: request.body.as_deref().unwrap_or_default(),
             at: Clock::System.now(),
         };
@@ -162,8 +161,7 @@ impl Channel for TencentSms {
 
     async fn test(&self) -> Result<String, String> {
         // A count of today's messages proves the key and the application.
-        let hour = Clock::System.now().plus(Span::hours(8)).rfc3339();
-        let hour: String = hour.chars().filter(char::is_ascii_digit).take(10).collect();
+        let hour = cloud::now_in_china(10);
         let body = json!({
             "BeginTime": hour, "EndTime": hour, "SmsSdkAppId": self.config.sdk_app_id,
             "Limit": 0, "Offset": 0,
@@ -236,13 +234,13 @@ impl Call<'_> {
             "POST\n{}\n\ncontent-type:application/json\nhost:{}\n\ncontent-type;host\n{}",
             self.path,
             self.host,
-            vendor::sha256_hex(self.body.as_bytes())
+            cloud::sha256_hex(self.body.as_bytes())
         );
         let scope = format!("{day}/sms/tc3_request");
         let text = format!(
             "TC3-HMAC-SHA256\n{}\n{scope}\n{}",
             self.seconds(),
-            vendor::sha256_hex(canonical.as_bytes())
+            cloud::sha256_hex(canonical.as_bytes())
         );
         let first = format!("TC3{}", secret.expose_secret()).into_bytes();
         let key = [day.as_str(), "sms", "tc3_request"]

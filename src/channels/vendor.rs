@@ -10,7 +10,6 @@ use crate::transport::{
     http::{self, CallError, Endpoint, Place, Rendered, Reply},
     redact,
 };
-use data_encoding::HEXLOWER;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -84,6 +83,16 @@ impl Vendor {
     ) -> Result<Self, Fault> {
         let authorization = http::basic(user, password);
         Self::new(place, channel, &[("authorization", &authorization)], vec![password.clone()])
+    }
+
+    /// The same, with a key or token.
+    pub(super) fn bearing(
+        place: &Place,
+        channel: (&str, &str),
+        token: &SecretString,
+    ) -> Result<Self, Fault> {
+        let authorization = http::bearer(token);
+        Self::new(place, channel, &[("authorization", &authorization)], vec![token.clone()])
     }
 
     /// One try. Its answer is judged by `judge`; without a request, or without a whole answer, it is
@@ -197,15 +206,4 @@ pub(super) const fn is_success(reply: &Reply) -> bool {
 pub(super) fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let fields = fields.into_iter();
     fields.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
-}
-
-/// SHA-256 as requests that are signed as a whole have it.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
-}
-
-/// The `Host` header of requests to `base`, for those that sign it.
-pub(super) fn host(base: &url::Url) -> String {
-    let host = base.host_str().unwrap_or_default();
-    base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -58,7 +58,7 @@ async fn the_request_is_that_of_the_official_library() {
     );
     assert!(foreign.path.contains("PhoneNumbers=12025550199&"), "{}", foreign.path);
     assert_eq!((seen.body.as_str(), &seen.headers["accept"][..]), ("", "application/json"));
-    assert_eq!(seen.headers["x-acs-content-sha256"], vendor::sha256_hex(b""));
+    assert_eq!(seen.headers["x-acs-content-sha256"], cloud::sha256_hex(b""));
     assert_eq!(seen.headers["x-acs-date"].len(), "2026-11-20T18:06:17Z".len());
     let nonce = |seen: &super::super::testing::Seen| seen.headers["x-acs-signature-nonce"].clone();
     assert_ne!(nonce(seen), nonce(foreign));
