@@ -26,6 +26,23 @@ pub(super) struct Case {
     pub(super) reads_body: bool,
 }
 
+impl Case {
+    /// Its table, for a vendor at `base` in this machine.
+    pub(super) fn table(&self, base: &str) -> String {
+        format!("allow_private_network = true\n{}", self.config.replace("BASE", base))
+    }
+
+    /// The channel, of a vendor that is not there.
+    pub(super) fn alone(&self) -> Arc<dyn Channel> {
+        channel(self.kind, &self.table("http://127.0.0.1:9"))
+    }
+
+    /// A vendor that accepts every message.
+    pub(super) async fn vendor(&self) -> Vendor {
+        Vendor::start([Answer::new(self.accepted.0, self.accepted.1)]).await
+    }
+}
+
 /// Every channel of an HTTP API.
 const CASES: &[Case] = &[
     super::aliyun_sms::CASE,
@@ -43,8 +60,7 @@ const CASES: &[Case] = &[
 ];
 
 fn build(case: &Case, base: &str) -> Arc<dyn Channel> {
-    let config = case.config.replace("BASE", base);
-    channel(case.kind, &format!("allow_private_network = true\ntimeout = \"2s\"\n{config}"))
+    channel(case.kind, &format!("timeout = \"2s\"\n{}", case.table(base)))
 }
 
 async fn outcome(case: &Case, answer: Answer) -> Outcome {
@@ -68,8 +84,7 @@ fn why(case: &Case, outcome: &Outcome) -> String {
 #[tokio::test]
 async fn what_is_accepted_is_accepted_once_and_under_its_id() {
     for case in CASES {
-        let (status, body) = case.accepted;
-        let vendor = Vendor::start([Answer::new(status, body)]).await;
+        let vendor = case.vendor().await;
         let channel = build(case, &vendor.url);
         assert!(channel.needs().are_met(&reader()), "{}", case.kind);
         let outcome = channel.send(&message(), &reader()).await;
@@ -82,8 +97,7 @@ async fn what_is_accepted_is_accepted_once_and_under_its_id() {
 #[tokio::test]
 async fn a_second_try_says_the_same() {
     for case in CASES {
-        let (status, body) = case.accepted;
-        let vendor = Vendor::start([Answer::new(status, body)]).await;
+        let vendor = case.vendor().await;
         let channel = build(case, &vendor.url);
         channel.send(&message(), &reader()).await;
         channel.send(&message(), &reader()).await;

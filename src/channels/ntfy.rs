@@ -175,10 +175,13 @@ mod tests {
     use super::super::testing::{Answer, Vendor, channel, config, message, reader};
     use super::*;
 
+    fn text(base: &str, keys: &str) -> String {
+        format!("allow_private_network = true\nbase_url = {base:?}\n{keys}")
+    }
+
     async fn outcome(keys: &str, answer: Answer) -> Outcome {
         let vendor = Vendor::start([answer]).await;
-        let text = format!("allow_private_network = true\nbase_url = {:?}\n{keys}", vendor.url);
-        channel("ntfy", &text).send(&message(), &reader()).await
+        channel("ntfy", &text(&vendor.url, keys)).send(&message(), &reader()).await
     }
 
     #[tokio::test]
@@ -188,10 +191,8 @@ mod tests {
             ("user = \"li\"\npassword = \"x\"", "chat-7", Some("Basic bGk6eA==")),
             ("", "chat-7", None),
         ] {
-            let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
-            let base = &vendor.url;
-            let text = format!("allow_private_network = true\nbase_url = {base:?}\n{keys}");
-            channel("ntfy", &text).send(&message(), &reader()).await;
+            let vendor = CASE.vendor().await;
+            channel("ntfy", &text(&vendor.url, keys)).send(&message(), &reader()).await;
             let seen = vendor.only();
             assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/"));
             assert_eq!(seen.headers["content-type"], "application/json");
@@ -251,10 +252,7 @@ mod tests {
     #[tokio::test]
     async fn a_test_signs_in_and_sends_nothing() {
         let vendor = Vendor::start([Answer::new(200, "{\"username\":\"li\"}")]).await;
-        let channel = channel(
-            "ntfy",
-            &format!("allow_private_network = true\n{}", CASE.config.replace("BASE", &vendor.url)),
-        );
+        let channel = channel("ntfy", &CASE.table(&vendor.url));
         assert!(channel.test().await.unwrap().contains("signed in as li"));
         let seen = vendor.only();
         assert_eq!((seen.method.as_str(), seen.path.as_str()), ("GET", "/v1/account"));

@@ -194,7 +194,7 @@ mod tests {
             ("chat_id = \"@ours\"", json!("@ours")),
             ("", json!("chat-7")),
         ] {
-            let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+            let vendor = CASE.vendor().await;
             channel("telegram", &text(&vendor.url, keys)).send(&message(), &reader()).await;
             let seen = vendor.only();
             assert_eq!(

@@ -1,6 +1,6 @@
 //! What the tests of all channels share: a message, its reader, a vendor that follows a script.
 
-use super::{Channel, ChannelConfig, Message, Recipient};
+use super::{Channel, ChannelConfig, HookCall, Message, Recipient};
 use crate::domain::{Msisdn, NoticeKind, Severity, Timestamp};
 use crate::input::{Intake, Origin, Section, from_toml};
 use axum::{
@@ -71,6 +71,12 @@ pub(super) fn config(kind: &str, text: &str) -> Result<ChannelConfig, Vec<String
 /// The channel `[channels.out.KIND]`.
 pub(super) fn channel(kind: &str, text: &str) -> Arc<dyn Channel> {
     config(kind, text).unwrap_or_else(|faults| panic!("{faults:?}")).build("out").unwrap()
+}
+
+/// A call with a body, and what stands in its headers.
+pub(super) fn call(headers: &[(&str, &str)], body: &str) -> HookCall {
+    let headers = headers.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    HookCall { headers: headers.collect(), body: body.as_bytes().to_vec(), ..HookCall::default() }
 }
 
 /// A request as it came.

@@ -179,21 +179,19 @@ pub(super) const CASE: super::conformance::Case = super::conformance::Case {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Answer, Vendor, channel, config, message, reader};
+    use super::super::testing::{Answer, Vendor, call, channel, config, message, reader};
     use super::*;
 
     const CALLBACK: &str = "https://example.com/cb/twilio?line=42";
 
     fn text(base: &str) -> String {
-        format!(
-            "allow_private_network = true\ncallback_url = {CALLBACK:?}\n{}",
-            CASE.config.replace("BASE", base).replace("s3cret", "12345")
-        )
+        let table = CASE.table(base).replace("s3cret", "12345");
+        format!("callback_url = {CALLBACK:?}\n{table}")
     }
 
     #[tokio::test]
     async fn the_request_is_that_of_the_official_library() {
-        let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+        let vendor = CASE.vendor().await;
         channel("twilio", &text(&vendor.url)).send(&message(), &reader()).await;
         let seen = vendor.only();
         assert_eq!(
@@ -220,12 +218,8 @@ mod tests {
         }
     }
 
-    fn call(body: &str, signature: &str) -> HookCall {
-        HookCall {
-            headers: [("x-twilio-signature".to_owned(), signature.to_owned())].into(),
-            body: body.as_bytes().to_vec(),
-            ..HookCall::default()
-        }
+    fn called(body: &str, signature: &str) -> HookCall {
+        call(&[("x-twilio-signature", signature)], body)
     }
 
     #[test]
@@ -237,18 +231,18 @@ mod tests {
         let twilio = channel("twilio", &text("http://127.0.0.1:9"));
         let message = "SMaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".to_owned();
         let expected = Report { message, delivery: Delivery::Delivered };
-        assert_eq!(twilio.hear(&call(body, signature)), Ok(vec![expected]));
+        assert_eq!(twilio.hear(&called(body, signature)), Ok(vec![expected]));
         for (body, signature) in [
             (body.replace("delivered", "failed").as_str(), signature),
             (body, "oF8yEV7W86K96iQXwsqhbZnNyH1="),
             (body, ""),
             (body, "?"),
         ] {
-            let heard = twilio.hear(&call(body, signature));
+            let heard = twilio.hear(&called(body, signature));
             assert!(matches!(heard, Err(HookError::Unproven(_))), "{heard:?}");
         }
-        let silent = channel("twilio", &CASE.config.replace("BASE", "http://127.0.0.1:9"));
-        assert!(matches!(silent.hear(&call(body, signature)), Err(HookError::Closed(_))));
+        let silent = CASE.alone();
+        assert!(matches!(silent.hear(&called(body, signature)), Err(HookError::Closed(_))));
     }
 
     #[tokio::test]

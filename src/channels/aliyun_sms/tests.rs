@@ -5,10 +5,7 @@ use super::*;
 use crate::domain::{Msisdn, NoticeKind};
 
 fn text(base: &str) -> String {
-    format!(
-        "allow_private_network = true\n{}",
-        CASE.config.replace("BASE", base).replace("s3cret", "SECRET")
-    )
+    CASE.table(base).replace("s3cret", "SECRET")
 }
 
 #[test]
@@ -43,7 +40,7 @@ fn the_signature_is_that_of_the_official_library() {
 
 #[tokio::test]
 async fn the_request_is_that_of_the_official_library() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let aliyun = channel("aliyun_sms", &text(&vendor.url));
     let chinese = Msisdn::parse("+8613800000000").ok();
     let chinese = Recipient { phone: chinese, ..reader() };
@@ -112,7 +109,7 @@ async fn codes_are_sorted_whatever_the_status() {
 
 #[tokio::test]
 async fn a_kind_without_a_template_is_not_sent() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let other = Message { kind: NoticeKind::TopupFailed, ..message() };
     let outcome = channel("aliyun_sms", &text(&vendor.url)).send(&other, &reader()).await;
     assert!(matches!(outcome, Outcome::BadConfig { .. }), "{outcome:?}");

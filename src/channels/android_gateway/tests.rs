@@ -1,6 +1,6 @@
 //! The request, ids that come twice, reports and their proof.
 
-use super::super::testing::{Answer, Vendor, channel, config, message, reader};
+use super::super::testing::{Answer, Vendor, call, channel, config, message, reader};
 use super::*;
 
 /// Made with Python's hmac over BODY and STAMP with the key `hush-hush`.
@@ -10,12 +10,12 @@ const SIGNATURE: &str = "c80ab87602a1b24788a95ef531cda5ed30808a3859fc75df05d76c4
 
 fn text(base: &str) -> String {
     let more = "device_id = \"D1\"\nsim_number = 2\nsecret = \"hush-hush\"";
-    format!("allow_private_network = true\n{}\n{more}", CASE.config.replace("BASE", base))
+    format!("{}\n{more}", CASE.table(base))
 }
 
 #[tokio::test]
 async fn the_request_has_our_id_and_dies_in_time() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let phone = channel("android_gateway", &text(&vendor.url));
     let urgent = Message { severity: Severity::Critical, ..message() };
     phone.send(&message(), &reader()).await;
@@ -52,17 +52,8 @@ async fn the_same_id_again_was_accepted_before() {
     }
 }
 
-fn call(body: &str, signature: &str, at: i64) -> HookCall {
-    HookCall {
-        headers: [
-            ("x-signature".to_owned(), signature.to_owned()),
-            ("x-timestamp".to_owned(), STAMP.to_owned()),
-        ]
-        .into(),
-        body: body.as_bytes().to_vec(),
-        at,
-        ..HookCall::default()
-    }
+fn called(body: &str, signature: &str, at: i64) -> HookCall {
+    HookCall { at, ..call(&[("x-signature", signature), ("x-timestamp", STAMP)], body) }
 }
 
 #[test]
@@ -70,18 +61,18 @@ fn reports_are_taken_from_the_phone_alone_and_now() {
     let phone = channel("android_gateway", &text("http://127.0.0.1:9"));
     let now = STAMP.parse().unwrap();
     let delivered = Report { message: "n-42".to_owned(), delivery: Delivery::Delivered };
-    assert_eq!(phone.hear(&call(BODY, SIGNATURE, now)), Ok(vec![delivered]));
+    assert_eq!(phone.hear(&called(BODY, SIGNATURE, now)), Ok(vec![delivered]));
     for bad in [
-        call(&BODY.replace("delivered", "failed"), SIGNATURE, now),
-        call(BODY, "", now),
-        call(BODY, &SIGNATURE.replacen('a', "b", 1), now),
-        call(BODY, SIGNATURE, now + 301),
+        called(&BODY.replace("delivered", "failed"), SIGNATURE, now),
+        called(BODY, "", now),
+        called(BODY, &SIGNATURE.replacen('a', "b", 1), now),
+        called(BODY, SIGNATURE, now + 301),
     ] {
         let heard = phone.hear(&bad);
         assert!(matches!(heard, Err(HookError::Unproven(_))), "{heard:?}");
     }
-    let silent = channel("android_gateway", &CASE.config.replace("BASE", "http://127.0.0.1:9"));
-    let heard = silent.hear(&call(BODY, SIGNATURE, now));
+    let silent = CASE.alone();
+    let heard = silent.hear(&called(BODY, SIGNATURE, now));
     assert!(matches!(heard, Err(HookError::Closed(_))));
 }
 
@@ -93,7 +84,7 @@ fn events_are_sorted() {
         let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"hush-hush");
         let tag = ring::hmac::sign(&key, format!("{body}{STAMP}").as_bytes());
         let signature = data_encoding::HEXLOWER.encode(tag.as_ref());
-        phone.hear(&call(&body, &signature, STAMP.parse().unwrap()))
+        phone.hear(&called(&body, &signature, STAMP.parse().unwrap()))
     };
     let report = |delivery| Ok(vec![Report { message: "m".to_owned(), delivery }]);
     assert_eq!(hear("sms:sent", json!({ "messageId": "m" })), report(Delivery::Underway));

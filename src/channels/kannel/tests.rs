@@ -6,9 +6,9 @@ use url::Url;
 
 fn text(base: &str) -> String {
     format!(
-        "allow_private_network = true\nfrom = \"13013\"\ncallback_url = \"http://127.0.0.1:13099/h\"\n\
+        "from = \"13013\"\ncallback_url = \"http://127.0.0.1:13099/h\"\n\
          secret = \"s3cret-0123456789\"\n{}",
-        CASE.config.replace("BASE", base).replace("\"s3cret\"", "\"s3cret & more\"")
+        CASE.table(base).replace("\"s3cret\"", "\"s3cret & more\"")
     )
 }
 
@@ -24,7 +24,7 @@ fn value(pairs: &[(String, String)], key: &str) -> String {
 
 #[tokio::test]
 async fn the_request_is_what_a_real_kannel_takes() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let kannel = channel("kannel", &text(&vendor.url));
     kannel.send(&message(), &reader()).await;
     kannel.send(&english(), &reader()).await;
@@ -84,7 +84,7 @@ async fn answers_are_sorted() {
 
 /// What Kannel calls after it filled in the values.
 async fn called(kind: &str, answer: &str) -> (Arc<dyn Channel>, HookCall) {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let kannel = channel("kannel", &text(&vendor.url));
     kannel.send(&message(), &reader()).await;
     let url = value(&pairs(&vendor.only().path), "dlr-url");
@@ -127,7 +127,7 @@ async fn reports_without_their_token_are_nobody_s() {
     {
         assert!(matches!(kannel.hear(&call), Err(HookError::Unproven(_))), "{call:?}");
     }
-    let silent = channel("kannel", &CASE.config.replace("BASE", "http://127.0.0.1:9"));
+    let silent = CASE.alone();
     assert!(matches!(silent.hear(&good), Err(HookError::Closed(_))));
 }
 
@@ -146,7 +146,7 @@ async fn the_password_is_tried_without_a_message() {
 
 #[test]
 fn reports_need_a_secret_and_a_plain_address() {
-    let bare = CASE.config.replace("BASE", "http://127.0.0.1:9");
+    let bare = CASE.table("http://127.0.0.1:9");
     for (more, word) in [
         ("callback_url = \"https://e.com/h\"", "at least 16 characters"),
         ("secret = \"0123456789abcdef\"", "together with"),

@@ -1,19 +1,16 @@
 //! The request, refusals, reports and their proof.
 
-use super::super::testing::{Answer, Vendor, channel, config, message, reader};
+use super::super::testing::{Answer, Vendor, call, channel, config, message, reader};
 use super::*;
 
 fn text(base: &str, callback: &str) -> String {
-    let config = CASE.config.replace("MA1", "MAXXXXXXXXXXXXXXXXXX");
-    format!(
-        "allow_private_network = true\ncallback_url = {callback:?}\n{}",
-        config.replace("BASE", base).replace("s3cret", "tok")
-    )
+    let table = CASE.table(base).replace("MA1", "MAXXXXXXXXXXXXXXXXXX").replace("s3cret", "tok");
+    format!("callback_url = {callback:?}\n{table}")
 }
 
 #[tokio::test]
 async fn the_request_is_that_of_the_official_library() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let plivo = channel("plivo", &text(&vendor.url, "https://example.com/cb"));
     plivo.send(&message(), &reader()).await;
     let seen = vendor.only();
@@ -43,16 +40,9 @@ async fn refusals_are_for_the_owner() {
     }
 }
 
-fn call(body: &str, signature: &str, nonce: &str) -> HookCall {
-    HookCall {
-        headers: [
-            ("x-plivo-signature-v3".to_owned(), signature.to_owned()),
-            ("x-plivo-signature-v3-nonce".to_owned(), nonce.to_owned()),
-        ]
-        .into(),
-        body: body.as_bytes().to_vec(),
-        ..HookCall::default()
-    }
+fn called(body: &str, signature: &str, nonce: &str) -> HookCall {
+    let headers = [("x-plivo-signature-v3", signature), ("x-plivo-signature-v3-nonce", nonce)];
+    call(&headers, body)
 }
 
 /// Signed by Plivo's own library.
@@ -61,8 +51,8 @@ const BODY: &str = "MessageUUID=db3ce55a-7f1d-11e1-8ea7-1231380bc196&Status=deli
 const NONCE: &str = "05429567804466091622";
 
 fn signed(callback: &str) -> Arc<dyn Channel> {
-    let config = CASE.config.replace("BASE", "http://127.0.0.1:9").replace("s3cret", "12345");
-    channel("plivo", &format!("callback_url = {callback:?}\n{config}"))
+    let table = CASE.table("http://127.0.0.1:9").replace("s3cret", "12345");
+    channel("plivo", &format!("callback_url = {callback:?}\n{table}"))
 }
 
 #[test]
@@ -72,12 +62,12 @@ fn reports_are_taken_from_plivo_alone() {
     let bare = "+TIqtHnh6NJgrzswQFiiHVYXDNP+ZSrGNYeJTVcQjsQ=";
     let plivo = signed("https://example.com/cb/plivo");
     for signature in [bare.to_owned(), format!("AAAA,{bare}")] {
-        let heard = plivo.hear(&call(BODY, &signature, NONCE));
+        let heard = plivo.hear(&called(BODY, &signature, NONCE));
         assert_eq!(heard, Ok(vec![delivered.clone()]));
     }
     let queried = signed("https://example.com/cb/plivo?line=42&a=b");
     let signature = "Wrk/y2w168RgofZ6IpH/v+Du+XD0xDhVfjn2wEP0Lmo=";
-    assert_eq!(queried.hear(&call(BODY, signature, NONCE)), Ok(vec![delivered]));
+    assert_eq!(queried.hear(&called(BODY, signature, NONCE)), Ok(vec![delivered]));
 
     for (body, signature, nonce) in [
         (BODY.replace("delivered", "failed").as_str(), bare, NONCE),
@@ -86,11 +76,11 @@ fn reports_are_taken_from_plivo_alone() {
         (BODY, "", NONCE),
         (BODY, "?", NONCE),
     ] {
-        let heard = plivo.hear(&call(body, signature, nonce));
+        let heard = plivo.hear(&called(body, signature, nonce));
         assert!(matches!(heard, Err(HookError::Unproven(_))), "{heard:?}");
     }
-    let silent = channel("plivo", &CASE.config.replace("BASE", "http://127.0.0.1:9"));
-    let heard = silent.hear(&call(BODY, bare, NONCE));
+    let silent = CASE.alone();
+    let heard = silent.hear(&called(BODY, bare, NONCE));
     assert!(matches!(heard, Err(HookError::Closed(_))));
 }
 
@@ -102,7 +92,7 @@ fn the_published_vector_of_the_signature_fits() {
     let expected = "https://example.com/cb/plivo?MessageUUIDuStatusdelivered";
     assert_eq!(signed_text(url.clone(), &form), expected);
     let token = SecretString::from("tok");
-    assert!(is_signed(url.as_str(), &form, &token, &call("", signature, "12345")));
+    assert!(is_signed(url.as_str(), &form, &token, &called("", signature, "12345")));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The request, refusals, reports and their proof.
 
-use super::super::testing::{Answer, Vendor, channel, config, message, reader};
+use super::super::testing::{Answer, Vendor, call, channel, config, message, reader};
 use super::*;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
@@ -13,15 +13,14 @@ fn key() -> Ed25519KeyPair {
 fn text(base: &str) -> String {
     let public_key = data_encoding::BASE64.encode(key().public_key().as_ref());
     format!(
-        "allow_private_network = true\ncallback_url = \"https://example.com/cb\"\n\
-         public_key = {public_key:?}\n{}",
-        CASE.config.replace("BASE", base).replace("s3cret", "KEYabc")
+        "callback_url = \"https://example.com/cb\"\npublic_key = {public_key:?}\n{}",
+        CASE.table(base).replace("s3cret", "KEYabc")
     )
 }
 
 #[tokio::test]
 async fn the_request_is_that_of_the_official_library() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     channel("telnyx", &text(&vendor.url)).send(&message(), &reader()).await;
     let seen = vendor.only();
     assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/v2/messages"));
@@ -68,19 +67,13 @@ async fn refusals_are_sorted_by_what_they_are_about() {
     }
 }
 
-fn call(body: &str, at: i64) -> HookCall {
+fn called(body: &str, at: i64) -> HookCall {
     let signed = key().sign(format!("{NOW}|{body}").as_bytes());
     let signature = data_encoding::BASE64.encode(signed.as_ref());
-    HookCall {
-        headers: [
-            ("telnyx-signature-ed25519".to_owned(), signature),
-            ("telnyx-timestamp".to_owned(), NOW.to_string()),
-        ]
-        .into(),
-        body: body.as_bytes().to_vec(),
-        at,
-        ..HookCall::default()
-    }
+    let stamp = NOW.to_string();
+    let headers =
+        [("telnyx-signature-ed25519", signature.as_str()), ("telnyx-timestamp", stamp.as_str())];
+    HookCall { at, ..call(&headers, body) }
 }
 
 fn event(kind: &str, status: &str) -> String {
@@ -97,7 +90,7 @@ fn event(kind: &str, status: &str) -> String {
 #[test]
 fn reports_are_taken_from_telnyx_alone_and_now() {
     let telnyx = channel("telnyx", &text("http://127.0.0.1:9"));
-    let hear = |kind: &str, status: &str| telnyx.hear(&call(&event(kind, status), NOW)).unwrap();
+    let hear = |kind: &str, status: &str| telnyx.hear(&called(&event(kind, status), NOW)).unwrap();
     let failed = Delivery::Failed { why: "delivery_failed (code 40008)".to_owned() };
     for (status, delivery) in [
         ("sent", Delivery::Underway),
@@ -110,7 +103,7 @@ fn reports_are_taken_from_telnyx_alone_and_now() {
     }
     assert_eq!(hear("message.received", "delivered"), []);
 
-    let good = call(&event("message.finalized", "delivered"), NOW + 300);
+    let good = called(&event("message.finalized", "delivered"), NOW + 300);
     assert!(telnyx.hear(&good).is_ok());
     let mut other_body = good.clone();
     other_body.body.push(b' ');
@@ -121,9 +114,9 @@ fn reports_are_taken_from_telnyx_alone_and_now() {
     for bad in [other_body, other_time, unsigned, HookCall { at: NOW + 301, ..good.clone() }] {
         assert!(matches!(telnyx.hear(&bad), Err(HookError::Unproven(_))), "{bad:?}");
     }
-    let silent = channel("telnyx", &CASE.config.replace("BASE", "http://127.0.0.1:9"));
+    let silent = CASE.alone();
     assert!(matches!(silent.hear(&good), Err(HookError::Closed(_))));
-    let empty = telnyx.hear(&call(r#"{"data":{"event_type":"message.sent"}}"#, NOW));
+    let empty = telnyx.hear(&called(r#"{"data":{"event_type":"message.sent"}}"#, NOW));
     assert!(matches!(empty, Err(HookError::Malformed(_))));
 }
 

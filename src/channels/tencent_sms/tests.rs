@@ -4,10 +4,7 @@ use super::super::testing::{Answer, Vendor, channel, message, reader};
 use super::*;
 
 fn text(base: &str) -> String {
-    format!(
-        "allow_private_network = true\n{}",
-        CASE.config.replace("BASE", base).replace("s3cret", "SECRET")
-    )
+    CASE.table(base).replace("s3cret", "SECRET")
 }
 
 #[test]
@@ -28,7 +25,7 @@ fn the_signature_is_that_of_the_official_library() {
 
 #[tokio::test]
 async fn the_request_is_that_of_the_official_library() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     channel("tencent_sms", &text(&vendor.url)).send(&message(), &reader()).await;
     let seen = vendor.only();
     assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/"));

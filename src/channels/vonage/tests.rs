@@ -1,19 +1,16 @@
 //! The request, the table of statuses, reports and their proof.
 
-use super::super::testing::{Answer, Vendor, channel, config, english, message, reader};
+use super::super::testing::{Answer, Vendor, call, channel, config, english, message, reader};
 use super::*;
 
 fn text(base: &str) -> String {
-    format!(
-        "allow_private_network = true\ncallback_url = \"https://example.com/cb\"\n\
-         signature_secret = \"hush\"\n{}",
-        CASE.config.replace("BASE", base).replace("s3cret", "secret")
-    )
+    let table = CASE.table(base).replace("s3cret", "secret");
+    format!("callback_url = \"https://example.com/cb\"\nsignature_secret = \"hush\"\n{table}")
 }
 
 #[tokio::test]
 async fn the_request_is_that_of_the_official_library() {
-    let vendor = Vendor::start([Answer::new(CASE.accepted.0, CASE.accepted.1)]).await;
+    let vendor = CASE.vendor().await;
     let vonage = channel("vonage", &text(&vendor.url));
     vonage.send(&message(), &reader()).await;
     vonage.send(&english(), &reader()).await;
@@ -68,7 +65,7 @@ const SHA512: &str = "506833a5975a35712d948c628ea3e516f0ef33a7df60067a48ef473aa8
     ae937e2522cea4782f9c0d6e6187c9edc8debb05a7ac366cf50b3a9a727ab161";
 
 fn posted(body: &str) -> HookCall {
-    HookCall { body: body.as_bytes().to_vec(), ..HookCall::default() }
+    call(&[], body)
 }
 
 #[test]
@@ -100,7 +97,7 @@ fn reports_are_taken_from_vonage_alone() {
         let heard = vonage.hear(&posted(&body));
         assert!(matches!(heard, Err(HookError::Unproven(_))), "{body}: {heard:?}");
     }
-    let silent = channel("vonage", &CASE.config.replace("BASE", "http://127.0.0.1:9"));
+    let silent = CASE.alone();
     assert!(matches!(silent.hear(&call), Err(HookError::Closed(_))));
 }
 
@@ -115,7 +112,8 @@ fn states_are_sorted() {
 
 #[test]
 fn reports_without_a_proof_are_not_configured() {
-    let text = format!("callback_url = \"https://e.com/h\"\n{}", CASE.config);
-    let faults = config("vonage", &text.replace("BASE", "http://127.0.0.1:9")).unwrap_err();
+    let table = CASE.table("http://127.0.0.1:9");
+    let faults = config("vonage", &format!("callback_url = \"https://e.com/h\"\n{table}"));
+    let faults = faults.unwrap_err();
     assert!(faults[0].contains("go together"), "{faults:?}");
 }
