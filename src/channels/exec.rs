@@ -125,23 +125,9 @@ pub(super) async fn is_program(path: &str) -> Result<String, String> {
 
 /// What the program is told.
 fn input(message: &Message, recipient: &Recipient) -> Value {
-    json!({
-        "id": message.id,
-        "kind": message.kind.as_str(),
-        "severity": message.severity.as_str(),
-        "locale": message.locale,
-        "subject": message.subject,
-        "text": message.text,
-        "short": message.short,
-        "link": message.link,
-        "recipient": {
-            "name": recipient.name,
-            "email": recipient.email,
-            "phone": recipient.phone.as_ref().map(|phone| phone.as_str()),
-            "address": recipient.address,
-        },
-        "params": message.params,
-    })
+    let mut fields = message.fields(recipient);
+    fields.insert("link".to_owned(), json!(message.link));
+    Value::Object(fields)
 }
 
 /// The id that it gave the message.

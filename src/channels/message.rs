@@ -1,6 +1,7 @@
 //! A rendered message, its recipient, and what can come of sending it.
 
 use crate::domain::{Msisdn, NoticeKind, Severity, Span, Timestamp};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// A notice put into words.
@@ -32,6 +33,30 @@ pub struct Message {
     pub thread: String,
     /// When its cause happened; the Date header, so that retries are the same message.
     pub at: Timestamp,
+}
+
+impl Message {
+    /// What programs and endpoints are told of it and of its recipient, as fields of a JSON object.
+    pub(super) fn fields(&self, recipient: &Recipient) -> Map<String, Value> {
+        let recipient = json!({
+            "name": recipient.name,
+            "email": recipient.email,
+            "phone": recipient.phone.as_ref().map(Msisdn::as_str),
+            "address": recipient.address,
+        });
+        let fields = [
+            ("id", json!(self.id)),
+            ("kind", json!(self.kind.as_str())),
+            ("severity", json!(self.severity.as_str())),
+            ("locale", json!(self.locale)),
+            ("subject", json!(self.subject)),
+            ("text", json!(self.text)),
+            ("short", json!(self.short)),
+            ("recipient", recipient),
+            ("params", json!(self.params)),
+        ];
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 /// Where one person can be reached.

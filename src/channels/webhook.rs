@@ -136,21 +136,6 @@ fn usual_body(message: &Message, recipient: &Recipient) -> Value {
     json!({
         "type": format!("notice.{}", message.kind.as_str()),
         "timestamp": message.at.rfc3339(),
-        "data": {
-            "id": message.id,
-            "kind": message.kind.as_str(),
-            "severity": message.severity.as_str(),
-            "locale": message.locale,
-            "subject": message.subject,
-            "text": message.text,
-            "short": message.short,
-            "recipient": {
-                "name": recipient.name,
-                "email": recipient.email,
-                "phone": recipient.phone.as_ref().map(|phone| phone.as_str()),
-                "address": recipient.address,
-            },
-            "params": message.params,
-        },
+        "data": message.fields(recipient),
     })
 }
