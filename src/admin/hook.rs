@@ -8,7 +8,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header::HeaderName},
 };
 use serde_json::{Value, json};
 
@@ -23,12 +23,7 @@ pub(super) async fn sms(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let header = |name: &str| {
-        let mut values = headers.get_all(name).iter();
-        let first = values.next()?.to_str().ok()?;
-        values.next().is_none().then_some(first)
-    };
-    let (signature, timestamp) = (header("x-signature"), header("x-timestamp"));
+    let (signature, timestamp) = (once(&headers, "x-signature"), once(&headers, "x-timestamp"));
     let heard = admin.engine().hear(&provider, &Post { body: &body, signature, timestamp }).await?;
     let count = |is: fn(&Heard) -> bool| heard.iter().filter(|heard| is(heard)).count();
     Ok(Json(json!({
@@ -73,13 +68,17 @@ fn call(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> HookCall {
-    let once = headers.keys().filter_map(|name| {
-        let mut values = headers.get_all(name).iter();
-        let first = values.next()?.to_str().ok()?;
-        values.next().is_none().then(|| (name.as_str().to_owned(), first.to_owned()))
-    });
+    let names = headers.keys().map(HeaderName::as_str);
+    let headers = names.filter_map(|name| Some((name.to_owned(), once(headers, name)?.to_owned())));
     let at = admin.engine().now().ms().div_euclid(1000);
-    HookCall { query, headers: once.collect(), body: body.to_vec(), at }
+    HookCall { query, headers: headers.collect(), body: body.to_vec(), at }
+}
+
+/// A header's value; of one that came more than once nobody knows which counts.
+fn once<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(first)
 }
 
 impl From<HookError> for Problem {
