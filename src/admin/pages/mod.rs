@@ -47,8 +47,9 @@ const TEMPLATES: [(&str, &str); 10] = [
 ];
 
 /// Style and script, with their types.
-const ASSETS: [(&str, &str, &str); 2] = [
+const ASSETS: [(&str, &str, &str); 3] = [
     ("topupd.css", "text/css; charset=utf-8", include_str!("assets/topupd.css")),
+    ("topupd.svg", "image/svg+xml", include_str!("assets/topupd.svg")),
     ("topupd.js", "text/javascript; charset=utf-8", include_str!("assets/topupd.js")),
 ];
 
