@@ -69,19 +69,21 @@ pub struct MoneySwitch {
 }
 
 impl MoneySwitch {
+    /// The gates that stop all paying, in their order.
+    pub const GATES: [&str; 6] = [
+        "kill_switch",
+        "fleet_anomaly",
+        "clock_suspect",
+        "recovery",
+        "disk_space",
+        "books_disagree",
+    ];
+
     /// Everything that stops all paying, as the gate's name and why, in the order of the gates.
     pub fn stops(&self) -> Vec<(&'static str, &str)> {
-        [
-            ("kill_switch", &self.off),
-            ("fleet_anomaly", &self.storm),
-            ("clock_suspect", &self.clock),
-            ("recovery", &self.recovery),
-            ("disk_space", &self.disk),
-            ("books_disagree", &self.books),
-        ]
-        .into_iter()
-        .filter_map(|(name, why)| Some((name, why.as_deref()?)))
-        .collect()
+        let whys = [&self.off, &self.storm, &self.clock, &self.recovery, &self.disk, &self.books];
+        let gates = Self::GATES.into_iter().zip(whys);
+        gates.filter_map(|(name, why)| Some((name, why.as_deref()?))).collect()
     }
 
     /// True when both stop the same; how far a clock is off, or how full a disk is, does not

@@ -55,7 +55,10 @@ impl Engine {
         let notices = self.notices_of(&after, &change.why, now).await?;
         log_move(before, &after, &change.why);
         match self.store().move_topup(before, after.clone(), &change, &notices, now).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.meters().moved(before, &after, now);
+                Ok(())
+            }
             Err(error) if error.is_duplicate() => {
                 let held = Topup {
                     transaction_id: before.transaction_id.clone(),
@@ -64,8 +67,15 @@ impl Engine {
                 let why = "the provider's transaction id already belongs to another top-up";
                 let notices = self.notices_of(&held, why, now).await?;
                 self.store()
-                    .move_topup(before, held, &Change::by(&change.actor, why), &notices, now)
+                    .move_topup(
+                        before,
+                        held.clone(),
+                        &Change::by(&change.actor, why),
+                        &notices,
+                        now,
+                    )
                     .await?;
+                self.meters().moved(before, &held, now);
                 Ok(())
             }
             Err(StoreError::Conflict { what }) => {

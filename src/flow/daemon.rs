@@ -2,6 +2,7 @@
 
 use super::heartbeat::Heartbeat;
 use super::{Beats, Engine, EngineError, Stage, StageReport, schedule};
+use crate::clock::since_boot;
 use crate::domain::Span;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -129,13 +130,24 @@ async fn turn<F, Fut>(
     let mut bell = engine.0.bells.listen(stage);
     while !*stopped.borrow() {
         bell.mark_unchanged();
-        let pause = match run().await {
+        let began = since_boot();
+        let round = run().await;
+        let took = Span::from_ms(since_boot().ms().saturating_sub(began.ms()));
+        let pause = match round {
             Ok(report) => {
-                engine.beats().beat(name, engine.now(), None);
                 let now = engine.now();
+                engine.beats().beat(name, now, None);
+                if report.seen > 0 {
+                    // Rounds that find nothing come every second, and would drown the others.
+                    engine.meters().came_round(stage, took);
+                }
+                if report.done + report.failed > 0 {
+                    engine.beats().progress(name, now);
+                }
                 report.next_at.map_or(IDLE, |at| at.since(now)).min(IDLE).max(Span::from_ms(1))
             }
             Err(error) => {
+                engine.meters().failed(stage);
                 tracing::error!("{name} failed: {:#}", anyhow::Error::new(error).context("stage"));
                 engine.beats().beat(
                     name,

@@ -3,6 +3,7 @@
 use super::{
     Stage, StageReport,
     clock::ClockWatch,
+    meters::Meters,
     recover::Recovery,
     rules::RuleCache,
     settle::SettleTimes,
@@ -100,6 +101,7 @@ pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) bells: Bells,
     beats: Beats,
+    pub(super) meters: Meters,
     stopping: AtomicBool,
     pub(super) rules: RuleCache,
     pub(super) settle: SettleTimes,
@@ -131,10 +133,12 @@ impl Engine {
                 Some((name.clone(), RateLimiter::direct(quota)))
             })
             .collect();
+        let meters = Meters::new(&parts.providers, &parts.channels);
         let inner = Inner {
             parts,
             bells: Bells::default(),
             beats: Beats::default(),
+            meters,
             stopping: AtomicBool::new(false),
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
@@ -228,6 +232,11 @@ impl Engine {
     /// When each loop last made progress.
     pub fn beats(&self) -> &Beats {
         &self.0.beats
+    }
+
+    /// What was counted since the start.
+    pub fn meters(&self) -> &Meters {
+        &self.0.meters
     }
 
     /// From now on stages end with what they have; nothing new is claimed.

@@ -48,7 +48,7 @@ impl Heartbeat {
             if *stopped.borrow() {
                 return;
             }
-            let trouble = engine.beats().trouble(PATIENCE, engine.now());
+            let trouble = engine.trouble(engine.beats(), PATIENCE, engine.now()).await;
             if let Err(why) = self.beat(trouble.as_deref()).await {
                 tracing::warn!("the heartbeat was not taken: {why}");
             }

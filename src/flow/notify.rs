@@ -62,6 +62,7 @@ impl Engine {
         let now = self.now();
         if let Some(why) = self.superseded(&due, now).await? {
             self.store().tried(&due, "dropped", Some(&why), &Tried::Dropped, now).await?;
+            self.meters().tried(due.notice.channel.as_deref().unwrap_or_default(), &Tried::Dropped);
             return Ok(true);
         }
         let (notice, subscriber) = (&due.notice, &due.subscriber);
@@ -119,6 +120,7 @@ impl Engine {
         }
         crate::failpoint::at("notify:sent").await;
         self.store().tried(&due, word, detail.as_deref(), &then, now).await?;
+        self.meters().tried(notice.channel.as_deref().unwrap_or_default(), &then);
         self.tell_of_channel(&due, &then, detail, now).await?;
         Ok(is_sent)
     }

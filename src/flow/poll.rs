@@ -1,6 +1,7 @@
 //! Poll: due lines → readings. Each reader has its own loop, so a slow one never starves others.
 
 use super::{Engine, EngineError, Stage, StageReport, assess::assess};
+use crate::clock::since_boot;
 use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_poll};
 use crate::providers::Provider;
 use crate::store::{DuePoll, Polled};
@@ -79,7 +80,9 @@ impl Engine {
     async fn write(&self, reader: &str, answers: Vec<Polled>) -> Result<StageReport, EngineError> {
         self.store().apply_polls(&answers, self.now()).await?;
         // A long round is progress too: the watchdog must not mistake it for a stuck loop.
-        self.beats().beat(&format!("poll {reader}"), self.now(), None);
+        let name = format!("poll {reader}");
+        self.beats().beat(&name, self.now(), None);
+        self.beats().progress(&name, self.now());
         self.wake(Stage::Decide);
         self.wake(Stage::Verify);
         let done = answers.iter().filter(|p| p.reading.quality == Quality::Ok).count();
@@ -108,10 +111,13 @@ impl Engine {
         if let Some(limit) = self.0.limits.get(reader) {
             limit.until_ready().await;
         }
+        let asked = since_boot();
         let answer = provider.read(&poll.subscription).await;
+        let took = Span::from_ms(since_boot().ms().saturating_sub(asked.ms()));
         let now = self.now();
         let retry_after = answer.as_ref().err().and_then(|error| error.retry_after);
         let (quality, values, detail) = assess(&poll.subscription, poll.currency, answer);
+        self.meters().polled(reader, quality, took);
         if quality != Quality::Ok {
             let detail = detail.as_deref().unwrap_or_default();
             tracing::warn!(subscription.id = %poll.subscription.id, provider = reader, %quality, detail, "poll gave no usable reading");

@@ -201,6 +201,7 @@ impl Engine {
         let after = self.looked_at_late(after, now);
         let notices = self.notices_of(&after, note, now).await?;
         let moved = self.store().move_topup(&topup, after, &change, &notices, now).await?;
+        self.meters().moved(&topup, &moved, now);
         for stage in [Stage::Verify, Stage::Decide, Stage::Notify] {
             self.wake(stage);
         }

@@ -100,7 +100,11 @@ impl Engine {
         answer::log_move(topup, &after, how);
         let change = Change::by("verify", how);
         match self.store().move_topup(topup, after, &change, &notices, now).await {
-            Ok(_) | Err(StoreError::Conflict { .. }) => Ok(true),
+            Ok(after) => {
+                self.meters().moved(topup, &after, now);
+                Ok(true)
+            }
+            Err(StoreError::Conflict { .. }) => Ok(true),
             Err(error) => Err(error.into()),
         }
     }

@@ -99,19 +99,37 @@ impl Bells {
 
 /// When each loop last came round; the watchdog and `/readyz` look at it.
 #[derive(Clone, Debug, Default)]
-pub struct Beats(Arc<Mutex<Rounds>>);
+pub struct Beats {
+    rounds: Arc<Mutex<Rounds>>,
+    progress: Arc<Mutex<BTreeMap<String, Timestamp>>>,
+}
 
 /// Per loop: when it last came round, and what went wrong.
 type Rounds = BTreeMap<String, (Timestamp, Option<String>)>;
 
 impl Beats {
     pub(super) fn beat(&self, name: &str, now: Timestamp, error: Option<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), (now, error));
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        rounds.insert(name.to_owned(), (now, error));
+        // A loop that has only begun is not late with anything.
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.entry(name.to_owned()).or_insert(now);
+    }
+
+    /// A loop did something that was due.
+    pub(super) fn progress(&self, name: &str, now: Timestamp) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.insert(name.to_owned(), now);
+    }
+
+    /// When each loop last did something that was due, or when it began.
+    pub fn progressed(&self) -> BTreeMap<String, Timestamp> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Every loop with the time it last came round, and its error if that round failed.
     pub fn all(&self) -> Rounds {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Why work does not flow; `None` when every loop came round within `patience`.

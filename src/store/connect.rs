@@ -190,6 +190,16 @@ impl Store {
         Ok(())
     }
 
+    /// Fails where nothing can be written: a row is changed, and the change taken back.
+    pub async fn ping_writer(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE installation SET last_wall_at = last_wall_at")
+            .execute(&mut *tx)
+            .await?;
+        tx.rollback().await?;
+        Ok(())
+    }
+
     /// Waits for running statements and closes.
     pub async fn close(&self) {
         self.read.close().await;

@@ -1,49 +1,9 @@
-//! Counts for metrics.
+//! Who is concerned by a reader or a payer.
 
 use super::{Store, StoreError, rows::Columns};
-use crate::domain::{State, SubscriberId, Timestamp};
-
-/// How much there is of everything; each list has all its words, also those that count zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Subscriptions by status; one with a held top-up counts as `held` instead of `active`.
-    pub subscriptions: Vec<(&'static str, i64)>,
-    /// Top-ups by state.
-    pub topups: Vec<(&'static str, i64)>,
-    /// Notices by state.
-    pub notices: Vec<(&'static str, i64)>,
-    /// When the poll that waits longest became or becomes due.
-    pub oldest_due_poll_at: Option<Timestamp>,
-}
-
-const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
-const NOTICE_STATES: [&str; 5] = ["queued", "sending", "sent", "dropped", "dead"];
+use crate::domain::SubscriberId;
 
 impl Store {
-    /// All the figures.
-    pub async fn figures(&self) -> Result<Figures, StoreError> {
-        let lines = self
-            .counts(
-                "SELECT CASE WHEN s.status = 'active' AND EXISTS (SELECT 1 FROM topups t \
-                 WHERE t.subscription_id = s.id AND t.state = 'held') THEN 'held' ELSE s.status END AS word, \
-                 COUNT(*) AS n FROM subscriptions s GROUP BY 1",
-            )
-            .await?;
-        let topups =
-            self.counts("SELECT state AS word, COUNT(*) AS n FROM topups GROUP BY state").await?;
-        let notices =
-            self.counts("SELECT state AS word, COUNT(*) AS n FROM notices GROUP BY state").await?;
-        let oldest: Option<i64> = sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches")
-            .fetch_one(self.reader())
-            .await?;
-        Ok(Figures {
-            subscriptions: filled(&STATUSES, &lines),
-            topups: filled(&State::ALL.map(State::as_str), &topups),
-            notices: filled(&NOTICE_STATES, &notices),
-            oldest_due_poll_at: oldest.map(Timestamp::from_ms),
-        })
-    }
-
     /// Of each reader: how many of its polled lines failed at least twice in a row, and how many
     /// there are.
     pub async fn reader_figures(&self) -> Result<Vec<(String, i64, i64)>, StoreError> {
@@ -93,19 +53,4 @@ impl Store {
         }
         Ok(owners.into_iter().map(SubscriberId::trusted).collect())
     }
-
-    async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query(sql).fetch_all(self.reader()).await?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns { table: "figures", row };
-                Ok((c.text("word")?, c.int("n")?))
-            })
-            .collect()
-    }
-}
-
-fn filled(words: &[&'static str], counts: &[(String, i64)]) -> Vec<(&'static str, i64)> {
-    let count = |word: &str| counts.iter().find(|(w, _)| w == word).map_or(0, |(_, n)| *n);
-    words.iter().map(|word| (*word, count(word))).collect()
 }

@@ -80,7 +80,7 @@ async fn ready_means_that_every_loop_comes_round() {
     }
     let metrics = world.get("/metrics").await.body;
     assert!(
-        metrics.contains("age_seconds{stage=\"poll\",reader=\"carrier\"} 0.000\n"),
+        metrics.contains("round_age_seconds{stage=\"poll\",provider=\"carrier\"} 0.000\n"),
         "{metrics}"
     );
     assert!(metrics.contains("age_seconds{stage=\"decide\"} 0.000\n"), "{metrics}");
@@ -103,10 +103,10 @@ async fn metrics_count_every_word_also_at_zero() {
         "topupd_subscriptions{status=\"active\"} 4",
         "topupd_subscriptions{status=\"held\"} 1",
         "topupd_subscriptions{status=\"closed\"} 0",
-        "topupd_topups{state=\"held\"} 1",
-        "topupd_topups{state=\"reversed\"} 0",
+        "topupd_topups{provider=\"carrier\",state=\"held\"} 1",
+        "topupd_topups{provider=\"carrier\",state=\"reversed\"} 0",
         "topupd_notices{state=\"queued\"} 0",
-        "topupd_oldest_due_poll_seconds 90.500",
+        "topupd_oldest_due_poll_seconds{provider=\"carrier\"} 90.500",
         "topupd_money_off 0",
     ] {
         assert!(before.body.lines().any(|found| found == line), "{line} in {}", before.body);

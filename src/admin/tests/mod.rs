@@ -5,6 +5,7 @@ mod acts;
 mod document;
 mod hooks;
 mod looks;
+mod metrics;
 mod pages;
 
 use super::serve;

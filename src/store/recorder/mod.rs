@@ -50,6 +50,7 @@ struct Inner {
     next: u64,
     length: u64,
     closed: bool,
+    last_at: Option<Timestamp>,
     /// Since a line failed: nothing is sent until one succeeds again.
     failed: Option<String>,
 }
@@ -97,7 +98,8 @@ impl Recorder {
             None => fresh_id().map_err(failed)?,
         };
         let length = file.metadata().map_err(failed)?.len();
-        let inner = Inner { file, next: replay.next, length, closed: false, failed: None };
+        let last_at = replay.last_at;
+        let inner = Inner { file, next: replay.next, length, closed: false, last_at, failed: None };
         let recorder = Self {
             path: path.to_path_buf(),
             id,
@@ -160,9 +162,21 @@ impl Recorder {
 
     /// Why lines cannot be written; where the last one failed, another is tried.
     pub async fn trouble(&self, now: Timestamp) -> Option<String> {
+        if self.is_closed() {
+            return Some("it is closed".to_owned());
+        }
         self.failed()?;
         self.append(Line::Probe, now).await.ok();
         self.failed()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
+    /// When its last line was written.
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).last_at
     }
 
     fn failed(&self) -> Option<String> {
@@ -177,7 +191,7 @@ impl Recorder {
 
     fn write(&self, line: &Line, now: Timestamp) -> io::Result<()> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Inner { file, next, length, closed, failed } = &mut *inner;
+        let Inner { file, next, length, closed, last_at, failed } = &mut *inner;
         if *closed {
             return Err(io::Error::other("it is closed"));
         }
@@ -190,6 +204,7 @@ impl Recorder {
             Ok(()) => {
                 *next = next.saturating_add(1);
                 *length = length.saturating_add(text.len() as u64);
+                *last_at = Some(now);
                 *failed = None;
                 Ok(())
             }
