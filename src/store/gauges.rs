@@ -1,7 +1,7 @@
 //! What is counted at every scrape of `/metrics`, by index: no count looks at all that ever was.
 
 use super::{Store, StoreError, Wallet, rows::Columns};
-use crate::domain::{CapLimits, Money, Span, Timestamp};
+use crate::domain::{CapLimits, Money, Span, State, Timestamp};
 
 /// Counts by state, when the first is due, when the oldest tried in vain was made.
 type OutboxFigures = (Vec<(&'static str, i64)>, Option<Timestamp>, Option<Timestamp>);
@@ -14,14 +14,8 @@ pub struct Figures {
     pub subscriptions: Vec<(&'static str, i64)>,
     /// Active subscriptions by reader.
     pub readers: Vec<ReaderFigures>,
-    /// Active subscriptions whose service ends, by how soon.
-    pub service_ends: Ends,
-    /// Active subscriptions whose number is lost, by how soon.
-    pub number_losses: Ends,
-    /// Top-ups by payer and state; those that count zero are left out.
-    pub topups: Vec<(String, String, i64)>,
-    /// Of each state whose story is not over and that has any: when its oldest top-up was made.
-    pub oldest_topups: Vec<(String, Timestamp)>,
+    /// Top-ups whose story is not over, by payer and state; what counts zero is left out.
+    pub topups: Vec<TopupFigures>,
     /// What counts against the limit of 24 hours, by currency.
     pub counted_24h: Vec<Money>,
     /// What payers said their wallets held.
@@ -50,6 +44,23 @@ pub struct ReaderFigures {
     pub oldest_reading_at: Timestamp,
     /// When the poll that waits longest became or becomes due.
     pub oldest_due_at: Option<Timestamp>,
+    /// Lines whose service ends, by how soon.
+    pub service_ends: Ends,
+    /// Lines whose number is lost, by how soon.
+    pub number_losses: Ends,
+}
+
+/// The top-ups of one payer in one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopupFigures {
+    /// The payer.
+    pub payer: String,
+    /// The state.
+    pub state: State,
+    /// How many.
+    pub count: i64,
+    /// When the oldest of them was made.
+    pub oldest_at: Timestamp,
 }
 
 /// Lines by how soon something ends.
@@ -65,43 +76,28 @@ pub struct Ends {
 
 const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
 
-/// Lines that are polled and their newest usable readings. (`next_poll_at` is set while a line is
-/// active.)
-const READERS: &str = "SELECT reader, COUNT(CASE WHEN poll_failures > 1 THEN 1 END) AS failing, \
+/// One look at all lines; `next_poll_at` is set while a line is active. $1 is now, $2 a day, $3 a
+/// week later.
+const WATCHES: &str = "SELECT reader, COUNT(CASE WHEN poll_failures > 1 THEN 1 END) AS failing, \
     COUNT(stale_since) AS stale, MIN(COALESCE(ok_at, watched_since)) AS oldest_reading_at, \
-    MIN(next_poll_at) AS oldest_due_at FROM watches WHERE next_poll_at IS NOT NULL GROUP BY reader ORDER BY reader";
-
-const ENDS: &str = "SELECT COUNT(CASE WHEN r.service_end_at <= $1 THEN 1 END) AS service_passed, \
-    COUNT(CASE WHEN r.service_end_at > $1 AND r.service_end_at <= $2 THEN 1 END) AS service_day, \
-    COUNT(CASE WHEN r.service_end_at > $1 AND r.service_end_at <= $3 THEN 1 END) AS service_week, \
-    COUNT(CASE WHEN r.number_loss_at <= $1 THEN 1 END) AS number_passed, \
-    COUNT(CASE WHEN r.number_loss_at > $1 AND r.number_loss_at <= $2 THEN 1 END) AS number_day, \
-    COUNT(CASE WHEN r.number_loss_at > $1 AND r.number_loss_at <= $3 THEN 1 END) AS number_week \
-    FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id AND r.at = w.ok_at \
-    WHERE w.next_poll_at IS NOT NULL";
-
-const OPEN: &str = "('proposed', 'awaiting_approval', 'reserved', 'submitting', 'pending', 'unknown', 'paid', 'held')";
+    MIN(next_poll_at) AS oldest_due_at, \
+    COUNT(CASE WHEN service_end_at <= $1 THEN 1 END) AS service_passed, \
+    COUNT(CASE WHEN service_end_at > $1 AND service_end_at <= $2 THEN 1 END) AS service_day, \
+    COUNT(CASE WHEN service_end_at > $1 AND service_end_at <= $3 THEN 1 END) AS service_week, \
+    COUNT(CASE WHEN number_loss_at <= $1 THEN 1 END) AS number_passed, \
+    COUNT(CASE WHEN number_loss_at > $1 AND number_loss_at <= $2 THEN 1 END) AS number_day, \
+    COUNT(CASE WHEN number_loss_at > $1 AND number_loss_at <= $3 THEN 1 END) AS number_week \
+    FROM watches WHERE next_poll_at IS NOT NULL GROUP BY reader ORDER BY reader";
 
 impl Store {
     /// All the figures.
     pub async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
-        let (service_ends, number_losses) = self.ends(now).await?;
-        let oldest = format!(
-            "SELECT state AS word, MIN(created_at) AS n FROM topups WHERE state IN {OPEN} GROUP BY state"
-        );
-        let oldest = self.counts(sqlx::AssertSqlSafe(oldest)).await?;
         let (notices, oldest_due_notice_at, oldest_unsent_notice_at) =
             self.outbox_figures().await?;
         Ok(Figures {
             subscriptions: self.subscription_counts().await?,
-            readers: self.readers().await?,
-            service_ends,
-            number_losses,
-            topups: self.topup_counts().await?,
-            oldest_topups: oldest
-                .into_iter()
-                .map(|(word, at)| (word, Timestamp::from_ms(at)))
-                .collect(),
+            readers: self.readers(now).await?,
+            topups: self.open_topup_figures().await?,
             counted_24h: self.counted_24h(now).await?,
             wallets: self.wallets().await?,
             notices,
@@ -131,8 +127,13 @@ impl Store {
         Ok(counts.collect())
     }
 
-    async fn readers(&self) -> Result<Vec<ReaderFigures>, StoreError> {
-        let rows = sqlx::query(READERS).fetch_all(self.reader()).await?;
+    async fn readers(&self, now: Timestamp) -> Result<Vec<ReaderFigures>, StoreError> {
+        let rows = sqlx::query(WATCHES)
+            .bind(now.ms())
+            .bind(now.plus(Span::days(1)).ms())
+            .bind(now.plus(Span::days(7)).ms())
+            .fetch_all(self.reader())
+            .await?;
         rows.iter()
             .map(|row| {
                 let c = Columns { table: "watches", row };
@@ -142,42 +143,41 @@ impl Store {
                     stale: c.int("stale")?,
                     oldest_reading_at: c.at("oldest_reading_at")?,
                     oldest_due_at: c.maybe_at("oldest_due_at")?,
+                    service_ends: Ends {
+                        passed: c.int("service_passed")?,
+                        day: c.int("service_day")?,
+                        week: c.int("service_week")?,
+                    },
+                    number_losses: Ends {
+                        passed: c.int("number_passed")?,
+                        day: c.int("number_day")?,
+                        week: c.int("number_week")?,
+                    },
                 })
             })
             .collect()
     }
 
-    async fn ends(&self, now: Timestamp) -> Result<(Ends, Ends), StoreError> {
-        let row = sqlx::query(ENDS)
-            .bind(now.ms())
-            .bind(now.plus(Span::days(1)).ms())
-            .bind(now.plus(Span::days(7)).ms())
-            .fetch_one(self.reader())
+    async fn open_topup_figures(&self) -> Result<Vec<TopupFigures>, StoreError> {
+        let open: Vec<&str> =
+            State::ALL.into_iter().filter(|s| !s.is_final()).map(State::as_str).collect();
+        let sql = self.sql(
+            "SELECT payer, state, COUNT(*) AS n, MIN(created_at) AS oldest_at FROM topups \
+             WHERE state IN {ids $1} GROUP BY payer, state ORDER BY payer, state",
+        );
+        let rows = sqlx::query(sql)
+            .bind(serde_json::json!(open).to_string())
+            .fetch_all(self.reader())
             .await?;
-        let c = Columns { table: "watches", row: &row };
-        let service = Ends {
-            passed: c.int("service_passed")?,
-            day: c.int("service_day")?,
-            week: c.int("service_week")?,
-        };
-        let number = Ends {
-            passed: c.int("number_passed")?,
-            day: c.int("number_day")?,
-            week: c.int("number_week")?,
-        };
-        Ok((service, number))
-    }
-
-    async fn topup_counts(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT payer, state, COUNT(*) AS n FROM topups GROUP BY payer, state ORDER BY payer, state",
-        )
-        .fetch_all(self.reader())
-        .await?;
         rows.iter()
             .map(|row| {
                 let c = Columns { table: "topups", row };
-                Ok((c.text("payer")?, c.text("state")?, c.int("n")?))
+                Ok(TopupFigures {
+                    payer: c.text("payer")?,
+                    state: c.parsed("state", State::parse)?,
+                    count: c.int("n")?,
+                    oldest_at: c.at("oldest_at")?,
+                })
             })
             .collect()
     }
@@ -218,7 +218,7 @@ impl Store {
     /// Counts by state, and since when the longest waits; by index, whatever was sent long ago.
     async fn outbox_figures(&self) -> Result<OutboxFigures, StoreError> {
         let mut counts = self
-            .counts("SELECT state AS word, COUNT(*) AS n FROM notices WHERE next_try_at IS NOT NULL GROUP BY state")
+            .counts("SELECT state AS word, COUNT(*) AS n FROM notices WHERE next_try_at > 0 GROUP BY state")
             .await?;
         let dead: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM notices WHERE state = 'dead'")
             .fetch_one(self.reader())
@@ -226,7 +226,7 @@ impl Store {
         counts.push(("dead".to_owned(), dead));
         let row = sqlx::query(
             "SELECT MIN(next_try_at) AS due_at, MIN(CASE WHEN attempts > 0 THEN created_at END) AS unsent_at \
-             FROM notices WHERE next_try_at IS NOT NULL",
+             FROM notices WHERE next_try_at > 0",
         )
         .fetch_one(self.reader())
         .await?;
@@ -268,7 +268,7 @@ impl Store {
         Ok(due)
     }
 
-    async fn counts(&self, sql: impl sqlx::SqlSafeStr) -> Result<Vec<(String, i64)>, StoreError> {
+    async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query(sql).fetch_all(self.reader()).await?;
         rows.iter()
             .map(|row| {

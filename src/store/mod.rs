@@ -59,7 +59,7 @@ pub use connect::{Dialect, Store, StoreError};
 pub use decisions::StoredDecision;
 pub use discrepancies::{Discrepancy, Wallet};
 pub use fleet::{Documents, FleetChanges};
-pub use gauges::{Ends, Figures, ReaderFigures};
+pub use gauges::{Ends, Figures, ReaderFigures, TopupFigures};
 pub use history::PastNeed;
 pub use journal::Head;
 pub use ledger::LedgerEntry;

@@ -114,7 +114,9 @@ impl Store {
         let watches = polled.iter().map(|p| {
             let r = &p.reading;
             let is_ok = i64::from(r.quality == Quality::Ok);
-            json!({ "s": r.subscription.as_str(), "a": r.at.ms(), "w": p.next_poll_at.ms(), "k": is_ok })
+            json!({ "s": r.subscription.as_str(), "a": r.at.ms(), "w": p.next_poll_at.ms(), "k": is_ok,
+                    "e": r.values.service_end_at.map(Timestamp::ms),
+                    "l": r.values.number_loss_at.map(Timestamp::ms) })
         });
         let watches = serde_json::Value::Array(watches.collect()).to_string();
         for (readings, statement) in
@@ -179,9 +181,11 @@ impl Store {
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
-                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
-                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k \
-                 FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
+                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
+                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END \
+                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k, \
+                 value ->> 'e' AS e, value ->> 'l' AS l FROM json_each($1)) n WHERE watches.subscription_id = n.s",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
                  AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
                  (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
@@ -190,8 +194,10 @@ impl Store {
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
-                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
-                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint) \
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
+                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
+                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint, e bigint, l bigint) \
                  WHERE watches.subscription_id = n.s",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
                  AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \

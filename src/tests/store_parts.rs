@@ -292,6 +292,9 @@ pub(crate) async fn history(store: &Store) {
     assert!(store.clear_breaker("reader:carrier", at(20_022)).await.unwrap());
     assert!(!store.clear_breaker("reader:carrier", at(20_023)).await.unwrap());
     assert!(store.reader_figures().await.unwrap().iter().all(|(_, failing, all)| failing <= all));
+    store.ping_writer().await.unwrap();
+    store.figures(at(0)).await.unwrap();
+    assert!(store.oldest_due().await.unwrap().iter().all(|(stage, ..)| !stage.is_empty()));
 }
 
 fn bucket(name: &str, left: Quantity, metric: Metric, expires_at: Option<Timestamp>) -> Bucket {

@@ -48,7 +48,7 @@ metrics! {
     MONEY_OFF = Gauge "topupd_money_off" [] "1 while all paying is stopped, whatever stops it.";
     PAYING_STOPPED = Gauge "topupd_paying_stopped" ["reason"] "1 while this gate stops all paying (see docs/reasons.md).";
     PAYER_STOPPED = Gauge "topupd_payer_stopped" ["provider"] "1 while nothing is ordered at this payer because its last outcomes are unknown.";
-    TOPUPS = Gauge "topupd_topups" ["provider", "state"] "Top-ups by payer and state, all that ever were.";
+    TOPUPS = Gauge "topupd_topups" ["provider", "state"] "Top-ups whose story is not over, by payer and state.";
     OLDEST_TOPUP = Gauge "topupd_oldest_topup_seconds" ["state"] "Age of the oldest top-up in each state that is not final; 0 when there is none.";
     RESULTS = Counter "topupd_topup_results_total" ["provider", "state"] "Times that a top-up at this payer came to this state.";
     PAYMENT = Histogram "topupd_payment_seconds" ["provider"] "From the decision to the payer's word that it is paid, approvals and waiting included.";

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{MoneySwitch, State as TopupState, Timestamp};
 use crate::flow::{Counted, Engine};
-use crate::store::{Ends, Figures};
+use crate::store::{Ends, Figures, ReaderFigures};
 use axum::{
     extract::State,
     http::header,
@@ -58,20 +58,18 @@ fn payers(engine: &Engine) -> Vec<&str> {
 }
 
 fn money(page: &mut Page, engine: &Engine, figures: &Figures, counted: &Counted, now: Timestamp) {
-    let states = TopupState::ALL.map(TopupState::as_str);
+    let open = || TopupState::ALL.into_iter().filter(|state| !state.is_final());
     let mut topups: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for payer in payers(engine) {
-        topups.extend(states.map(|state| ((payer, state), 0)));
+        topups.extend(open().map(|state| ((payer, state.as_str()), 0)));
     }
     let known = figures.topups.iter();
-    topups.extend(known.map(|(payer, state, n)| ((payer.as_str(), state.as_str()), *n)));
+    topups.extend(known.map(|some| ((some.payer.as_str(), some.state.as_str()), some.count)));
     page.each(&c::TOPUPS, topups.into_iter().map(|((payer, state), n)| ([payer, state], n)));
-    let oldest = |word: &str| figures.oldest_topups.iter().find(|(state, _)| state == word);
-    let open = TopupState::ALL.into_iter().filter(|state| !state.is_final());
-    page.each(
-        &c::OLDEST_TOPUP,
-        open.map(|state| ([state.as_str()], age(oldest(state.as_str()).map(|(_, at)| *at), now))),
-    );
+    let oldest = |state: TopupState| {
+        figures.topups.iter().filter(|some| some.state == state).map(|some| some.oldest_at).min()
+    };
+    page.each(&c::OLDEST_TOPUP, open().map(|state| ([state.as_str()], age(oldest(state), now))));
     page.each(
         &c::RESULTS,
         counted.results.iter().map(|((payer, state), n)| ([payer.as_str(), *state], n)),
@@ -109,12 +107,13 @@ fn lines(page: &mut Page, engine: &Engine, figures: &Figures, now: Timestamp) {
         &c::OLDEST_READING,
         readers().map(|r| ([r.reader.as_str()], oldest(r.oldest_reading_at))),
     );
-    let within = |kind, ends: Ends| {
-        [("passed", ends.passed), ("24h", ends.day), ("7d", ends.week)]
+    let within = |kind, ends: fn(&ReaderFigures) -> Ends| {
+        let sum = |one: fn(Ends) -> i64| readers().map(|r| one(ends(r))).sum::<i64>();
+        [("passed", sum(|e| e.passed)), ("24h", sum(|e| e.day)), ("7d", sum(|e| e.week))]
             .map(|(within, n)| ([kind, within], n))
     };
-    let ends = within("service_end", figures.service_ends);
-    page.each(&c::ENDING, ends.into_iter().chain(within("number_loss", figures.number_losses)));
+    let ends = within("service_end", |r| r.service_ends);
+    page.each(&c::ENDING, ends.into_iter().chain(within("number_loss", |r| r.number_losses)));
     // Whoever tells by himself is not asked, and no poll of his is late.
     let asked = |name: &str| engine.provider(name).is_none_or(|p| p.declares().polled);
     page.each(

@@ -104,7 +104,7 @@ async fn metrics_count_every_word_also_at_zero() {
         "topupd_subscriptions{status=\"held\"} 1",
         "topupd_subscriptions{status=\"closed\"} 0",
         "topupd_topups{provider=\"carrier\",state=\"held\"} 1",
-        "topupd_topups{provider=\"carrier\",state=\"reversed\"} 0",
+        "topupd_topups{provider=\"carrier\",state=\"unknown\"} 0",
         "topupd_notices{state=\"queued\"} 0",
         "topupd_oldest_due_poll_seconds{provider=\"carrier\"} 90.500",
         "topupd_money_off 0",
