@@ -26,6 +26,7 @@ mod fuzz;
 mod books;
 mod browser;
 mod commands;
+mod monitoring;
 mod official;
 mod outside;
 mod modem;
