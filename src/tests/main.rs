@@ -29,5 +29,6 @@ mod commands;
 mod monitoring;
 mod official;
 mod outside;
+mod outbox;
 mod modem;
 mod prism;

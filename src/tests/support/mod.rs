@@ -6,6 +6,7 @@ pub(crate) mod oracle;
 pub(crate) mod postgres;
 pub(crate) mod letterbox;
 pub(crate) mod place;
+pub(crate) mod programs;
 pub(crate) mod python;
 pub(crate) mod scene;
 pub(crate) mod world;

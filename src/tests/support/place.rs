@@ -3,7 +3,7 @@
 
 use super::letterbox::Letterbox;
 use sqlx::Connection as _;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 use topupd::{
     channels::Channel,
     clock::Clock,
@@ -49,7 +49,7 @@ caps = { subscription_30d = "60.00 USD" }
 approve_first = false
 "#;
 
-/// Known to the fleet; letterboxes stand in their place.
+/// Known to the fleet; letterboxes stand in place of these two, and of no other.
 const CHANNELS: &str = r#"
 [channels.mail.email]
 url = "smtp://127.0.0.1:9"
@@ -82,7 +82,7 @@ impl Place {
         Self::with_notices(edit, "").await
     }
 
-    /// The same with more keys in `[notices]`.
+    /// The same with more keys in `[notices]`, and more tables after it.
     pub(crate) async fn with_notices(edit: impl Fn(&str) -> String, notices: &str) -> Self {
         let reloadly = *FAKES.iter().find(|fake| fake.kind == "reloadly").unwrap();
         let (alpha, beta) =
@@ -98,7 +98,7 @@ impl Place {
         std::fs::write(&config, text.replace("MORE", notices)).unwrap();
         std::fs::write(&fleet, edit(FLEET)).unwrap();
         let settings = Settings::load(&[config], std::iter::empty()).unwrap();
-        let (providers, _) = build_parts(&settings).await.unwrap();
+        let (providers, mut channels) = build_parts(&settings).await.unwrap();
         let context = FleetContext::new(&settings, StoredFleet::default());
         let fleet = Fleet::read(&[fleet], &context).unwrap();
         let clock = Clock::fixed(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
@@ -110,9 +110,9 @@ impl Place {
         let (recorder, _) =
             Recorder::open(&dir.path().join("recorder"), &install_id, clock.now()).unwrap();
         let (mail, chat) = (Arc::new(Letterbox::default()), Arc::new(Letterbox::default()));
-        let channels: BTreeMap<String, Arc<dyn Channel>> =
-            [("mail".to_owned(), mail.clone() as _), ("zchat".to_owned(), chat.clone() as _)]
-                .into();
+        let letterboxes: [(&str, Arc<dyn Channel>); 2] =
+            [("mail", mail.clone()), ("zchat", chat.clone())];
+        channels.extend(letterboxes.map(|(name, channel)| (name.to_owned(), channel)));
         let engine = Engine::new(Parts {
             settings,
             store,
@@ -140,6 +140,19 @@ impl Place {
             self.clock.advance(Span::minutes(3));
         }
         self.engine.tick().await.unwrap();
+    }
+
+    /// What came of each try of a notice: by which channel, and in which word.
+    pub(crate) async fn tries(&self, id: &str) -> Vec<(String, String)> {
+        sqlx::any::install_default_drivers();
+        let mut db = sqlx::AnyConnection::connect(&self.database).await.unwrap();
+        sqlx::query_as(
+            "SELECT channel, outcome FROM deliveries WHERE notice_id = $1 ORDER BY attempt",
+        )
+        .bind(id)
+        .fetch_all(&mut db)
+        .await
+        .unwrap()
     }
 
     /// Spoils the row of a notice, as a bug or a hand in the database might.

@@ -1,0 +1,37 @@
+//! The outbox with channels that end in programs of others, and with a process that dies.
+
+mod sink;
+
+use super::support::place::Place;
+use topupd::{
+    domain::{Facts, NoticeDraft, NoticeKind, Severity, SubscriberId},
+    store::StoredNotice,
+};
+
+/// Nothing is paid for.
+fn calm(fleet: &str) -> String {
+    fleet.replace("mode = \"auto\"", "mode = \"observe\"")
+}
+
+/// One notice for `who`.
+async fn say(place: &Place, who: &str, severity: Severity) {
+    let draft = NoticeDraft {
+        subscriber: SubscriberId::parse(who).unwrap(),
+        subscription: None,
+        topup: None,
+        kind: NoticeKind::TopupFailed,
+        severity,
+        dedupe: format!("told|{}", severity.as_str()),
+        at: place.clock.now(),
+        facts: Facts { label: "Bank".into(), last4: "0123".into(), ..Facts::default() },
+    };
+    place.engine.store().say(&[draft]).await.unwrap();
+}
+
+/// The row of the notice that [`say`] wrote for `who`.
+async fn told(place: &Place, who: &str) -> StoredNotice {
+    let mut rows = place.engine.store().notices(Some(who), 99).await.unwrap();
+    rows.retain(|notice| notice.kind == NoticeKind::TopupFailed);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    rows.remove(0)
+}
