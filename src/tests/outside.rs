@@ -21,7 +21,8 @@ use topupd::{
     words::Words,
 };
 
-fn channel(text: &str) -> Arc<dyn Channel> {
+/// The channel of `[KIND]` and its keys.
+pub(crate) fn channel(text: &str) -> Arc<dyn Channel> {
     let table = from_toml("test.toml", text).unwrap();
     let intake = Intake::new();
     let section = Section::new(&table, "channels.out", &Origin::file("test.toml"), &intake);
@@ -36,7 +37,7 @@ fn to(address: &str) -> Recipient {
 }
 
 /// A letter as the core writes it.
-fn letter(locale: &str) -> Message {
+pub(crate) fn letter(locale: &str) -> Message {
     Words::new().unwrap().sample(NoticeKind::TopupHeld, locale).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! The outbox with channels that end in programs of others, and with a process that dies.
 
+mod gammu;
 mod kannel;
 mod sink;
 
