@@ -2,11 +2,13 @@
 
 mod gammu;
 mod kannel;
+#[cfg(any(debug_assertions, feature = "failpoints"))]
+mod kills;
 mod sink;
 
 use super::support::place::Place;
 use topupd::{
-    domain::{Facts, NoticeDraft, NoticeKind, Severity, SubscriberId},
+    domain::{Facts, NoticeDraft, NoticeKind, Severity, SubscriberId, Timestamp},
     store::StoredNotice,
 };
 
@@ -15,22 +17,25 @@ fn calm(fleet: &str) -> String {
     fleet.replace("mode = \"auto\"", "mode = \"observe\"")
 }
 
-/// One notice for `who`.
-async fn say(place: &Place, who: &str, severity: Severity) {
-    let draft = NoticeDraft {
+/// A notice for `who`; one for each severity.
+fn draft(who: &str, severity: Severity, at: Timestamp) -> NoticeDraft {
+    NoticeDraft {
         subscriber: SubscriberId::parse(who).unwrap(),
         subscription: None,
         topup: None,
         kind: NoticeKind::TopupFailed,
         severity,
         dedupe: format!("told|{}", severity.as_str()),
-        at: place.clock.now(),
+        at,
         facts: Facts { label: "Bank".into(), last4: "0123".into(), ..Facts::default() },
-    };
-    place.engine.store().say(&[draft]).await.unwrap();
+    }
 }
 
-/// The row of the notice that [`say`] wrote for `who`.
+async fn say(place: &Place, who: &str, severity: Severity) {
+    place.engine.store().say(&[draft(who, severity, place.clock.now())]).await.unwrap();
+}
+
+/// The row of the only notice that [`say`] wrote for `who`.
 async fn told(place: &Place, who: &str) -> StoredNotice {
     let mut rows = place.engine.store().notices(Some(who), 99).await.unwrap();
     rows.retain(|notice| notice.kind == NoticeKind::TopupFailed);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::{
+    os::unix::process::ExitStatusExt as _,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -85,9 +86,20 @@ impl Install {
 
     /// Starts the daemon.
     pub(crate) fn start(&self) -> Daemon {
+        self.start_as(&mut self.command(&["run"]))
+    }
+
+    /// Starts the daemon, which dies at a place of `failpoint.rs`; returns when it is dead.
+    pub(crate) fn die_at(&self, place: &str) {
+        let mut daemon = self.start_as(self.command(&["run"]).env("TOPUPD_FAILPOINT", place));
+        self.wait(place, || !daemon.is_running());
+        assert_eq!(daemon.child.wait().unwrap().signal(), Some(9), "{}", self.log());
+    }
+
+    fn start_as(&self, command: &mut Command) -> Daemon {
         let log =
             std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let child = self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Daemon { child }
     }
 
