@@ -42,8 +42,9 @@ pub enum Tried {
 }
 
 impl Store {
-    /// Claims up to `limit` due notices for one try each. The claim lasts `lease`; a row that comes
-    /// back after a crash counts as possibly accepted.
+    /// Claims up to `limit` due notices for one try each: what matters most first, then what is
+    /// oldest. The claim lasts `lease`; a row that comes back after a crash counts as possibly
+    /// accepted.
     pub async fn claim_notices(
         &self,
         limit: i64,
@@ -51,7 +52,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<DueNotice>, StoreError> {
         let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY next_try_at, id LIMIT $2",
+            "SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY \
+             CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, \
+             created_at, id LIMIT $2",
         )
         .bind(now.ms())
         .bind(limit)

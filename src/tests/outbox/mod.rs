@@ -4,6 +4,7 @@ mod gammu;
 mod kannel;
 #[cfg(any(debug_assertions, feature = "failpoints"))]
 mod kills;
+mod outage;
 mod sink;
 
 use super::support::place::Place;
