@@ -22,6 +22,8 @@ mod plivo;
 #[cfg(test)]
 mod recipe_tests;
 mod report;
+#[cfg(test)]
+mod shape_tests;
 mod telegram;
 mod telnyx;
 mod templates;

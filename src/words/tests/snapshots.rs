@@ -27,6 +27,10 @@ fn every_kind_in_every_language_and_form() {
         insta::assert_snapshot!(format!("{locale}_text"), all(locale, |message| &message.text));
         insta::assert_snapshot!(format!("{locale}_html"), all(locale, |message| &message.html));
         insta::assert_snapshot!(format!("{locale}_short"), all(locale, |message| &message.short));
+        insta::assert_snapshot!(
+            format!("{locale}_subject"),
+            all(locale, |message| &message.subject)
+        );
     }
 }
 
