@@ -45,10 +45,15 @@ pub(crate) fn command(path: &str) -> Command {
     command
 }
 
-/// A port that nobody uses just now.
+/// A port that nobody uses just now. It is none of those that the system gives to connections: a
+/// server may come late to it, and until then nobody who calls it can be connected to himself.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    loop {
+        let port = fastrand::u16(20_000..32_000);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A program that runs until this is dropped.
