@@ -84,7 +84,7 @@ async fn everybody(ports: &[u16]) -> Place {
     let (mut people, mut channels) = (String::new(), String::new());
     for (n, (port, (fault, _))) in ports.iter().zip(CASES).enumerate() {
         // Only where it must run out is the time short.
-        let limit = if fault.iter().any(|word| word.ends_with(":9")) { "2s" } else { "30s" };
+        let limit = if fault.iter().any(|word| word.ends_with(":9")) { "3s" } else { "30s" };
         for (who, more) in [("a", ""), ("b", ", \"zchat\"")] {
             writeln!(
                 people,
