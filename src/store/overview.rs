@@ -6,15 +6,15 @@ use serde::Serialize;
 
 /// When a line ends, by its newest good reading: its service or its number, whichever is first.
 macro_rules! ends {
-    ($fields:literal) => {
+    ($fields:literal, $more:literal) => {
         concat!(
             "(SELECT ",
             $fields,
-            ", CASE WHEN r.service_end_at IS NULL OR r.number_loss_at < r.service_end_at \
-             THEN r.number_loss_at ELSE r.service_end_at END AS ends_at FROM subscriptions s \
-             JOIN watches w ON w.subscription_id = s.id \
-             LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at \
-             WHERE s.status <> 'closed' AND ($1 IS NULL OR s.subscriber_id = $1) \
+            ", CASE WHEN w.service_end_at IS NULL OR w.number_loss_at < w.service_end_at \
+             THEN w.number_loss_at ELSE w.service_end_at END AS ends_at FROM subscriptions s \
+             JOIN watches w ON w.subscription_id = s.id ",
+            $more,
+            " WHERE s.status <> 'closed' AND ($1 IS NULL OR s.subscriber_id = $1) \
              AND ($2 IS NULL OR $2 IN {ids s.tags})"
         )
     };
@@ -55,7 +55,7 @@ impl Store {
         let (subscriber, tag) = scope.keys();
         let sql = self.sql(concat!(
             "SELECT id FROM ",
-            ends!("s.id"),
+            ends!("s.id", ""),
             " AND ($3 = '' OR LOWER(s.id) LIKE $3 ESCAPE '!' OR LOWER(s.label) LIKE $3 ESCAPE '!' \
              OR s.msisdn LIKE $3 ESCAPE '!' OR EXISTS (SELECT 1 FROM subscribers o \
              WHERE o.id = s.subscriber_id AND LOWER(o.name) LIKE $3 ESCAPE '!'))) ends \
@@ -79,7 +79,10 @@ impl Store {
              COUNT(CASE WHEN ends_at > $3 AND ends_at <= $5 THEN 1 END) AS week, \
              CAST(SUM(CASE WHEN ends_at > $3 AND ends_at <= $5 THEN balance_minor ELSE 0 END) AS BIGINT) AS minor \
              FROM ",
-            ends!("r.balance_minor, r.currency"),
+            ends!(
+                "r.balance_minor, r.currency",
+                "LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at"
+            ),
             ") ends GROUP BY currency ORDER BY currency"
         ));
         let rows = sqlx::query(sql)

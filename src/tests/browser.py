@@ -36,8 +36,8 @@ class Steps:
     def fill(self, label, value):
         self.page.get_by_label(label, exact=True).fill(value)
 
-    def choose(self, label, value):
-        self.page.get_by_label(label, exact=True).select_option(value)
+    def choose(self, name, value):
+        self.page.locator(f"select[name={name}]").select_option(value)
 
     def check(self, label):
         self.page.get_by_label(label).check()

@@ -164,8 +164,8 @@ async fn a_person_with_a_browser_sees_approves_and_settles() {
 
     // Another language, another look; both stay.
     step(json!(["go", "/"]));
-    step(json!(["choose", "Language", "zh-CN"]));
-    step(json!(["choose", "Theme", "dark"]));
+    step(json!(["choose", "locale", "zh-CN"]));
+    step(json!(["choose", "theme", "dark"]));
     step(json!(["press", "Use"]));
     step(json!(["sees", "付款已开启"]));
     assert_eq!(step(json!(["attribute", "lang"])), "zh-CN");
