@@ -3,13 +3,11 @@
 //! Invariant: nothing here decides or pays. Orders and answers are written as rows through the
 //! same functions as the command line's; the stages act on them.
 
-mod act;
-mod fields;
+mod api;
 mod guard;
 mod health;
 mod hook;
 mod link;
-mod look;
 mod pages;
 pub mod password;
 mod problem;

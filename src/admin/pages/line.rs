@@ -1,6 +1,6 @@
 //! One line: its deadlines, its chart, why it is as it is, and what can be done with it.
 
-use super::super::{Admin, look::subscription_id, problem::Problem};
+use super::super::{Admin, api::subscription_id, problem::Problem};
 use super::{
     Pages,
     chart::{Chart, Drawn},

@@ -1,12 +1,10 @@
 //! What can be done: orders and answers of people, written down under the name of their token.
 
 use super::{
-    Admin,
     fields::{Body, needed},
-    guard::Caller,
     look::{subscription_id, subscription_json},
-    problem::Problem,
 };
+use crate::admin::{Admin, guard::Caller, problem::Problem};
 use crate::domain::{Money, SubscriptionId, SubscriptionStatus, Timestamp};
 use crate::flow::{OrderError, Resolution, Stage};
 use crate::input::HandReading;

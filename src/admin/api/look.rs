@@ -1,10 +1,7 @@
 //! What can be looked at: everything the command line shows, in the same shapes.
 
-use super::{
-    Admin,
-    fields::{Params, limit},
-    problem::Problem,
-};
+use super::fields::{Params, limit};
+use crate::admin::{Admin, problem::Problem};
 use crate::domain::{Span, SubscriptionId, Timestamp};
 use crate::input::End;
 use crate::input::Section;

@@ -1,7 +1,7 @@
 //! Bodies and queries, read key by key like every other thing that people write: all faults at
 //! once, each with the field, the value found and what is allowed.
 
-use super::{Admin, problem::Problem};
+use crate::admin::{Admin, problem::Problem};
 use crate::input::{Intake, Origin, Section, Table, Value};
 use axum::{
     body::Bytes,

@@ -1,0 +1,9 @@
+//! The API: what machines look at and do, as JSON under `/api/v1`.
+//!
+//! Invariant: whoever asks sees and touches the lines of their scope only, and what is refused
+//! leaves nothing behind.
+
+mod act;
+mod fields;
+mod look;
+pub(super) mod routes;
