@@ -1,7 +1,7 @@
 //! Who may come in, how long it may take, and the headers of every answer.
 
-use super::{Admin, hook, link, problem::Problem};
-use crate::store::{Audited, Grant, Role};
+use super::{Admin, hook, link, problem::Problem, routes::Reach};
+use crate::store::{Audited, Grant, Role, Scope};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
@@ -27,11 +27,16 @@ impl Caller {
     pub(super) fn actor(&self) -> String {
         self.actor.clone()
     }
+
+    /// The part of the fleet that is there for them.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.grant.scope
+    }
 }
 
 /// Lets in holders of a token with at least the route's role.
 pub(super) async fn authorise(
-    State((admin, needs)): State<(Admin, Role)>,
+    State((admin, needs, reach)): State<(Admin, Role, Reach)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
@@ -47,6 +52,11 @@ pub(super) async fn authorise(
     if grant.role < needs {
         let (role, needs) = (grant.role.as_str(), needs.as_str());
         return Err(Problem::forbidden(format!("the token is of a {role}; allowed is {needs}")));
+    }
+    if reach == Reach::Whole && grant.scope != Scope::All {
+        let scope = grant.scope.text();
+        let detail = format!("the token is for {scope}; this is about the whole installation");
+        return Err(Problem::forbidden(detail));
     }
     let caller = Caller { actor: format!("api:{token}"), grant };
     request.extensions_mut().insert(caller.clone());

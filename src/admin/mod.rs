@@ -84,7 +84,7 @@ fn router(admin: &Admin) -> Router {
     for route in routes::all() {
         let handler = match route.needs {
             Some(role) => route.handler.route_layer(middleware::from_fn_with_state(
-                (admin.clone(), role),
+                (admin.clone(), role, route.reach),
                 guard::authorise,
             )),
             None => route.handler,

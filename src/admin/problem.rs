@@ -53,7 +53,7 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, lines.join("\n")) }
     }
 
-    fn inner(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(super) fn inner(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         tracing::error!("a request failed: {:#}", anyhow::Error::new(error));
         let detail = "something failed inside; the log has the details";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)

@@ -17,15 +17,27 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// The least role; `None` where everybody may look.
     pub(super) needs: Option<Role>,
+    /// What it is about, for those who may see a part of the fleet only.
+    pub(super) reach: Reach,
     /// Who answers.
     pub(super) handler: MethodRouter<Admin>,
 }
 
+/// What a route is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Lines and what belongs to them: the handler holds itself to the scope of who asks.
+    Lines,
+    /// The installation: closed to those who may see a part of the fleet only.
+    Whole,
+}
+
 /// All of them.
 pub(super) fn all() -> Vec<Route> {
-    let looks = |needs, path, handler| Route { method: Method::GET, path, needs, handler };
+    let reach = Reach::Whole;
+    let looks = |needs, path, handler| Route { method: Method::GET, path, needs, reach, handler };
     let open = |path, handler| looks(None, path, handler);
-    let acts = |needs, path, handler| Route { method: Method::POST, path, needs, handler };
+    let acts = |needs, path, handler| Route { method: Method::POST, path, needs, reach, handler };
     let mut all = vec![
         open("/healthz", get(health::healthz)),
         open("/readyz", get(health::readyz)),
@@ -39,6 +51,7 @@ pub(super) fn all() -> Vec<Route> {
             method: Method::HEAD,
             path: "/hooks/providers/{provider}",
             needs: None,
+            reach,
             handler: head(hook::here),
         },
         acts(None, "/hooks/channels/{channel}", post(hook::channel)),

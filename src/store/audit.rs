@@ -76,19 +76,19 @@ impl Store {
         .bind(limit)
         .fetch_all(self.reader())
         .await?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns { table: "audit", row };
-                let what = Audited {
-                    actor: c.text("actor")?,
-                    act: c.text("act")?,
-                    target: c.text("target")?,
-                    status: c.int("status")?,
-                    before: c.maybe_text("before_is")?,
-                    after: c.maybe_text("after_is")?,
-                };
-                Ok(AuditRow { seq: c.int("seq")?, at: c.at("at")?, what })
-            })
-            .collect()
+        rows.iter().map(row).collect()
     }
+}
+
+pub(super) fn row(row: &sqlx::any::AnyRow) -> Result<AuditRow, StoreError> {
+    let c = Columns { table: "audit", row };
+    let what = Audited {
+        actor: c.text("actor")?,
+        act: c.text("act")?,
+        target: c.text("target")?,
+        status: c.int("status")?,
+        before: c.maybe_text("before_is")?,
+        after: c.maybe_text("after_is")?,
+    };
+    Ok(AuditRow { seq: c.int("seq")?, at: c.at("at")?, what })
 }

@@ -10,6 +10,8 @@ use crate::domain::{
 pub struct LedgerEntry {
     /// The top-up it belongs to.
     pub topup: String,
+    /// Its number there.
+    pub seq: i64,
     /// When.
     pub at: Timestamp,
     /// `reserve`, `settle`, `release` or `reverse`.
@@ -128,23 +130,22 @@ impl Store {
         .bind(to.ms())
         .fetch_all(self.reader())
         .await?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns { table: "ledger", row };
-                Ok(LedgerEntry {
-                    topup: c.text("topup_id")?,
-                    at: c.at("at")?,
-                    kind: c.text("kind")?,
-                    amount: c
-                        .money("amount_minor", "currency")?
-                        .ok_or_else(|| c.bad("currency", ""))?,
-                    subscription: c.text("subscription_id")?,
-                    subscriber: c.text("subscriber_id")?,
-                    payer: c.text("payer")?,
-                })
-            })
-            .collect()
+        rows.iter().map(entry).collect()
     }
+}
+
+pub(super) fn entry(row: &sqlx::any::AnyRow) -> Result<LedgerEntry, StoreError> {
+    let c = Columns { table: "ledger", row };
+    Ok(LedgerEntry {
+        topup: c.text("topup_id")?,
+        seq: c.int("seq")?,
+        at: c.at("at")?,
+        kind: c.text("kind")?,
+        amount: c.money("amount_minor", "currency")?.ok_or_else(|| c.bad("currency", ""))?,
+        subscription: c.text("subscription_id")?,
+        subscriber: c.text("subscriber_id")?,
+        payer: c.text("payer")?,
+    })
 }
 
 fn usage_query<'q>(

@@ -2,7 +2,8 @@
 
 use super::{
     fields::{Body, needed},
-    look::{subscription_id, subscription_json},
+    look::subscription_json,
+    own::{OwnLine, OwnNotice, OwnTopup},
 };
 use crate::admin::{Admin, guard::Caller, problem::Problem};
 use crate::domain::{Money, SubscriptionId, SubscriptionStatus, Timestamp};
@@ -12,7 +13,7 @@ use crate::providers::Sms;
 use crate::shapes;
 use axum::{
     Extension, Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -28,11 +29,10 @@ fn refused<T>(why: String) -> Result<T, Problem> {
 /// Makes a line due; the reading comes when the reader answers.
 pub(super) async fn poll(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnLine(id): OwnLine,
     body: Body,
 ) -> Result<Response, Problem> {
     body.nothing()?;
-    let id = subscription_id(&id)?;
     let line = admin.engine().store().subscription(&id).await?;
     if line.status != SubscriptionStatus::Active {
         let status = line.status.as_str();
@@ -47,7 +47,7 @@ pub(super) async fn poll(
 /// Writes down an order; the flow sends it once every gate is open.
 pub(super) async fn topup(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnLine(id): OwnLine,
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -56,7 +56,6 @@ pub(super) async fn topup(
         let amount = needed(section, "amount", "allowed is money such as \"10.00 USD\"", amount);
         Some((amount?, section.text("product")))
     })?;
-    let id = subscription_id(&id)?;
     let (product, actor) = (product.as_deref(), caller.actor());
     let topup = admin.engine().order_by_hand(&id, amount, product, &actor).await?;
     let mut response = (StatusCode::ACCEPTED, Json(shapes::topup(&topup))).into_response();
@@ -69,27 +68,27 @@ pub(super) async fn topup(
 /// Somebody has seen a notice: it is not told again, or not before `snooze` is over.
 pub(super) async fn acknowledge(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnNotice(notice): OwnNotice,
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Act {
     let snooze = body.read(|section| Some(section.span("snooze")))?;
     let (store, now) = (admin.engine().store(), admin.engine().now());
     let until = snooze.map(|span| now.plus(span));
-    let notice = store.acknowledge(&id, &caller.actor(), until, now).await?;
+    let notice = store.acknowledge(&notice.id, &caller.actor(), until, now).await?;
     Ok(Json(shapes::notice(&notice)))
 }
 
 /// Stops everything for a line.
-pub(super) async fn pause(State(admin): State<Admin>, Path(id): Path<String>, body: Body) -> Act {
+pub(super) async fn pause(State(admin): State<Admin>, OwnLine(id): OwnLine, body: Body) -> Act {
     body.nothing()?;
-    set_status(&admin, &subscription_id(&id)?, SubscriptionStatus::Paused).await
+    set_status(&admin, &id, SubscriptionStatus::Paused).await
 }
 
 /// Watches it again; earlier failures are forgiven.
-pub(super) async fn resume(State(admin): State<Admin>, Path(id): Path<String>, body: Body) -> Act {
+pub(super) async fn resume(State(admin): State<Admin>, OwnLine(id): OwnLine, body: Body) -> Act {
     body.nothing()?;
-    set_status(&admin, &subscription_id(&id)?, SubscriptionStatus::Active).await
+    set_status(&admin, &id, SubscriptionStatus::Active).await
 }
 
 async fn set_status(admin: &Admin, id: &SubscriptionId, status: SubscriptionStatus) -> Act {
@@ -106,18 +105,18 @@ async fn set_status(admin: &Admin, id: &SubscriptionId, status: SubscriptionStat
 /// A reading by hand, or from a forwarder of the operator's text messages.
 pub(super) async fn reading(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnLine(id): OwnLine,
     body: Body,
 ) -> Result<Response, Problem> {
     let given = body.read(|section| Some(HandReading::read(section)))?;
-    let reading = admin.engine().reading_by_hand(&subscription_id(&id)?, given).await?;
+    let reading = admin.engine().reading_by_hand(&id, given).await?;
     Ok((StatusCode::CREATED, Json(shapes::reading(&reading))).into_response())
 }
 
 /// A text message of the operator, from a person or a forwarder with a token.
 pub(super) async fn sms(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnLine(id): OwnLine,
     body: Body,
 ) -> Result<Response, Problem> {
     let sms = body.read(|section| {
@@ -128,38 +127,38 @@ pub(super) async fn sms(
         let (id, from) = (section.text("id"), section.text("from"));
         Some(Sms { id, from, at, text: text?, ..Sms::default() })
     })?;
-    let reading = admin.engine().sms_by_hand(&subscription_id(&id)?, &sms).await?;
+    let reading = admin.engine().sms_by_hand(&id, &sms).await?;
     Ok((StatusCode::CREATED, Json(shapes::reading(&reading))).into_response())
 }
 
 /// Says yes to exactly this order.
 pub(super) async fn approve(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Act {
     let hash = body.read(|section| Some(section.text("hash")))?;
-    let topup = admin.engine().approve(&id, hash.as_deref(), &caller.actor()).await?;
+    let topup = admin.engine().approve(topup.id.as_str(), hash.as_deref(), &caller.actor()).await?;
     Ok(Json(shapes::topup(&topup)))
 }
 
 /// Says no, or withdraws an order that was not sent yet.
 pub(super) async fn reject(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Act {
     body.nothing()?;
-    let topup = admin.engine().reject(&id, &caller.actor()).await?;
+    let topup = admin.engine().reject(topup.id.as_str(), &caller.actor()).await?;
     Ok(Json(shapes::topup(&topup)))
 }
 
 /// Settles an open case.
 pub(super) async fn resolve(
     State(admin): State<Admin>,
-    Path(id): Path<String>,
+    OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Act {
@@ -172,7 +171,9 @@ pub(super) async fn resolve(
         Some((as_what?, note?, checked))
     })?;
     let actor = caller.actor();
-    let topup = Box::pin(admin.engine().resolve(&id, as_what, &note, checked, &actor)).await?;
+    let topup =
+        Box::pin(admin.engine().resolve(topup.id.as_str(), as_what, &note, checked, &actor))
+            .await?;
     Ok(Json(shapes::topup(&topup)))
 }
 

@@ -5,5 +5,8 @@
 
 mod act;
 mod fields;
+mod lists;
 mod look;
+mod own;
+mod paging;
 pub(super) mod routes;

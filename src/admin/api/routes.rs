@@ -1,45 +1,64 @@
-//! Every route of the API, the role it needs, and who answers.
+//! Every route of the API, the role it needs, what it is about, and who answers.
 
-use super::{act, look};
-use crate::admin::routes::Route;
+use super::{act, lists, look};
+use crate::admin::{
+    Admin,
+    routes::{Reach, Route},
+};
 use crate::store::Role;
 use axum::{
     http::Method,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
+
+/// Who may: the least role, and whether a part of the fleet is enough.
+const LOOK: (Role, Reach) = (Role::Viewer, Reach::Lines);
+const LOOK_AROUND: (Role, Reach) = (Role::Viewer, Reach::Whole);
+const ACT: (Role, Reach) = (Role::Operator, Reach::Lines);
+const ACT_FOR_ALL: (Role, Reach) = (Role::Operator, Reach::Whole);
+const RULE: (Role, Reach) = (Role::Admin, Reach::Whole);
+
+fn route(
+    method: Method,
+    (role, reach): (Role, Reach),
+    path: &'static str,
+    handler: MethodRouter<Admin>,
+) -> Route {
+    Route { method, path, needs: Some(role), reach, handler }
+}
 
 /// All of them.
 pub(in crate::admin) fn all() -> Vec<Route> {
-    let looks = |needs, path, handler| Route { method: Method::GET, path, needs, handler };
-    let look = |path, handler| looks(Some(Role::Viewer), path, handler);
-    let acts = |needs, path, handler| Route { method: Method::POST, path, needs, handler };
-    let act = |path, handler| acts(Some(Role::Operator), path, handler);
+    let see = |who, path, handler| route(Method::GET, who, path, handler);
+    let post_to = |who, path, handler| route(Method::POST, who, path, handler);
+    let open =
+        |path, handler| Route { needs: None, ..route(Method::GET, LOOK_AROUND, path, handler) };
     vec![
-        looks(None, "/api/v1/openapi.json", get(look::openapi)),
-        look("/api/v1/subscribers", get(look::subscribers)),
-        look("/api/v1/subscriptions", get(look::subscriptions)),
-        look("/api/v1/subscriptions/{id}", get(look::subscription)),
-        look("/api/v1/subscriptions/{id}/explain", get(look::explain)),
-        look("/api/v1/subscriptions/{id}/forecast", get(look::forecast)),
-        look("/api/v1/subscriptions/{id}/readings", get(look::readings)),
-        look("/api/v1/rules", get(look::rules)),
-        look("/api/v1/topups", get(look::topups)),
-        look("/api/v1/topups/{id}", get(look::topup)),
-        look("/api/v1/notices", get(look::notices)),
-        look("/api/v1/ledger", get(look::ledger)),
-        look("/api/v1/money", get(look::money)),
-        act("/api/v1/subscriptions/{id}/poll", post(act::poll)),
-        act("/api/v1/subscriptions/{id}/topup", post(act::topup)),
-        act("/api/v1/subscriptions/{id}/pause", post(act::pause)),
-        act("/api/v1/subscriptions/{id}/resume", post(act::resume)),
-        act("/api/v1/subscriptions/{id}/readings", post(act::reading)),
-        act("/api/v1/subscriptions/{id}/sms", post(act::sms)),
-        act("/api/v1/notices/{id}/acknowledge", post(act::acknowledge)),
-        act("/api/v1/topups/{id}/approve", post(act::approve)),
-        act("/api/v1/topups/{id}/reject", post(act::reject)),
-        act("/api/v1/topups/{id}/resolve", post(act::resolve)),
-        act("/api/v1/money/off", post(act::money_off)),
+        open("/api/v1/openapi.json", get(look::openapi)),
+        see(LOOK, "/api/v1/subscribers", get(lists::subscribers)),
+        see(LOOK, "/api/v1/subscriptions", get(lists::subscriptions)),
+        see(LOOK, "/api/v1/subscriptions/{id}", get(look::subscription)),
+        see(LOOK, "/api/v1/subscriptions/{id}/explain", get(look::explain)),
+        see(LOOK, "/api/v1/subscriptions/{id}/forecast", get(look::forecast)),
+        see(LOOK, "/api/v1/subscriptions/{id}/readings", get(lists::readings)),
+        see(LOOK, "/api/v1/rules", get(lists::rules)),
+        see(LOOK, "/api/v1/topups", get(lists::topups)),
+        see(LOOK, "/api/v1/topups/{id}", get(look::topup)),
+        see(LOOK, "/api/v1/notices", get(lists::notices)),
+        see(LOOK, "/api/v1/ledger", get(lists::ledger)),
+        see(LOOK_AROUND, "/api/v1/money", get(look::money)),
+        post_to(ACT, "/api/v1/subscriptions/{id}/poll", post(act::poll)),
+        post_to(ACT, "/api/v1/subscriptions/{id}/topup", post(act::topup)),
+        post_to(ACT, "/api/v1/subscriptions/{id}/pause", post(act::pause)),
+        post_to(ACT, "/api/v1/subscriptions/{id}/resume", post(act::resume)),
+        post_to(ACT, "/api/v1/subscriptions/{id}/readings", post(act::reading)),
+        post_to(ACT, "/api/v1/subscriptions/{id}/sms", post(act::sms)),
+        post_to(ACT, "/api/v1/notices/{id}/acknowledge", post(act::acknowledge)),
+        post_to(ACT, "/api/v1/topups/{id}/approve", post(act::approve)),
+        post_to(ACT, "/api/v1/topups/{id}/reject", post(act::reject)),
+        post_to(ACT, "/api/v1/topups/{id}/resolve", post(act::resolve)),
         // Stopping is for everybody who works here; letting money flow again is not.
-        acts(Some(Role::Admin), "/api/v1/money/on", post(act::money_on)),
+        post_to(ACT_FOR_ALL, "/api/v1/money/off", post(act::money_off)),
+        post_to(RULE, "/api/v1/money/on", post(act::money_on)),
     ]
 }

@@ -38,7 +38,7 @@ async fn lines_come_page_by_page() {
 #[tokio::test]
 async fn bad_queries_are_named_all_at_once() {
     let world = World::new().await;
-    for path in ["/api/v1/subscriptions?limit=0&sort=up", "/api/v1/subscriptions?limit=501&sort=up"]
+    for path in ["/api/v1/subscriptions?limit=0&order=up", "/api/v1/subscriptions?limit=501&order=up"]
     {
         let answer = world.get(path).await;
         let detail = answer.problem(422);
@@ -46,7 +46,7 @@ async fn bad_queries_are_named_all_at_once() {
         let fields: Vec<_> = answer.json()["errors"].as_array().unwrap().clone();
         assert_eq!(
             fields.iter().map(|e| e["field"].as_str().unwrap()).collect::<Vec<_>>(),
-            ["limit", "sort"]
+            ["limit", "order"]
         );
     }
     assert!(world.get("/api/v1/ledger?from=yesterday").await.problem(422).contains("RFC 3339"));

@@ -4,9 +4,11 @@ mod access;
 mod acts;
 mod document;
 mod hooks;
+mod lists;
 mod looks;
 mod metrics;
 mod pages;
+mod scope;
 
 use super::serve;
 use crate::app::App;

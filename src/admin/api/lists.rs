@@ -1,0 +1,220 @@
+//! Lists: page by page, narrowed, and of the scope of who asks only.
+
+use super::{
+    fields::Params,
+    own::OwnLine,
+    paging::{Asked, after, after_time, answer, page, page_size, place, with_one_more},
+};
+use crate::admin::{Admin, guard::Caller, problem::Problem};
+use crate::config::fleet::rule_from_document;
+use crate::domain::{NoticeKind, Span, State as TopupState, Timestamp};
+use crate::input::{End, Section};
+use crate::shapes;
+use crate::store::{
+    LineOrder, LinesAsked, NoticesAsked, Scope, StoreError, SubscriptionView, TopupsAsked,
+};
+use axum::{Extension, extract::State, response::Response};
+use serde_json::Value;
+
+/// What a list gives.
+type List = Result<Response, Problem>;
+
+const STATUSES: [(&str, &str); 4] =
+    [("active", "active"), ("paused", "paused"), ("held", "held"), ("closed", "closed")];
+const NOTICE_STATES: [(&str, &str); 5] = [
+    ("queued", "queued"),
+    ("sending", "sending"),
+    ("sent", "sent"),
+    ("dropped", "dropped"),
+    ("dead", "dead"),
+];
+
+/// A word out of those of a list, as itself.
+fn word(section: &mut Section<'_>, key: &str, words: &[(&str, &'static str)]) -> Option<String> {
+    section.word(key, words).map(str::to_owned)
+}
+
+pub(super) async fn subscribers(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    params: Params,
+) -> List {
+    params.read(|_| Some(()))?;
+    let found = admin.engine().store().subscribers_within(caller.scope()).await?;
+    answer(&asked, &found.iter().map(shapes::subscriber).collect::<Vec<_>>())
+}
+
+pub(super) async fn subscriptions(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    params: Params,
+) -> List {
+    let (lines, from, size) = params.read(|section| {
+        let order = section.word("sort", &LineOrder::WORDS).unwrap_or_default();
+        // Sorted by id, the place is the id itself.
+        let from = match order {
+            LineOrder::Id => section.text("after").map(|id| (String::new(), id)),
+            LineOrder::Label | LineOrder::ServiceEnd => after(section, |words| match words {
+                [key, id] => Some((key.clone(), id.clone())),
+                _ => None,
+            }),
+        };
+        let lines = LinesAsked {
+            subscriber: section.text("subscriber"),
+            tag: section.text("tag"),
+            status: word(section, "status", &STATUSES),
+            operator: section.text("operator"),
+            reader: section.text("reader"),
+            text: section.text("q"),
+            order,
+        };
+        Some((lines, from.unwrap_or_default(), page_size(section)))
+    })?;
+    let store = admin.engine().store();
+    let most = with_one_more(size);
+    let found = store.lines_page(caller.scope(), &lines, &from, most).await?;
+    let place = |(key, view): &(String, SubscriptionView)| {
+        let id = view.subscription.id.as_str();
+        if lines.order == LineOrder::Id { id.to_owned() } else { place(&[key, id]) }
+    };
+    page(&asked, found, size, place, |(_, view)| shapes::subscription(view))
+}
+
+/// Newest first.
+pub(super) async fn readings(
+    State(admin): State<Admin>,
+    OwnLine(id): OwnLine,
+    asked: Asked,
+    params: Params,
+) -> List {
+    let (before, size) = params.read(|section| {
+        let before = after(section, |words| words.first()?.parse::<i64>().ok());
+        Some((before, page_size(section)))
+    })?;
+    let store = admin.engine().store();
+    let found = store.readings_page(&id, before, with_one_more(size)).await?;
+    page(&asked, found, size, |r| place(&[&r.at.ms().to_string()]), shapes::reading)
+}
+
+/// The documents as they were applied; of a scope, those that apply to its lines.
+pub(super) async fn rules(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    params: Params,
+) -> List {
+    params.read(|_| Some(()))?;
+    let store = admin.engine().store();
+    let lines = match caller.scope() {
+        Scope::All => None,
+        Scope::Subscriber(_) | Scope::Tag(_) => {
+            let (all, start) = (LinesAsked::default(), Default::default());
+            Some(store.lines_page(caller.scope(), &all, &start, i64::MAX).await?)
+        }
+    };
+    let mut rules = Vec::new();
+    for (id, document) in store.rule_documents().await? {
+        let bad = |_| StoreError::BadRow { table: "rules", column: "document", found: id.clone() };
+        let mut rule: Value = serde_json::from_str(&document).map_err(bad)?;
+        if let Some(fields) = rule.as_object_mut() {
+            fields.insert("id".into(), Value::String(id));
+        }
+        let applies = lines.as_ref().is_none_or(|lines| {
+            let covered = rule_from_document(&rule).map(|rule| rule.scope);
+            covered.is_ok_and(|scope| lines.iter().any(|(_, v)| scope.covers(&v.subscription)))
+        });
+        rules.extend(Some(rule).filter(|_| applies));
+    }
+    answer(&asked, &rules)
+}
+
+/// Newest first.
+pub(super) async fn topups(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    params: Params,
+) -> List {
+    let now = admin.engine().now();
+    let (topups, from, size) = params.read(|section| {
+        let (from, to) = span(section, Timestamp::from_ms(0), now);
+        let states = TopupState::ALL.map(|state| (state.as_str(), state.as_str()));
+        let topups = TopupsAsked {
+            subscription: section.text("subscription"),
+            state: word(section, "state", &states),
+            payer: section.text("payer"),
+            from,
+            to,
+        };
+        Some((topups, after_time(section), page_size(section)))
+    })?;
+    let store = admin.engine().store();
+    let most = with_one_more(size);
+    let found = store.topups_page(caller.scope(), &topups, from.as_ref(), most).await?;
+    let place = |t: &crate::domain::Topup| place(&[&t.created_at.ms().to_string(), t.id.as_str()]);
+    page(&asked, found, size, place, shapes::topup)
+}
+
+/// Newest first.
+pub(super) async fn notices(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    params: Params,
+) -> List {
+    let (notices, from, size) = params.read(|section| {
+        let kind = section.parsed(
+            "kind",
+            "allowed is a kind of notices, such as \"topup_held\"",
+            NoticeKind::parse,
+        );
+        let notices = NoticesAsked {
+            subscriber: section.text("subscriber"),
+            subscription: section.text("subscription"),
+            state: word(section, "state", &NOTICE_STATES),
+            kind: kind.map(|kind| kind.as_str().to_owned()),
+            channel: section.text("channel"),
+        };
+        Some((notices, after_time(section), page_size(section)))
+    })?;
+    let store = admin.engine().store();
+    let most = with_one_more(size);
+    let found = store.notices_page(caller.scope(), &notices, from.as_ref(), most).await?;
+    let place = |n: &crate::store::StoredNotice| place(&[&n.created_at.ms().to_string(), &n.id]);
+    page(&asked, found, size, place, shapes::notice)
+}
+
+/// Money movements, oldest first; of the last 30 days where nothing is said.
+pub(super) async fn ledger(
+    State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    params: Params,
+) -> List {
+    let now = admin.engine().now();
+    let (during, from, size) = params.read(|section| {
+        let during = span(section, now.minus(Span::days(30)), now);
+        let from = after(section, |words| match words {
+            [at, topup, seq] => Some((at.parse().ok()?, topup.clone(), seq.parse().ok()?)),
+            _ => None,
+        });
+        Some((during, from, page_size(section)))
+    })?;
+    let store = admin.engine().store();
+    let most = with_one_more(size);
+    let found = store.ledger_page(caller.scope(), during, from.as_ref(), most).await?;
+    let place = |e: &crate::store::LedgerEntry| {
+        place(&[&e.at.ms().to_string(), &e.topup, &e.seq.to_string()])
+    };
+    page(&asked, found, size, place, shapes::ledger_entry)
+}
+
+/// `from` (included) and `to` (not included); a date is the start of that day in UTC.
+fn span(section: &mut Section<'_>, usual: Timestamp, now: Timestamp) -> (Timestamp, Timestamp) {
+    let allowed = "allowed is a date such as \"2026-12-01\" or an instant in RFC 3339";
+    let mut end =
+        |key| section.parsed(key, allowed, |text| End::parse(text)?.instant(chrono_tz::UTC));
+    (end("from").unwrap_or(usual), end("to").unwrap_or(now.plus(Span::from_ms(1))))
+}

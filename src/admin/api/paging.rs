@@ -1,0 +1,122 @@
+//! Pages of lists: where one begins, how the next is named, and whether it is still the same.
+
+use super::fields::limit;
+use crate::admin::{Admin, problem::Problem};
+use crate::input::Section;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use data_encoding::BASE64URL_NOPAD;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::convert::Infallible;
+
+/// How a list was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    path: String,
+    query: Vec<(String, String)>,
+    /// The versions that the client has.
+    known: String,
+}
+
+impl FromRequestParts<Admin> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Admin) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        let known = parts.headers.get_all(header::IF_NONE_MATCH).iter();
+        let known: Vec<&str> = known.filter_map(|value| value.to_str().ok()).collect();
+        Ok(Self {
+            path: parts.uri.path().to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            known: known.join(","),
+        })
+    }
+}
+
+/// A place in a list, opaque to clients: the words that the rows are sorted by.
+pub(super) fn place(words: &[&str]) -> String {
+    BASE64URL_NOPAD.encode(serde_json::json!(words).to_string().as_bytes())
+}
+
+/// The place in `after`, where it has as many words as `read` wants.
+pub(super) fn after<T>(
+    section: &mut Section<'_>,
+    read: impl FnOnce(&[String]) -> Option<T>,
+) -> Option<T> {
+    section.parsed("after", "allowed is what X-Next-After said", |text| {
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+        let words: Vec<String> = serde_json::from_slice(&bytes).ok()?;
+        read(&words)
+    })
+}
+
+/// What lists that are sorted by time and id go on after.
+pub(super) fn after_time(section: &mut Section<'_>) -> Option<(i64, String)> {
+    after(section, |words| match words {
+        [at, id] => Some((at.parse().ok()?, id.clone())),
+        _ => None,
+    })
+}
+
+/// How many rows make a page.
+pub(super) fn page_size(section: &mut Section<'_>) -> i64 {
+    limit(section, 100)
+}
+
+/// One row more than the page has tells whether there is another page.
+pub(super) fn with_one_more(size: i64) -> i64 {
+    size.saturating_add(1)
+}
+
+/// A page of `rows`, which may be one more than `size`. Where there are more, `Link` and
+/// `X-Next-After` tell how to go on.
+pub(super) fn page<T, S: Serialize>(
+    asked: &Asked,
+    mut rows: Vec<T>,
+    size: i64,
+    place: impl Fn(&T) -> String,
+    shape: impl Fn(&T) -> S,
+) -> Result<Response, Problem> {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let is_more = rows.len() > size;
+    rows.truncate(size);
+    let next = rows.last().filter(|_| is_more).map(place);
+    let shapes: Vec<S> = rows.iter().map(shape).collect();
+    let mut response = answer(asked, &shapes)?;
+    if let Some(after) = next {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(asked.query.iter().filter(|(key, _)| key != "after"));
+        query.append_pair("after", &after);
+        let link = format!("<{}?{}>; rel=\"next\"", asked.path, query.finish());
+        let named = [(header::LINK, link), (HeaderName::from_static("x-next-after"), after)];
+        for (name, text) in named {
+            // Ids, places and encoded queries are plain ASCII.
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+    Ok(response)
+}
+
+/// `value` as JSON; 304 where the client has just that.
+pub(super) fn answer(asked: &Asked, value: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(value).map_err(Problem::inner)?;
+    let hash = Sha256::digest(&body);
+    let start = hash.first_chunk::<12>().map_or(&[][..], |start| start.as_slice());
+    let tag = format!("W/\"{}\"", BASE64URL_NOPAD.encode(start));
+    let is_known = asked.known.split(',').any(|known| known.trim() == tag);
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    if let Ok(value) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    Ok(response)
+}
