@@ -7,7 +7,7 @@ mod scrape;
 
 #[cfg(test)]
 pub(super) use catalogue::{ALL, Metric};
-pub(super) use scrape::metrics;
+pub(super) use scrape::{__path_metrics, metrics};
 
 use super::Admin;
 use crate::domain::Span;
@@ -28,11 +28,13 @@ fn text(status: StatusCode, line: &str) -> Response {
 }
 
 /// The process answers.
+#[utoipa::path(get, path = "/healthz", responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
 pub(super) async fn healthz() -> Response {
     text(StatusCode::OK, "ok")
 }
 
 /// The store takes writes, every loop comes round, and what is due is done.
+#[utoipa::path(get, path = "/readyz", responses((status = 200, description = "They do", body = String, content_type = "text/plain"), (status = 503, description = "Why not", body = String, content_type = "text/plain")))]
 pub(super) async fn readyz(State(admin): State<Admin>) -> Response {
     let engine = admin.engine();
     match engine.trouble(admin.beats(), PATIENCE, engine.now()).await {

@@ -17,6 +17,7 @@ pub(super) const PREFIX: &str = "/hooks/";
 
 /// A text message that a phone forwards. Whatever is understood is answered with success, also
 /// where it is none of ours: the phone would post it again and again.
+#[utoipa::path(post, path = "/hooks/sms/{provider}", request_body = Value, responses((status = 200, description = "It was understood", body = Value)))]
 pub(super) async fn sms(
     State(admin): State<Admin>,
     Path(provider): Path<String>,
@@ -34,6 +35,7 @@ pub(super) async fn sms(
 }
 
 /// A provider says that there is news. What it says is looked up, never believed.
+#[utoipa::path(post, path = "/hooks/providers/{provider}", request_body = Value, responses((status = 200, description = "It was understood", body = Value)))]
 pub(super) async fn provider(
     State(admin): State<Admin>,
     Path(provider): Path<String>,
@@ -46,11 +48,13 @@ pub(super) async fn provider(
 }
 
 /// Some providers look whether anybody is here before they take an address.
+#[utoipa::path(head, path = "/hooks/providers/{provider}", responses((status = 200, description = "Somebody is")))]
 pub(super) async fn here() -> StatusCode {
     StatusCode::OK
 }
 
 /// A channel's vendor reports what became of messages.
+#[utoipa::path(method(get, post), path = "/hooks/channels/{channel}", responses((status = 200, description = "It was understood", body = Value)))]
 pub(super) async fn channel(
     State(admin): State<Admin>,
     Path(channel): Path<String>,

@@ -10,16 +10,48 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error as RFC 9457 has it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDocument {
+    /// Always `about:blank`: the status says what kind it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    kind: &'static str,
+    /// The status in words.
+    #[schema(value_type = String)]
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong, in sentences.
+    detail: String,
+    /// Where values are wrong, each of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Wrong>,
+}
+
+/// A value that cannot be right.
+#[derive(Debug, Serialize, ToSchema)]
+struct Wrong {
+    /// Where.
+    field: String,
+    /// What was found.
+    found: String,
+    /// What is allowed.
+    allowed: String,
+}
 
 /// An answer that is not what was asked for.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     detail: String,
-    errors: Vec<Json>,
+    errors: Vec<Wrong>,
     challenge: Option<&'static str>,
 }
 
@@ -48,7 +80,11 @@ impl Problem {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         let errors = faults
             .iter()
-            .map(|f| json!({ "field": f.key, "found": f.found, "allowed": f.allowed }))
+            .map(|f| Wrong {
+                field: f.key.clone(),
+                found: f.found.clone(),
+                allowed: f.allowed.clone(),
+            })
             .collect();
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, lines.join("\n")) }
     }
@@ -63,18 +99,17 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let mut body = json!({
-            "type": "about:blank",
-            "title": title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(fields) = body.as_object_mut().filter(|_| !self.errors.is_empty()) {
-            fields.insert("errors".into(), Json::Array(self.errors));
-        }
+        let document = ProblemDocument {
+            kind: "about:blank",
+            title,
+            status: self.status.as_u16(),
+            detail: self.detail,
+            errors: self.errors,
+        };
+        let body = serde_json::to_string(&document).unwrap_or_default();
         let content_type = [(header::CONTENT_TYPE, MEDIA_TYPE)];
-        let mut response = (self.status, content_type, body.to_string()).into_response();
-        response.extensions_mut().insert(Detail(self.detail));
+        let mut response = (self.status, content_type, body).into_response();
+        response.extensions_mut().insert(Detail(document.detail));
         if let Some(challenge) = self.challenge {
             let value = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);

@@ -1,5 +1,5 @@
 //! Every route, the role it needs, and who answers. The one list: the router is built from it, and
-//! a test holds it against `openapi.json`.
+//! so is the document of the API.
 
 use super::{Admin, api, health, hook, link};
 use crate::store::Role;
@@ -11,7 +11,6 @@ use axum::{
 /// One way in.
 pub(super) struct Route {
     /// The method, once more, for those who read the list.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the tests walk the list by it"))]
     pub(super) method: Method,
     /// The path, with `{id}` where an id goes.
     pub(super) path: &'static str,
@@ -30,6 +29,16 @@ pub(super) enum Reach {
     Lines,
     /// The installation: closed to those who may see a part of the fleet only.
     Whole,
+}
+
+impl Reach {
+    /// The word in the document of the API.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Whole => "whole",
+        }
+    }
 }
 
 /// All of them.

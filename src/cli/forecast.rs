@@ -6,7 +6,6 @@ use crate::domain::{SubscriptionStatus, Timestamp, Trust};
 use crate::flow::Engine;
 use crate::shapes::{self, LineForecast};
 use crate::store::{StoreError, SubscriptionView};
-use serde_json::Value as Json;
 
 pub(super) async fn forecast(context: &Context, ids: &[String], out: &Out) -> Result<(), CliError> {
     let app = context.app().await?;
@@ -17,7 +16,7 @@ pub(super) async fn forecast(context: &Context, ids: &[String], out: &Out) -> Re
         let (forecast, external) = engine.forecast(&id, None, engine.now()).await?;
         forecasts.push(LineForecast { id, good: view.good, forecast, external });
     }
-    out.result(&Json::Array(forecasts.iter().map(shapes::forecast).collect()), || {
+    out.result(&forecasts.iter().map(shapes::forecast).collect::<Vec<_>>(), || {
         let heads = [
             "SUBSCRIPTION",
             "BALANCE",

@@ -8,7 +8,6 @@ use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity};
 use crate::flow::Stage;
 use crate::shapes;
 use crate::store::{StoredNotice, notice_id};
-use serde_json::Value as Json;
 
 pub(super) async fn notices(
     context: &Context,
@@ -24,9 +23,7 @@ pub(super) async fn notices(
                 store.notices(subscriber.as_deref(), limit).await?
             };
             found.retain(|n| subscriber.as_ref().is_none_or(|name| *name == n.subscriber));
-            out.result(&Json::Array(found.iter().map(shapes::notice).collect()), || {
-                listing(&found)
-            });
+            out.result(&found.iter().map(shapes::notice).collect::<Vec<_>>(), || listing(&found));
             Ok(())
         }
         NoticesVerb::Acknowledge { id, snooze } => {

@@ -1,6 +1,6 @@
 //! The one place that prints.
 
-use serde_json::Value as Json;
+use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
 /// Standard output as text or as one JSON document; standard error for errors.
@@ -15,9 +15,11 @@ impl Out {
     }
 
     /// The result: the document with `--json`, else the text.
-    pub(super) fn result(self, document: &Json, text: impl FnOnce() -> String) {
+    pub(super) fn result(self, document: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
-            self.line(&serde_json::to_string_pretty(document).unwrap_or_default());
+            // As a value first: its keys are sorted.
+            let document = serde_json::to_value(document).unwrap_or_default();
+            self.line(&serde_json::to_string_pretty(&document).unwrap_or_default());
         } else {
             self.line(text().trim_end());
         }

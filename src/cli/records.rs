@@ -4,8 +4,7 @@ use super::args::{PeriodArgs, ReceiptsArgs};
 use super::context::{CliError, Context, instant};
 use super::out::{Out, table};
 use crate::domain::Timestamp;
-use crate::shapes::{self, Receipt, receipts_page};
-use serde_json::Value as Json;
+use crate::shapes::{self, LEDGER_COLUMNS, Receipt, receipts_page};
 
 fn period(args: &PeriodArgs) -> Result<(Timestamp, Timestamp), CliError> {
     let from = instant("from", args.from.as_deref(), Timestamp::from_ms(0))?;
@@ -37,10 +36,9 @@ pub(super) async fn receipts(
         return Ok(());
     }
     if args.period.csv {
-        return csv(&Receipt::COLUMNS, receipts.iter().map(Receipt::row), *out);
+        return csv(&Receipt::COLUMNS, receipts.iter().map(Receipt::row).collect(), *out);
     }
-    let documents: Vec<Json> = receipts.iter().map(Receipt::document).collect();
-    out.result(&Json::Array(documents), || {
+    out.result(&receipts.iter().map(Receipt::document).collect::<Vec<_>>(), || {
         if receipts.is_empty() {
             return "(none)".into();
         }
@@ -58,27 +56,11 @@ pub(super) async fn ledger(
 ) -> Result<(), CliError> {
     let (from, to) = period(args)?;
     let entries = context.store().await?.ledger(from, to).await?;
-    let rows: Vec<Vec<String>> = entries
-        .iter()
-        .map(|e| {
-            vec![
-                e.at.rfc3339(),
-                e.kind.clone(),
-                e.amount.plain(),
-                e.amount.currency().code().to_owned(),
-                e.subscription.clone(),
-                e.subscriber.clone(),
-                e.payer.clone(),
-                e.topup.clone(),
-            ]
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = entries.iter().map(shapes::ledger_row).collect();
     if args.csv {
-        let heads =
-            ["at", "kind", "amount", "currency", "subscription", "subscriber", "payer", "topup"];
-        return csv(&heads, rows.into_iter(), *out);
+        return csv(&LEDGER_COLUMNS, rows, *out);
     }
-    out.result(&Json::Array(entries.iter().map(shapes::ledger_entry).collect()), || {
+    out.result(&entries.iter().map(shapes::ledger_entry).collect::<Vec<_>>(), || {
         table(
             &["AT", "KIND", "AMOUNT", "CURRENCY", "SUBSCRIPTION", "SUBSCRIBER", "PAYER", "TOP-UP"],
             &rows,
@@ -87,24 +69,7 @@ pub(super) async fn ledger(
     Ok(())
 }
 
-/// CSV whose cells no spreadsheet takes for formulas.
-fn csv(heads: &[&str], rows: impl Iterator<Item = Vec<String>>, out: Out) -> Result<(), CliError> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let safe = |cell: String| {
-        let number = cell.parse::<rust_decimal::Decimal>().is_ok();
-        if !number && cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-            format!("'{cell}")
-        } else {
-            cell
-        }
-    };
-    let written = || -> Result<Vec<u8>, csv::Error> {
-        writer.write_record(heads)?;
-        for row in rows {
-            writer.write_record(row.into_iter().map(safe))?;
-        }
-        writer.into_inner().map_err(|error| error.into_error().into())
-    };
-    out.raw(&written().map_err(anyhow::Error::from)?);
+fn csv(heads: &[&str], rows: Vec<Vec<String>>, out: Out) -> Result<(), CliError> {
+    out.raw(&shapes::csv(heads, rows.into_iter()).map_err(anyhow::Error::from)?);
     Ok(())
 }

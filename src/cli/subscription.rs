@@ -29,7 +29,7 @@ pub(super) async fn subscription(
 async fn list(context: &Context, out: &Out) -> Result<(), CliError> {
     let store = context.store().await?;
     let views = store.every_view().await?;
-    let document = Json::Array(views.iter().map(shapes::subscription).collect());
+    let document = views.iter().map(shapes::subscription).collect::<Vec<_>>();
     out.result(&document, || {
         let heads = [
             "SUBSCRIPTION",
@@ -139,7 +139,7 @@ async fn explain(context: &Context, id: &str, out: &Out) -> Result<(), CliError>
     let (snapshot, decision) = engine.explain(&subscription_id(id)?).await?;
     let last = engine.store().last_decision(&snapshot.subscription.id).await?;
     let now = engine.now();
-    let mut document = shapes::explain(&snapshot, &decision, now);
+    let mut document = json!(shapes::explain(&snapshot, &decision, now));
     if let (Some(fields), Some(last)) = (document.as_object_mut(), &last) {
         let words = json!({ "at": last.at.rfc3339(), "step": last.step, "reason": last.reason, "detail": last.detail });
         fields.insert("last_decision".into(), words);
@@ -258,7 +258,7 @@ pub(super) async fn poll(context: &Context, ids: &[String], out: &Out) -> Result
         names.extend(polled.map(|view| view.subscription.id.to_string()));
     }
     let readings = engine.poll_lines(&names).await?;
-    let document = Json::Array(readings.iter().map(shapes::reading).collect());
+    let document = readings.iter().map(shapes::reading).collect::<Vec<_>>();
     out.result(&document, || {
         let lines: Vec<String> =
             readings.iter().map(|r| format!("{}  {}", r.subscription, reading_words(r))).collect();

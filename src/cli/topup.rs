@@ -89,7 +89,7 @@ async fn dry_run(
     out: &Out,
 ) -> Result<(), CliError> {
     let (snapshot, decision) = engine.explain(id).await?;
-    let mut document = shapes::explain(&snapshot, &decision, engine.now());
+    let mut document = serde_json::json!(shapes::explain(&snapshot, &decision, engine.now()));
     if let Some(fields) = document.as_object_mut() {
         fields.insert("dry_run".into(), serde_json::json!(order));
     }

@@ -7,7 +7,6 @@ use crate::domain::{Money, Timestamp, Topup};
 use crate::flow::Resolution;
 use crate::shapes;
 use crate::store::TopupEvent;
-use serde_json::Value as Json;
 
 pub(super) async fn topups(
     context: &Context,
@@ -59,7 +58,7 @@ async fn list(
     let store = context.store().await?;
     let all = (Timestamp::from_ms(0), Timestamp::from_ms(i64::MAX));
     let found = store.topups(subscription, all.0, all.1, limit.max(1)).await?;
-    out.result(&Json::Array(found.iter().map(shapes::topup).collect()), || {
+    out.result(&found.iter().map(shapes::topup).collect::<Vec<_>>(), || {
         let rows: Vec<Vec<String>> = found
             .iter()
             .map(|t| {

@@ -1,11 +1,13 @@
 //! A receipt: the quote, the order, what the provider said, when, and the line before and after. As
 //! JSON, as a row of CSV, as a page to print.
 
-use super::{at, money, reading, topup_with_events};
+use super::{At, TopupWithEvents, amount, at, money, reading, topup_with_events};
 use crate::domain::{Money, Reading, State, Timestamp, Topup};
 use crate::store::TopupEvent;
 use minijinja::{Environment, context};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
+use utoipa::ToSchema;
 
 /// One top-up with its evidence.
 #[derive(Clone, Debug)]
@@ -18,6 +20,55 @@ pub struct Receipt {
     pub after: Option<Reading>,
 }
 
+/// A receipt: the top-up's own fields, and what else a dispute wants to know.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Receipt)]
+pub struct ReceiptDocument {
+    /// The top-up with its history.
+    #[serde(flatten)]
+    pub topup: TopupWithEvents,
+    /// What was ordered, under which limits.
+    pub quote: Quote,
+    /// When it came how far.
+    pub times: Times,
+    /// The reading that showed the effect, or the last one before it ended.
+    pub after: Option<super::Reading>,
+    /// When its effect was seen.
+    pub verified_at: Option<At>,
+    /// Its effect, in words.
+    pub effect: Option<String>,
+}
+
+/// What was ordered.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Quote {
+    /// How much.
+    pub amount: super::Money,
+    /// The payer's product.
+    pub product: Option<String>,
+    /// What the plan cost then.
+    pub renewal_price: Option<super::Money>,
+    /// The limits it was reserved under.
+    pub limits: Json,
+}
+
+/// When a top-up came how far.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Times {
+    /// Written down.
+    pub proposed_at: At,
+    /// Somebody said yes.
+    pub approved_at: Option<At>,
+    /// The money was counted.
+    pub reserved_at: Option<At>,
+    /// It left.
+    pub sent_at: Option<At>,
+    /// The payer confirmed it.
+    pub paid_at: Option<At>,
+    /// Its effect was seen.
+    pub verified_at: Option<At>,
+}
+
 impl Receipt {
     /// Whatever was sent may have moved money, so it has a receipt.
     pub fn is_due(topup: &Topup) -> bool {
@@ -28,34 +79,31 @@ impl Receipt {
         self.events.iter().find(|e| e.to == state.as_str() && e.from != e.to)
     }
 
-    /// As JSON: the top-up's own fields and, beside them, `quote`, `times`, `after`, `effect`.
-    pub fn document(&self) -> Json {
+    /// As JSON.
+    pub fn document(&self) -> ReceiptDocument {
         let t = &self.topup;
         let when = |state| at(self.reached(state).map(|event| event.at));
         let verified = self.reached(State::Verified);
-        let mut document = topup_with_events(t, &self.events);
-        if let Some(fields) = document.as_object_mut() {
-            let quote = json!({
-                "amount": money(Some(t.amount)),
-                "product": t.product,
-                "renewal_price": money(t.price),
-                "limits": self.limits(),
-            });
-            let times = json!({
-                "proposed_at": t.created_at.rfc3339(),
-                "approved_at": at(t.approved.as_ref().map(|(at, _)| *at)),
-                "reserved_at": when(State::Reserved),
-                "sent_at": when(State::Submitting),
-                "paid_at": at(t.paid_at),
-                "verified_at": at(verified.map(|event| event.at)),
-            });
-            fields.insert("quote".into(), quote);
-            fields.insert("times".into(), times);
-            fields.insert("after".into(), self.after.as_ref().map_or(Json::Null, reading));
-            fields.insert("verified_at".into(), at(verified.map(|event| event.at)));
-            fields.insert("effect".into(), verified.map_or(Json::Null, |event| json!(event.why)));
+        ReceiptDocument {
+            topup: topup_with_events(t, &self.events),
+            quote: Quote {
+                amount: amount(t.amount),
+                product: t.product.clone(),
+                renewal_price: money(t.price),
+                limits: self.limits(),
+            },
+            times: Times {
+                proposed_at: At(t.created_at),
+                approved_at: at(t.approved.as_ref().map(|(at, _)| *at)),
+                reserved_at: when(State::Reserved),
+                sent_at: when(State::Submitting),
+                paid_at: at(t.paid_at),
+                verified_at: at(verified.map(|event| event.at)),
+            },
+            after: self.after.as_ref().map(reading),
+            verified_at: at(verified.map(|event| event.at)),
+            effect: verified.map(|event| event.why.clone()),
         }
-        document
     }
 
     /// The limits it was reserved under.
@@ -185,7 +233,7 @@ mod tests {
         assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");
         assert_eq!(page.matches("<article").count(), 2);
         assert_eq!(receipt.row().len(), Receipt::COLUMNS.len());
-        assert_eq!(receipt.document()["effect"], evil);
+        assert_eq!(receipt.document().effect.as_deref(), Some(evil));
         assert!(Receipt::is_due(&receipt.topup));
     }
 }

@@ -5,14 +5,18 @@ use super::{
     lists::{notices_within, within},
     notices, rows,
 };
-use crate::domain::{Subscriber, SubscriptionId, Topup};
+use crate::domain::{Subscriber, Subscription, SubscriptionId, Topup};
 
 impl Store {
-    /// Fails as for a line that is not there, where it is outside of `scope`.
-    pub async fn line_within(&self, scope: &Scope, id: &SubscriptionId) -> Result<(), StoreError> {
+    /// A line; outside of `scope` it fails as for one that is not there.
+    pub async fn line_within(
+        &self,
+        scope: &Scope,
+        id: &SubscriptionId,
+    ) -> Result<Subscription, StoreError> {
         let line = self.subscription(id).await?;
         if scope.holds(line.subscriber.as_str(), &line.tags) {
-            return Ok(());
+            return Ok(line);
         }
         Err(StoreError::NotFound(format!("subscription {id}")))
     }

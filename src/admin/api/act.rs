@@ -1,6 +1,7 @@
 //! What can be done: orders and answers of people, written down under the name of their token.
 
 use super::{
+    asks,
     fields::{Body, needed},
     look::subscription_json,
     own::{OwnLine, OwnNotice, OwnTopup},
@@ -17,16 +18,16 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
 
 /// What an act gives.
-type Act = Result<Json<Value>, Problem>;
+type Act<T> = Result<Json<T>, Problem>;
 
 fn refused<T>(why: String) -> Result<T, Problem> {
     Err(OrderError::Refused(why).into())
 }
 
 /// Makes a line due; the reading comes when the reader answers.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/poll", responses((status = 202, description = "It is due", body = shapes::Subscription)))]
 pub(super) async fn poll(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
@@ -45,6 +46,7 @@ pub(super) async fn poll(
 }
 
 /// Writes down an order; the flow sends it once every gate is open.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/topup", request_body = asks::Order, responses((status = 202, description = "It is written down; `Location` names it", body = shapes::Topup)))]
 pub(super) async fn topup(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
@@ -54,7 +56,8 @@ pub(super) async fn topup(
     let (amount, product): (Money, Option<String>) = body.read(|section| {
         let amount = section.positive_money("amount");
         let amount = needed(section, "amount", "allowed is money such as \"10.00 USD\"", amount);
-        Some((amount?, section.text("product")))
+        let product = section.text("product");
+        Some((amount?, product))
     })?;
     let (product, actor) = (product.as_deref(), caller.actor());
     let topup = admin.engine().order_by_hand(&id, amount, product, &actor).await?;
@@ -66,12 +69,13 @@ pub(super) async fn topup(
 }
 
 /// Somebody has seen a notice: it is not told again, or not before `snooze` is over.
+#[utoipa::path(post, path = "/api/v1/notices/{id}/acknowledge", request_body = asks::Acknowledgement, responses((status = 200, description = "It is acknowledged", body = shapes::Notice)))]
 pub(super) async fn acknowledge(
     State(admin): State<Admin>,
     OwnNotice(notice): OwnNotice,
     Extension(caller): Extension<Caller>,
     body: Body,
-) -> Act {
+) -> Act<shapes::Notice> {
     let snooze = body.read(|section| Some(section.span("snooze")))?;
     let (store, now) = (admin.engine().store(), admin.engine().now());
     let until = snooze.map(|span| now.plus(span));
@@ -80,18 +84,32 @@ pub(super) async fn acknowledge(
 }
 
 /// Stops everything for a line.
-pub(super) async fn pause(State(admin): State<Admin>, OwnLine(id): OwnLine, body: Body) -> Act {
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/pause", responses((status = 200, description = "It is paused", body = shapes::Subscription)))]
+pub(super) async fn pause(
+    State(admin): State<Admin>,
+    OwnLine(id): OwnLine,
+    body: Body,
+) -> Act<shapes::Subscription> {
     body.nothing()?;
     set_status(&admin, &id, SubscriptionStatus::Paused).await
 }
 
 /// Watches it again; earlier failures are forgiven.
-pub(super) async fn resume(State(admin): State<Admin>, OwnLine(id): OwnLine, body: Body) -> Act {
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/resume", responses((status = 200, description = "It is watched", body = shapes::Subscription)))]
+pub(super) async fn resume(
+    State(admin): State<Admin>,
+    OwnLine(id): OwnLine,
+    body: Body,
+) -> Act<shapes::Subscription> {
     body.nothing()?;
     set_status(&admin, &id, SubscriptionStatus::Active).await
 }
 
-async fn set_status(admin: &Admin, id: &SubscriptionId, status: SubscriptionStatus) -> Act {
+async fn set_status(
+    admin: &Admin,
+    id: &SubscriptionId,
+    status: SubscriptionStatus,
+) -> Act<shapes::Subscription> {
     let store = admin.engine().store();
     if store.subscription(id).await?.status == SubscriptionStatus::Closed {
         return refused(format!("subscription {id} is closed; allowed is an active or paused one"));
@@ -103,6 +121,7 @@ async fn set_status(admin: &Admin, id: &SubscriptionId, status: SubscriptionStat
 }
 
 /// A reading by hand, or from a forwarder of the operator's text messages.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/readings", request_body = asks::HandReading, responses((status = 201, description = "It is written down", body = shapes::Reading)))]
 pub(super) async fn reading(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
@@ -114,6 +133,7 @@ pub(super) async fn reading(
 }
 
 /// A text message of the operator, from a person or a forwarder with a token.
+#[utoipa::path(post, path = "/api/v1/subscriptions/{id}/sms", request_body = asks::HandSms, responses((status = 201, description = "Its reading; `unparseable` where it holds no balance", body = shapes::Reading)))]
 pub(super) async fn sms(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
@@ -132,36 +152,39 @@ pub(super) async fn sms(
 }
 
 /// Says yes to exactly this order.
+#[utoipa::path(post, path = "/api/v1/topups/{id}/approve", request_body = asks::Approval, responses((status = 200, description = "It is approved", body = shapes::Topup)))]
 pub(super) async fn approve(
     State(admin): State<Admin>,
     OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
     body: Body,
-) -> Act {
+) -> Act<shapes::Topup> {
     let hash = body.read(|section| Some(section.text("hash")))?;
     let topup = admin.engine().approve(topup.id.as_str(), hash.as_deref(), &caller.actor()).await?;
     Ok(Json(shapes::topup(&topup)))
 }
 
 /// Says no, or withdraws an order that was not sent yet.
+#[utoipa::path(post, path = "/api/v1/topups/{id}/reject", responses((status = 200, description = "It is rejected", body = shapes::Topup)))]
 pub(super) async fn reject(
     State(admin): State<Admin>,
     OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
     body: Body,
-) -> Act {
+) -> Act<shapes::Topup> {
     body.nothing()?;
     let topup = admin.engine().reject(topup.id.as_str(), &caller.actor()).await?;
     Ok(Json(shapes::topup(&topup)))
 }
 
 /// Settles an open case.
+#[utoipa::path(post, path = "/api/v1/topups/{id}/resolve", request_body = asks::Resolution, responses((status = 200, description = "It is settled", body = shapes::Topup)))]
 pub(super) async fn resolve(
     State(admin): State<Admin>,
     OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
     body: Body,
-) -> Act {
+) -> Act<shapes::Topup> {
     let (as_what, note, checked) = body.read(|section| {
         let words = [("paid", Resolution::Paid), ("failed", Resolution::Failed)];
         let as_what = section.word("as", &words);
@@ -178,18 +201,20 @@ pub(super) async fn resolve(
 }
 
 /// Stops all paying at once.
+#[utoipa::path(post, path = "/api/v1/money/off", request_body = asks::Off, responses((status = 200, description = "The switches", body = shapes::MoneySwitch)))]
 pub(super) async fn money_off(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
     body: Body,
-) -> Act {
+) -> Act<shapes::MoneySwitch> {
     let reason = body.read(|section| Some(section.text("reason").unwrap_or_default()))?;
     let why = format!("{} ({})", reason.trim(), caller.actor());
     Ok(Json(shapes::money_switch(&admin.engine().set_money(Some(why.trim())).await?)))
 }
 
 /// Lets money flow again, and clears the safeties that tripped.
-pub(super) async fn money_on(State(admin): State<Admin>, body: Body) -> Act {
+#[utoipa::path(post, path = "/api/v1/money/on", responses((status = 200, description = "The switches", body = shapes::MoneySwitch)))]
+pub(super) async fn money_on(State(admin): State<Admin>, body: Body) -> Act<shapes::MoneySwitch> {
     body.nothing()?;
     Ok(Json(shapes::money_switch(&admin.engine().set_money(None).await?)))
 }

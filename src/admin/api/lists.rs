@@ -1,9 +1,10 @@
 //! Lists: page by page, narrowed, and of the scope of who asks only.
 
 use super::{
+    asks::{FormQuery, LedgerQuery, LinesQuery, NoticesQuery, TopupsQuery},
     fields::Params,
     own::OwnLine,
-    paging::{Asked, after, after_time, answer, page, page_size, place, with_one_more},
+    paging::{Asked, Cut, Form, after, after_time, answer, page, place},
 };
 use crate::admin::{Admin, guard::Caller, problem::Problem};
 use crate::config::fleet::rule_from_document;
@@ -34,6 +35,8 @@ fn word(section: &mut Section<'_>, key: &str, words: &[(&str, &'static str)]) ->
     section.word(key, words).map(str::to_owned)
 }
 
+/// All subscribers; of a scope, the owners of its lines.
+#[utoipa::path(get, path = "/api/v1/subscribers", responses((status = 200, description = "The subscribers", body = [shapes::Subscriber])))]
 pub(super) async fn subscribers(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -45,13 +48,15 @@ pub(super) async fn subscribers(
     answer(&asked, &found.iter().map(shapes::subscriber).collect::<Vec<_>>())
 }
 
+/// Subscriptions, page by page.
+#[utoipa::path(get, path = "/api/v1/subscriptions", params(LinesQuery), responses((status = 200, description = "A page", body = [shapes::Subscription])))]
 pub(super) async fn subscriptions(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
     asked: Asked,
     params: Params,
 ) -> List {
-    let (lines, from, size) = params.read(|section| {
+    let (lines, from, cut) = params.read(|section| {
         let order = section.word("sort", &LineOrder::WORDS).unwrap_or_default();
         // Sorted by id, the place is the id itself.
         let from = match order {
@@ -70,35 +75,43 @@ pub(super) async fn subscriptions(
             text: section.text("q"),
             order,
         };
-        Some((lines, from.unwrap_or_default(), page_size(section)))
+        Some((lines, from.unwrap_or_default(), Cut::read_or_csv(section, &asked)))
     })?;
     let store = admin.engine().store();
-    let most = with_one_more(size);
+    let most = cut.most();
     let found = store.lines_page(caller.scope(), &lines, &from, most).await?;
+    let form = Form {
+        shape: |(_, view): &(String, SubscriptionView)| shapes::subscription(view),
+        table: (&shapes::LINE_COLUMNS, |(_, view)| shapes::line_row(view)),
+    };
     let place = |(key, view): &(String, SubscriptionView)| {
         let id = view.subscription.id.as_str();
         if lines.order == LineOrder::Id { id.to_owned() } else { place(&[key, id]) }
     };
-    page(&asked, found, size, place, |(_, view)| shapes::subscription(view))
+    page(&asked, cut, found, place, &form)
 }
 
-/// Newest first.
+/// Readings of a subscription, newest first.
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}/readings", params(FormQuery), responses((status = 200, description = "A page", body = [shapes::Reading])))]
 pub(super) async fn readings(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
     asked: Asked,
     params: Params,
 ) -> List {
-    let (before, size) = params.read(|section| {
+    let (before, cut) = params.read(|section| {
         let before = after(section, |words| words.first()?.parse::<i64>().ok());
-        Some((before, page_size(section)))
+        Some((before, Cut::read_or_csv(section, &asked)))
     })?;
     let store = admin.engine().store();
-    let found = store.readings_page(&id, before, with_one_more(size)).await?;
-    page(&asked, found, size, |r| place(&[&r.at.ms().to_string()]), shapes::reading)
+    let found = store.readings_page(&id, before, cut.most()).await?;
+    let form =
+        Form { shape: shapes::reading, table: (&shapes::READING_COLUMNS, shapes::reading_row) };
+    page(&asked, cut, found, |r| place(&[&r.at.ms().to_string()]), &form)
 }
 
-/// The documents as they were applied; of a scope, those that apply to its lines.
+/// The rules as they were applied; of a scope, those that apply to its lines.
+#[utoipa::path(get, path = "/api/v1/rules", responses((status = 200, description = "The rules", body = [super::asks::Rule])))]
 pub(super) async fn rules(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -130,7 +143,8 @@ pub(super) async fn rules(
     answer(&asked, &rules)
 }
 
-/// Newest first.
+/// Top-ups, newest first.
+#[utoipa::path(get, path = "/api/v1/topups", params(TopupsQuery), responses((status = 200, description = "A page", body = [shapes::Topup])))]
 pub(super) async fn topups(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -138,7 +152,7 @@ pub(super) async fn topups(
     params: Params,
 ) -> List {
     let now = admin.engine().now();
-    let (topups, from, size) = params.read(|section| {
+    let (topups, from, cut) = params.read(|section| {
         let (from, to) = span(section, Timestamp::from_ms(0), now);
         let states = TopupState::ALL.map(|state| (state.as_str(), state.as_str()));
         let topups = TopupsAsked {
@@ -148,23 +162,25 @@ pub(super) async fn topups(
             from,
             to,
         };
-        Some((topups, after_time(section), page_size(section)))
+        Some((topups, after_time(section), Cut::read_or_csv(section, &asked)))
     })?;
     let store = admin.engine().store();
-    let most = with_one_more(size);
+    let most = cut.most();
     let found = store.topups_page(caller.scope(), &topups, from.as_ref(), most).await?;
+    let form = Form { shape: shapes::topup, table: (&shapes::TOPUP_COLUMNS, shapes::topup_row) };
     let place = |t: &crate::domain::Topup| place(&[&t.created_at.ms().to_string(), t.id.as_str()]);
-    page(&asked, found, size, place, shapes::topup)
+    page(&asked, cut, found, place, &form)
 }
 
-/// Newest first.
+/// Notices, newest first.
+#[utoipa::path(get, path = "/api/v1/notices", params(NoticesQuery), responses((status = 200, description = "A page", body = [shapes::Notice])))]
 pub(super) async fn notices(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
     asked: Asked,
     params: Params,
 ) -> List {
-    let (notices, from, size) = params.read(|section| {
+    let (notices, from, cut) = params.read(|section| {
         let kind = section.parsed(
             "kind",
             "allowed is a kind of notices, such as \"topup_held\"",
@@ -177,16 +193,17 @@ pub(super) async fn notices(
             kind: kind.map(|kind| kind.as_str().to_owned()),
             channel: section.text("channel"),
         };
-        Some((notices, after_time(section), page_size(section)))
+        Some((notices, after_time(section), Cut::read(section)))
     })?;
     let store = admin.engine().store();
-    let most = with_one_more(size);
+    let most = cut.most();
     let found = store.notices_page(caller.scope(), &notices, from.as_ref(), most).await?;
     let place = |n: &crate::store::StoredNotice| place(&[&n.created_at.ms().to_string(), &n.id]);
-    page(&asked, found, size, place, shapes::notice)
+    page(&asked, cut, found, place, &Form::json(shapes::notice))
 }
 
 /// Money movements, oldest first; of the last 30 days where nothing is said.
+#[utoipa::path(get, path = "/api/v1/ledger", params(LedgerQuery), responses((status = 200, description = "A page", body = [shapes::LedgerEntry])))]
 pub(super) async fn ledger(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -194,21 +211,23 @@ pub(super) async fn ledger(
     params: Params,
 ) -> List {
     let now = admin.engine().now();
-    let (during, from, size) = params.read(|section| {
+    let (during, from, cut) = params.read(|section| {
         let during = span(section, now.minus(Span::days(30)), now);
         let from = after(section, |words| match words {
             [at, topup, seq] => Some((at.parse().ok()?, topup.clone(), seq.parse().ok()?)),
             _ => None,
         });
-        Some((during, from, page_size(section)))
+        Some((during, from, Cut::read_or_csv(section, &asked)))
     })?;
     let store = admin.engine().store();
-    let most = with_one_more(size);
+    let most = cut.most();
     let found = store.ledger_page(caller.scope(), during, from.as_ref(), most).await?;
+    let form =
+        Form { shape: shapes::ledger_entry, table: (&shapes::LEDGER_COLUMNS, shapes::ledger_row) };
     let place = |e: &crate::store::LedgerEntry| {
         place(&[&e.at.ms().to_string(), &e.topup, &e.seq.to_string()])
     };
-    page(&asked, found, size, place, shapes::ledger_entry)
+    page(&asked, cut, found, place, &form)
 }
 
 /// `from` (included) and `to` (not included); a date is the start of that day in UTC.

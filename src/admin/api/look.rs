@@ -8,56 +8,51 @@ use crate::admin::{Admin, problem::Problem};
 use crate::domain::SubscriptionId;
 use crate::shapes;
 use crate::store::StoreError;
-use axum::{
-    Json,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
-use serde_json::Value;
+use axum::{Json, extract::State};
 
 /// What a look gives.
-type Look = Result<Json<Value>, Problem>;
+type Look<T> = Result<Json<T>, Problem>;
 
-/// The description of this API; it tells nothing about anybody.
-pub(super) async fn openapi() -> Response {
-    let document = include_str!("openapi.json");
-    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
-}
-
-/// One line, also a closed one.
+/// One subscription, also a closed one.
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}", responses((status = 200, description = "The subscription", body = shapes::Subscription)))]
 pub(super) async fn subscription(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
     params: Params,
-) -> Look {
+) -> Look<shapes::Subscription> {
     params.read(|_| Some(()))?;
     subscription_json(&admin, &id).await
 }
 
 /// One line as the API shows it.
-pub(super) async fn subscription_json(admin: &Admin, id: &SubscriptionId) -> Look {
+pub(super) async fn subscription_json(
+    admin: &Admin,
+    id: &SubscriptionId,
+) -> Look<shapes::Subscription> {
     let views = admin.engine().store().views_of(&[id.to_string()]).await?;
     let view = views.first().ok_or_else(|| StoreError::NotFound(format!("subscription {id}")))?;
     Ok(Json(shapes::subscription(view)))
 }
 
+/// The decision as it would fall now: every gate, and what happens next.
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}/explain", responses((status = 200, description = "The explanation", body = shapes::Explanation)))]
 pub(super) async fn explain(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
     params: Params,
-) -> Look {
+) -> Look<shapes::Explanation> {
     params.read(|_| Some(()))?;
     let (snapshot, decision) = admin.engine().explain(&id).await?;
     Ok(Json(shapes::explain(&snapshot, &decision, admin.engine().now())))
 }
 
-/// When it runs out, worked out now.
+/// When a subscription runs out, worked out now.
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}/forecast", responses((status = 200, description = "The forecast", body = shapes::Forecast)))]
 pub(super) async fn forecast(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
     params: Params,
-) -> Look {
+) -> Look<shapes::Forecast> {
     params.read(|_| Some(()))?;
     let engine = admin.engine();
     let good = engine.store().snapshot(&id).await?.snapshot.reading;
@@ -65,19 +60,22 @@ pub(super) async fn forecast(
     Ok(Json(shapes::forecast(&shapes::LineForecast { id, good, forecast, external })))
 }
 
-/// With its whole history.
+/// One top-up with its history.
+#[utoipa::path(get, path = "/api/v1/topups/{id}", responses((status = 200, description = "The top-up", body = shapes::TopupWithEvents)))]
 pub(super) async fn topup(
     State(admin): State<Admin>,
     OwnTopup(topup): OwnTopup,
     params: Params,
-) -> Look {
+) -> Look<shapes::TopupWithEvents> {
     params.read(|_| Some(()))?;
     let store = admin.engine().store();
     let events = store.topup_events(&topup.id).await?;
     Ok(Json(shapes::topup_with_events(&topup, &events)))
 }
 
-pub(super) async fn money(State(admin): State<Admin>, params: Params) -> Look {
+/// Whether money may be spent.
+#[utoipa::path(get, path = "/api/v1/money", responses((status = 200, description = "The switches", body = shapes::MoneySwitch)))]
+pub(super) async fn money(State(admin): State<Admin>, params: Params) -> Look<shapes::MoneySwitch> {
     params.read(|_| Some(()))?;
     let now = admin.engine().now();
     Ok(Json(shapes::money_switch(&admin.engine().money_switch(now).await?)))

@@ -4,9 +4,14 @@
 //! leaves nothing behind.
 
 mod act;
+mod asks;
+mod document;
 mod fields;
 mod lists;
 mod look;
 mod own;
 mod paging;
 pub(super) mod routes;
+
+#[cfg(test)]
+pub(super) use document::DOCUMENT;

@@ -3,6 +3,7 @@
 use super::fields::limit;
 use crate::admin::{Admin, problem::Problem};
 use crate::input::Section;
+use crate::shapes;
 use axum::{
     extract::FromRequestParts,
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
@@ -20,6 +21,7 @@ pub(super) struct Asked {
     query: Vec<(String, String)>,
     /// The versions that the client has.
     known: String,
+    wants_csv: bool,
 }
 
 impl FromRequestParts<Admin> for Asked {
@@ -29,7 +31,9 @@ impl FromRequestParts<Admin> for Asked {
         let query = parts.uri.query().unwrap_or_default();
         let known = parts.headers.get_all(header::IF_NONE_MATCH).iter();
         let known: Vec<&str> = known.filter_map(|value| value.to_str().ok()).collect();
+        let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         Ok(Self {
+            wants_csv: accept.is_some_and(|accept| accept.trim().starts_with("text/csv")),
             path: parts.uri.path().to_owned(),
             query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             known: known.join(","),
@@ -62,31 +66,68 @@ pub(super) fn after_time(section: &mut Section<'_>) -> Option<(i64, String)> {
     })
 }
 
-/// How many rows make a page.
-pub(super) fn page_size(section: &mut Section<'_>) -> i64 {
-    limit(section, 100)
+/// How much of a list is wanted, and as what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    size: i64,
+    is_csv: bool,
 }
 
-/// One row more than the page has tells whether there is another page.
-pub(super) fn with_one_more(size: i64) -> i64 {
-    size.saturating_add(1)
+impl Cut {
+    /// A page of JSON.
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        Self { size: limit(section, 100), is_csv: false }
+    }
+
+    /// A page of JSON; or, where `format` or `Accept` ask for CSV, all of it unless a limit is named.
+    pub(super) fn read_or_csv(section: &mut Section<'_>, asked: &Asked) -> Self {
+        let forms = [("json", false), ("csv", true)];
+        let is_csv = section.word("format", &forms).unwrap_or(asked.wants_csv);
+        Self { size: limit(section, if is_csv { i64::MAX } else { 100 }), is_csv }
+    }
+
+    /// One row more than wanted tells whether there are more.
+    pub(super) fn most(self) -> i64 {
+        self.size.saturating_add(1)
+    }
 }
 
-/// A page of `rows`, which may be one more than `size`. Where there are more, `Link` and
+/// How rows of a list are shown.
+#[derive(Debug)]
+pub(super) struct Form<'a, T, S> {
+    /// One, in JSON.
+    pub(super) shape: fn(&T) -> S,
+    /// The columns of CSV, and one row of it.
+    pub(super) table: (&'a [&'a str], fn(&T) -> Vec<String>),
+}
+
+impl<T, S> Form<'_, T, S> {
+    /// In JSON only.
+    pub(super) fn json(shape: fn(&T) -> S) -> Self {
+        Self { shape, table: (&[], |_| Vec::new()) }
+    }
+}
+
+/// A page of `rows`, which may be one more than wanted. Where there are more, `Link` and
 /// `X-Next-After` tell how to go on.
 pub(super) fn page<T, S: Serialize>(
     asked: &Asked,
+    cut: Cut,
     mut rows: Vec<T>,
-    size: i64,
     place: impl Fn(&T) -> String,
-    shape: impl Fn(&T) -> S,
+    form: &Form<'_, T, S>,
 ) -> Result<Response, Problem> {
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let size = usize::try_from(cut.size).unwrap_or(usize::MAX);
     let is_more = rows.len() > size;
     rows.truncate(size);
     let next = rows.last().filter(|_| is_more).map(place);
-    let shapes: Vec<S> = rows.iter().map(shape).collect();
-    let mut response = answer(asked, &shapes)?;
+    let mut response = if cut.is_csv {
+        let (columns, row) = form.table;
+        let text = shapes::csv(columns, rows.iter().map(row)).map_err(Problem::inner)?;
+        tagged(asked, "text/csv; charset=utf-8", text)
+    } else {
+        answer(asked, &rows.iter().map(form.shape).collect::<Vec<S>>())?
+    };
     if let Some(after) = next {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(asked.query.iter().filter(|(key, _)| key != "after"));
@@ -106,6 +147,10 @@ pub(super) fn page<T, S: Serialize>(
 /// `value` as JSON; 304 where the client has just that.
 pub(super) fn answer(asked: &Asked, value: &impl Serialize) -> Result<Response, Problem> {
     let body = serde_json::to_vec(value).map_err(Problem::inner)?;
+    Ok(tagged(asked, "application/json", body))
+}
+
+fn tagged(asked: &Asked, media_type: &'static str, body: Vec<u8>) -> Response {
     let hash = Sha256::digest(&body);
     let start = hash.first_chunk::<12>().map_or(&[][..], |start| start.as_slice());
     let tag = format!("W/\"{}\"", BASE64URL_NOPAD.encode(start));
@@ -113,10 +158,10 @@ pub(super) fn answer(asked: &Asked, value: &impl Serialize) -> Result<Response, 
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        ([(header::CONTENT_TYPE, media_type)], body).into_response()
     };
     if let Ok(value) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, value);
     }
-    Ok(response)
+    response
 }

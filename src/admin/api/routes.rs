@@ -1,6 +1,6 @@
 //! Every route of the API, the role it needs, what it is about, and who answers.
 
-use super::{act, lists, look};
+use super::{act, document, lists, look};
 use crate::admin::{
     Admin,
     routes::{Reach, Route},
@@ -34,7 +34,8 @@ pub(in crate::admin) fn all() -> Vec<Route> {
     let open =
         |path, handler| Route { needs: None, ..route(Method::GET, LOOK_AROUND, path, handler) };
     vec![
-        open("/api/v1/openapi.json", get(look::openapi)),
+        open("/api/v1/openapi.json", get(document::openapi)),
+        open("/api/docs", get(document::docs)),
         see(LOOK, "/api/v1/subscribers", get(lists::subscribers)),
         see(LOOK, "/api/v1/subscriptions", get(lists::subscriptions)),
         see(LOOK, "/api/v1/subscriptions/{id}", get(look::subscription)),

@@ -23,6 +23,7 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const GLOBAL_24H: &str = "global_24h";
 
 /// Everything in the catalogue, in its order.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain")))]
 pub(in super::super) async fn metrics(State(admin): State<Admin>) -> Result<Response, Problem> {
     let engine = admin.engine();
     let now = engine.now();

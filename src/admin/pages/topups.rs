@@ -76,14 +76,7 @@ pub(super) async fn one(
 
 /// A top-up of a line that the visitor may see.
 async fn within(admin: &Admin, visitor: &Visitor, id: &str) -> Result<Topup, Problem> {
-    let store = admin.engine().store();
-    let topup = store.topup(id).await?;
-    let line = store.subscription(&topup.subscription).await?;
-    if visitor.caller.grant.scope.holds(line.subscriber.as_str(), &line.tags) {
-        Ok(topup)
-    } else {
-        Err(StoreError::NotFound(format!("top-up {id}")).into())
-    }
+    Ok(admin.engine().store().topup_within(&visitor.caller.grant.scope, id).await?)
 }
 
 async fn show(

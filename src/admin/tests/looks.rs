@@ -38,7 +38,8 @@ async fn lines_come_page_by_page() {
 #[tokio::test]
 async fn bad_queries_are_named_all_at_once() {
     let world = World::new().await;
-    for path in ["/api/v1/subscriptions?limit=0&order=up", "/api/v1/subscriptions?limit=501&order=up"]
+    for path in
+        ["/api/v1/subscriptions?limit=0&order=up", "/api/v1/subscriptions?limit=501&order=up"]
     {
         let answer = world.get(path).await;
         let detail = answer.problem(422);
