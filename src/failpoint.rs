@@ -13,13 +13,12 @@ pub async fn at(_name: &str) {}
 
 /// The places beside the moves of top-ups, each of which is `STATE>STATE:before` its commit and
 /// `STATE>STATE:after` it.
-pub const PLACES: [&str; 7] = [
+pub const PLACES: [&str; 6] = [
     "act:claimed",
     "act:recorded",
     "act:sending",
     "act:answered",
     "act:outcome_recorded",
-    "notify:sending",
     "notify:sent",
 ];
 

@@ -95,10 +95,7 @@ impl Engine {
                     subscription: notice.subscription.as_deref(),
                 };
                 match self.0.parts.words.render(&text) {
-                    Ok(message) => {
-                        crate::failpoint::at("notify:sending").await;
-                        channel.send(&message, &recipient).await
-                    }
+                    Ok(message) => channel.send(&message, &recipient).await,
                     Err(error) => {
                         Outcome::BadConfig { why: format!("the text cannot be made: {error}") }
                     }
