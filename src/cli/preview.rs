@@ -39,25 +39,19 @@ pub(super) fn preview(
     let what = || format!("writing into {}", folder.display());
     fs::create_dir_all(folder).with_context(what)?;
     let (mut files, mut index) = (Vec::new(), String::from(HEAD));
-    for kind in NoticeKind::ALL {
-        for locale in LOCALES {
-            let is_not = |wanted: Option<&str>, this: &str| wanted.is_some_and(|word| word != this);
-            if is_not(wanted.kind, kind.as_str()) || is_not(wanted.locale, locale) {
-                continue;
-            }
-            let message = words.sample(*kind, locale).map_err(anyhow::Error::new)?;
-            for form in forms {
-                let text = match *form {
-                    "html" => &message.html,
-                    "txt" => &message.text,
-                    _ => &message.short,
-                };
-                let name = format!("{}.{locale}.{form}", kind.as_str());
-                fs::write(folder.join(&name), text).with_context(what)?;
-                // Writing to a String cannot fail.
-                writeln!(index, "<li><a href=\"{name}\">{name}</a></li>").ok();
-                files.push(name);
-            }
+    let kind = wanted.kind.and_then(NoticeKind::parse);
+    for message in words.samples(kind, wanted.locale).map_err(anyhow::Error::new)? {
+        for form in forms {
+            let text = match *form {
+                "html" => &message.html,
+                "txt" => &message.text,
+                _ => &message.short,
+            };
+            let name = format!("{}.{}.{form}", message.kind.as_str(), message.locale);
+            fs::write(folder.join(&name), text).with_context(what)?;
+            // Writing to a String cannot fail.
+            writeln!(index, "<li><a href=\"{name}\">{name}</a></li>").ok();
+            files.push(name);
         }
     }
     index.push_str("</ul>\n</html>\n");

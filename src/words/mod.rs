@@ -192,6 +192,18 @@ impl Words {
         })
     }
 
+    /// Samples of every kind in every language, or of those that are asked for.
+    pub fn samples(
+        &self,
+        kind: Option<NoticeKind>,
+        locale: Option<&str>,
+    ) -> Result<Vec<Message>, WordsError> {
+        let kinds = NoticeKind::ALL.iter().filter(|this| kind.is_none_or(|kind| kind == **this));
+        let all = kinds.flat_map(|kind| LOCALES.map(|locale| (*kind, locale)));
+        let wanted = all.filter(|(_, this)| locale.is_none_or(|locale| locale == *this));
+        wanted.map(|(kind, locale)| self.sample(kind, locale)).collect()
+    }
+
     /// Puts one notice into words.
     pub fn render(&self, notice: &NoticeText<'_>) -> Result<Message, WordsError> {
         let locale = if notice.locale.starts_with("zh") { "zh-CN" } else { "en" };
