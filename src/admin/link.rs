@@ -1,6 +1,7 @@
 //! The page behind the link in a notice: it shows the notice and asks. Looking changes nothing.
 
 use super::{Admin, guard::policy_with_form, problem::Problem};
+use crate::channels::Message;
 use crate::domain::{NoticeKind, SubscriberId};
 use crate::flow::{LinkError, Reply};
 use crate::store::StoredNotice;
@@ -81,23 +82,9 @@ async fn page(
     asks: Option<NoticeKind>,
     said: Option<&str>,
 ) -> Result<Response, Problem> {
-    let engine = admin.engine();
     let (mut headline, mut text, mut locale) = (String::new(), String::new(), "en".to_owned());
     if let Some(notice) = notice {
-        let owner = SubscriberId::trusted(&notice.subscriber);
-        let owner = engine.store().subscriber(&owner).await?;
-        let message = engine.words().render(&NoticeText {
-            id: &notice.id,
-            kind: notice.kind,
-            severity: notice.severity,
-            facts: &notice.facts,
-            locale: &owner.locale,
-            time_zone: owner.time_zone,
-            at: notice.created_at,
-            subscription: notice.subscription.as_deref(),
-            link: None,
-        });
-        let message = message.map_err(|error| broken(&error))?;
+        let message = worded(admin, notice).await?;
         (headline, text, locale) = (message.subject, message.text, message.locale.to_owned());
     }
     let replies = asks.map_or(&[][..], Reply::to);
@@ -106,7 +93,7 @@ async fn page(
     let shown = Shown { css: CSS, locale, headline, text, replies, said };
     let shown = minijinja::Value::from(minijinja::value::Serde(shown));
     let html = admin.0.pages.get_template(TEMPLATE.0).and_then(|page| page.render(shown));
-    let html = html.map_err(|error| broken(&error))?;
+    let html = html.map_err(|error| Problem::broken(&error))?;
     let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
     if let Ok(policy) = HeaderValue::from_str(&policy_with_form(CSS)) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -114,7 +101,21 @@ async fn page(
     Ok(response)
 }
 
-fn broken(error: &dyn std::error::Error) -> Problem {
-    tracing::error!("the page of a notice cannot be rendered: {error}");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
+/// A notice in the words in which it is told, without its link.
+pub(super) async fn worded(admin: &Admin, notice: &StoredNotice) -> Result<Message, Problem> {
+    let engine = admin.engine();
+    let owner = SubscriberId::trusted(&notice.subscriber);
+    let owner = engine.store().subscriber(&owner).await?;
+    let message = engine.words().render(&NoticeText {
+        id: &notice.id,
+        kind: notice.kind,
+        severity: notice.severity,
+        facts: &notice.facts,
+        locale: &owner.locale,
+        time_zone: owner.time_zone,
+        at: notice.created_at,
+        subscription: notice.subscription.as_deref(),
+        link: None,
+    });
+    message.map_err(|error| Problem::broken(&error))
 }

@@ -89,6 +89,12 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, lines.join("\n")) }
     }
 
+    /// A page that cannot be made.
+    pub(super) fn broken(error: &dyn std::error::Error) -> Self {
+        tracing::error!("a page cannot be rendered: {error}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
+    }
+
     pub(super) fn inner(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         tracing::error!("a request failed: {:#}", anyhow::Error::new(error));
         let detail = "something failed inside; the log has the details";

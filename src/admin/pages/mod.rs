@@ -3,10 +3,14 @@
 //! Invariant: a page looks and asks; what a form wants goes through the same functions as the
 //! command line's, under the name of who is signed in. Every form holds a secret of its session.
 
+mod audit;
 mod chart;
 mod form;
+mod ledger;
 mod line;
+mod notices;
 mod overview;
+mod providers;
 mod sign_in;
 mod topups;
 mod view;
@@ -19,7 +23,7 @@ use super::{
     Admin,
     problem::{Detail, Problem},
 };
-use crate::store::Role;
+use crate::store::{Role, Scope};
 use axum::{
     Router,
     extract::{self, Path, Request},
@@ -33,7 +37,7 @@ use std::{sync::LazyLock, time::Duration};
 use visitor::{Taste, Visitor};
 use words::Locale;
 
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
@@ -43,6 +47,12 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("line_topup.html", include_str!("templates/line_topup.html")),
     ("topups.html", include_str!("templates/topups.html")),
     ("topup.html", include_str!("templates/topup.html")),
+    ("notices.html", include_str!("templates/notices.html")),
+    ("notice.html", include_str!("templates/notice.html")),
+    ("preview.html", include_str!("templates/preview.html")),
+    ("providers.html", include_str!("templates/providers.html")),
+    ("ledger.html", include_str!("templates/ledger.html")),
+    ("audit.html", include_str!("templates/audit.html")),
     ("error.html", include_str!("templates/error.html")),
 ];
 
@@ -67,15 +77,24 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Where a page is and who may see it.
 struct Page {
     path: &'static str,
-    needs: Role,
+    needs: Needs,
     handler: MethodRouter<Admin>,
+}
+
+/// What a visitor of a page needs.
+#[derive(Clone, Copy, Debug)]
+struct Needs {
+    role: Role,
+    /// The whole fleet has to be theirs: the page is about the installation.
+    whole: bool,
 }
 
 /// Every page of somebody signed in. Whoever may look may sign out and choose a language.
 fn all() -> Vec<Page> {
-    let page = |needs, path, handler| Page { path, needs, handler };
-    let look = |path, handler| page(Role::Viewer, path, handler);
-    let act = |path, handler| page(Role::Operator, path, handler);
+    let page = |role, whole, path, handler| Page { path, needs: Needs { role, whole }, handler };
+    let look = |path, handler| page(Role::Viewer, false, path, handler);
+    let act = |path, handler| page(Role::Operator, false, path, handler);
+    let whole = |role, path, handler| page(role, true, path, handler);
     vec![
         look("/", get(overview::look)),
         look("/lines/{id}", get(line::look)),
@@ -89,6 +108,19 @@ fn all() -> Vec<Page> {
         act("/topups/{id}/approve", post(topups::approve)),
         act("/topups/{id}/reject", post(topups::reject)),
         act("/topups/{id}/resolve", post(topups::resolve)),
+        look("/notices", get(notices::list)),
+        act("/notices/preview", get(notices::preview)),
+        look("/notices/{id}", get(notices::one)),
+        act("/notices/{id}/acknowledge", post(notices::acknowledge)),
+        act("/notices/{id}/snooze", post(notices::snooze)),
+        look("/ledger", get(ledger::look)),
+        look("/ledger.csv", get(ledger::csv)),
+        whole(Role::Viewer, "/providers", get(providers::look)),
+        whole(Role::Operator, "/providers/{name}/compare", post(providers::compare)),
+        whole(Role::Operator, "/discrepancies/{id}/close", post(providers::close)),
+        whole(Role::Operator, "/money/off", post(providers::off)),
+        whole(Role::Admin, "/money/on", post(providers::on)),
+        whole(Role::Admin, "/audit", get(audit::look)),
         look("/confirm", get(sign_in::confirm).post(sign_in::confirmed)),
         look("/sign-out", post(sign_in::out)),
     ]
@@ -153,6 +185,7 @@ impl Pages {
             user,
             csrf => &visitor.csrf,
             may_act => user.is_some() && visitor.may(Role::Operator),
+            is_whole => visitor.caller.grant.scope == Scope::All,
             may_all => user.is_some() && visitor.may(Role::Admin),
             ..about
         };
@@ -191,6 +224,7 @@ impl Pages {
 }
 
 /// `t("key")`, `t("key", n=3)`: a sentence in the page's language, its holes filled.
+#[expect(clippy::needless_pass_by_value, reason = "what a function of a template is given")]
 fn said(
     state: &State<'_, '_>,
     key: &str,
@@ -230,6 +264,33 @@ mod tests {
         for (name, text) in TEMPLATES {
             for found in call.captures_iter(text) {
                 assert!(words::say(Locale::En, &found[1]).is_some(), "{name}: {}", &found[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_word_of_a_row_is_said() {
+        let kinds = crate::domain::NoticeKind::ALL.iter().map(|kind| kind.as_str());
+        let severities = crate::domain::Severity::ALL.iter().map(|severity| severity.as_str());
+        let states = crate::domain::State::ALL.map(crate::domain::State::as_str);
+        let all: [(&str, Vec<&str>); 10] = [
+            ("kind", kinds.collect()),
+            ("severity", severities.collect()),
+            ("state", states.to_vec()),
+            ("told", notices::STATES.to_vec()),
+            ("span", notices::SNOOZES.to_vec()),
+            ("language", crate::words::LOCALES.to_vec()),
+            ("delivery", vec!["underway", "delivered", "failed"]),
+            (
+                "outcome",
+                vec!["accepted", "retry", "ambiguous", "bad_recipient", "bad_config", "dropped"],
+            ),
+            ("moved", vec!["reserve", "settle", "release", "reverse"]),
+            ("nav", vec!["overview", "topups", "notices", "ledger", "providers", "audit"]),
+        ];
+        for (group, words) in all {
+            for word in words {
+                assert!(words::say(Locale::En, &format!("{group}.{word}")).is_some(), "{word}");
             }
         }
     }

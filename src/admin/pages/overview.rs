@@ -7,7 +7,7 @@ use super::{
     visitor::Visitor,
 };
 use crate::domain::{Span, Timestamp};
-use crate::store::{Scope, StoreError, SubscriptionView};
+use crate::store::{StoreError, SubscriptionView};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -41,7 +41,6 @@ pub(super) async fn look(
     let open = store.open_topups(scope, MOST).await?;
     let open: Vec<_> = open.iter().map(|topup| view::order(topup, &owners, now)).collect();
     let near = store.near_dark(scope, now).await?;
-    let is_whole = *scope == Scope::All;
     let switch = engine.money_switch(now).await?;
     let mut stops: Vec<String> =
         switch.stops().into_iter().map(|(_, why)| why.to_owned()).collect();
@@ -54,7 +53,6 @@ pub(super) async fn look(
         stops,
         trouble => admin.beats().trouble(Span::minutes(5), now),
         near => Serde(near),
-        is_whole,
         lines => Serde(lines),
         open => Serde(open),
     };

@@ -1,7 +1,7 @@
 //! How pages show instants, lines and top-ups.
 
 use crate::domain::{Span, State, Timestamp, Topup};
-use crate::store::SubscriptionView;
+use crate::store::{StoredNotice, SubscriptionView};
 use chrono_tz::Tz;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -133,6 +133,50 @@ pub(super) fn order(topup: &Topup, owners: &Owners, now: Timestamp) -> Order {
         created: When::of(topup.created_at, zone, now),
         updated: When::of(topup.updated_at, zone, now),
         wants_person: matches!(topup.state, State::AwaitingApproval | State::Held),
+    }
+}
+
+/// A notice in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct Told {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) severity: &'static str,
+    pub(super) owner: String,
+    pub(super) line: Option<String>,
+    pub(super) label: String,
+    pub(super) channel: Option<String>,
+    pub(super) state: String,
+    /// What the last try met with.
+    pub(super) trouble: Option<String>,
+    /// What the vendor reports of it.
+    pub(super) delivery: Option<String>,
+    pub(super) reminder: i64,
+    pub(super) created: When,
+    /// When somebody acknowledged it.
+    pub(super) seen: Option<When>,
+}
+
+/// A notice as a list shows it, in its reader's zone.
+pub(super) fn told(notice: &StoredNotice, owners: &Owners, now: Timestamp) -> Told {
+    let (owner, zone) = owners
+        .get(&notice.subscriber)
+        .cloned()
+        .unwrap_or_else(|| (notice.subscriber.clone(), chrono_tz::UTC));
+    Told {
+        id: notice.id.clone(),
+        kind: notice.kind.as_str(),
+        severity: notice.severity.as_str(),
+        owner,
+        line: notice.subscription.clone(),
+        label: notice.facts.label.clone(),
+        channel: notice.channel.clone(),
+        state: notice.state.clone(),
+        trouble: notice.last_error.clone(),
+        delivery: notice.delivery.clone(),
+        reminder: notice.reminder_no,
+        created: When::of(notice.created_at, zone, now),
+        seen: notice.acknowledged_at.map(|at| When::of(at, zone, now)),
     }
 }
 

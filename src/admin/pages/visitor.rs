@@ -6,8 +6,8 @@ use super::super::{
     guard::{self, Caller},
     problem::Problem,
 };
-use super::words::Locale;
-use crate::store::{Grant, Role, Session};
+use super::{Needs, words::Locale};
+use crate::store::{Grant, Role, Scope, Session};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -78,15 +78,19 @@ pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 
 /// Lets in who may look at a page; others are asked to sign in.
 pub(super) async fn enter(
-    State((admin, needs)): State<(Admin, Role)>,
+    State((admin, needs)): State<(Admin, Needs)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let Some(visitor) = visitor(&admin, request.headers()).await? else {
         return Ok(to_sign_in(&request));
     };
-    if !visitor.may(needs) {
-        let detail = format!("this needs the role {}", needs.as_str());
+    if !visitor.may(needs.role) {
+        let detail = format!("this needs the role {}", needs.role.as_str());
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    if needs.whole && visitor.caller.grant.scope != Scope::All {
+        let detail = "this is about the whole installation; you may see a part of it";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
     request.extensions_mut().insert(visitor.caller.clone());

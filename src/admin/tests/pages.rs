@@ -1,11 +1,29 @@
 //! The pages as a browser without a script sees them: signing in, forms, and who may do what.
 
-use super::{Answer, World};
+mod ledger;
+mod notices;
+mod providers;
+
+use super::{Answer, World, li};
 use crate::admin::password;
-use crate::domain::{Span, State, SubscriptionId, fixtures};
-use crate::store::{FleetChanges, Grant, Polled, Role, Scope};
+use crate::domain::{
+    Facts, NoticeDraft, NoticeKind, Severity, Span, State, Subscriber, SubscriberId, Subscription,
+    SubscriptionId, fixtures,
+};
+use crate::store::{FleetChanges, Grant, Polled, Role, Scope, StoredNotice, notice_id};
 
 const PASSWORD: &str = "correct horse battery";
+
+/// What somebody may have put anywhere.
+const EVIL: &str = "<script>alert(1)</script>\"'";
+
+/// A page on which nothing of [`EVIL`] is more than text.
+#[track_caller]
+fn is_harmless(page: &Answer) {
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("&lt;script&gt;"), "it is not even shown: {}", page.body);
+    assert!(!page.body.contains("<script>") && !page.body.contains("alert(1)</script>"));
+}
 
 /// A browser with its cookies.
 struct Browser<'w> {
@@ -17,6 +35,39 @@ impl World {
     async fn person(&self, name: &str, grant: Grant) {
         let hash = password::hash(PASSWORD.into()).await.unwrap();
         self.engine().store().save_user(name, &grant, &hash, self.clock.now()).await.unwrap();
+    }
+
+    /// Somebody of a role over the whole fleet, signed in.
+    async fn signed_in(&self, role: Role) -> Browser<'_> {
+        self.person(role.as_str(), Grant::of(role)).await;
+        self.browser(role.as_str()).await
+    }
+
+    /// Another subscriber, `zhang`, with a line `z0`.
+    async fn zhang(&self) {
+        let id = SubscriberId::parse("zhang").unwrap();
+        let line = Subscription { subscriber: id.clone(), ..fixtures::line("z0") };
+        let mut fleet = FleetChanges::default();
+        fleet.subscribers.push((Subscriber { id, name: "Zhang".into(), ..li() }, "{}".into()));
+        fleet.subscriptions.push((line, "{}".into()));
+        self.engine().store().save_fleet(&fleet, self.clock.now()).await.unwrap();
+    }
+
+    /// A notice that is written and not sent.
+    async fn notice(&self, to: &str, line: Option<&str>, kind: NoticeKind) -> StoredNotice {
+        let draft = NoticeDraft {
+            subscriber: SubscriberId::parse(to).unwrap(),
+            subscription: line.map(|line| SubscriptionId::parse(line).unwrap()),
+            topup: None,
+            kind,
+            severity: Severity::High,
+            dedupe: format!("{to}{line:?}{kind:?}{}", self.clock.now()),
+            at: self.clock.now(),
+            facts: Facts { label: EVIL.into(), detail: Some(EVIL.into()), ..Facts::default() },
+        };
+        let store = self.engine().store();
+        store.say(std::slice::from_ref(&draft)).await.unwrap();
+        store.notice(&notice_id(&draft)).await.unwrap()
     }
 
     /// Somebody signed in.
