@@ -1,6 +1,6 @@
 //! Who may come in, how long it may take, and the headers of every answer.
 
-use super::{Admin, hook, link, problem::Problem, routes::Reach};
+use super::{Admin, hook, link, pages, problem::Problem, routes::Reach};
 use crate::store::{Audited, Grant, Role, Scope};
 use axum::{
     extract::{Request, State},
@@ -131,9 +131,10 @@ pub(super) async fn host(
         _ => false,
     };
     // A page cannot sign, nor guess a link: who posts to a hook, or reads a notice, may know us by
-    // the name of a tunnel.
+    // the name of a tunnel. The style of their pages tells nothing about anybody.
     let path = request.uri().path();
-    let is_known = path.starts_with(hook::PREFIX) || path.starts_with(link::PREFIX);
+    let open = [hook::PREFIX, link::PREFIX, pages::PREFIX, pages::ASSETS_AT];
+    let is_known = open.iter().any(|prefix| path.starts_with(prefix));
     if is_ours || HEALTH.contains(&path) || is_known {
         return Ok(next.run(request).await);
     }

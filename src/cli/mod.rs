@@ -7,6 +7,7 @@ mod run;
 mod demo;
 mod check;
 mod apply;
+mod subscriber;
 mod subscription;
 mod topup;
 mod topups;
@@ -82,6 +83,7 @@ async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
         Verb::Check { online } => check::check(&context, *online, out).await,
         Verb::Migrate => keep::migrate(&context, out).await,
         Verb::Apply(args) => apply::apply(&context, args, out).await,
+        Verb::Subscriber(verb) => subscriber::subscriber(&context, verb, out).await,
         Verb::Subscription(verb) => subscription::subscription(&context, verb, out).await,
         Verb::Poll { ids } => subscription::poll(&context, ids, out).await,
         Verb::Sms(verb) => subscription::sms(&context, verb, out).await,

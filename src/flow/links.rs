@@ -1,17 +1,21 @@
-//! The link in a notice: who holds it may answer that one notice, once.
+//! The link in a notice: who holds it may answer that one notice, once. The link to a subscriber's
+//! own page: who holds it sees what is theirs.
 //!
 //! Invariant: looking changes nothing, since scanners of mail open every link; only the form behind
-//! it acts. A link is forged by nobody without the key, works once, and lapses.
+//! it acts. A link is forged by nobody without the key and lapses; that of a notice works once.
 
 use super::{Engine, EngineError, OrderError};
-use crate::domain::{NoticeKind, Span, Timestamp};
+use crate::domain::{NoticeKind, Span, Subscriber, SubscriberId, Timestamp};
 use crate::store::StoredNotice;
 use subtle::ConstantTimeEq as _;
 
 /// How long after its notice a link works.
 const LIFETIME: Span = Span::days(14);
+/// How long the link to a subscriber's own page works.
+const PAGE_LIFETIME: Span = Span::days(30);
 /// What is signed is for this and nothing else.
 const PURPOSE: &str = "link of a notice";
+const PAGE_PURPOSE: &str = "page of a subscriber";
 
 /// What a reader can answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,10 +84,15 @@ impl From<crate::store::StoreError> for LinkError {
 }
 
 impl Engine {
-    /// The address in a notice, the same on every try; `None` where there is nothing to answer, or
-    /// no address of ours.
+    /// The address in a notice, the same on every try: where it is answered, or the reader's own
+    /// page in a statement. `None` where there is nothing to answer, or no address of ours.
     pub fn link_of(&self, notice: &StoredNotice) -> Result<Option<String>, EngineError> {
         let Some(base) = &self.settings().admin.public_url else { return Ok(None) };
+        if notice.kind == NoticeKind::Statement {
+            let owner = SubscriberId::trusted(&notice.subscriber);
+            let (path, _) = self.page_of(&owner, notice.created_at)?;
+            return Ok(Some(format!("{base}{path}")));
+        }
         if Reply::to(notice.kind).is_empty() {
             return Ok(None);
         }
@@ -93,10 +102,34 @@ impl Engine {
         Ok(Some(format!("{base}/n/{plain}.{proof}")))
     }
 
-    /// The notice that a link is about, where it still works.
-    pub async fn linked(&self, token: &str) -> Result<StoredNotice, LinkError> {
+    /// The path of a subscriber's own page, and when it lapses. A link of an earlier `from` lapses
+    /// earlier.
+    pub fn page_of(
+        &self,
+        subscriber: &SubscriberId,
+        from: Timestamp,
+    ) -> Result<(String, Timestamp), EngineError> {
+        let ends = from.plus(PAGE_LIFETIME).ms().div_euclid(1000);
+        let plain = format!("{subscriber}.{ends}");
+        let proof = self.0.parts.vault.sign(PAGE_PURPOSE, &plain)?;
+        let ends = Timestamp::from_ms(ends.saturating_mul(1000));
+        Ok((format!("/s/{plain}.{proof}"), ends))
+    }
+
+    /// Whose page a link opens. One who is gone has no page any more.
+    pub async fn whose_page(&self, token: &str) -> Result<Subscriber, LinkError> {
+        let (_, id) = self.proved(PAGE_PURPOSE, token)?;
+        let id = SubscriberId::parse(id).map_err(|_| LinkError::Invalid)?;
+        if !self.store().is_subscriber(&id).await? {
+            return Err(LinkError::Invalid);
+        }
+        Ok(self.store().subscriber(&id).await?)
+    }
+
+    /// What was signed, and what it is about, where the proof is ours and its time is not over.
+    fn proved<'t>(&self, purpose: &str, token: &'t str) -> Result<(&'t str, &'t str), LinkError> {
         let (plain, proof) = token.rsplit_once('.').ok_or(LinkError::Invalid)?;
-        let ours = self.0.parts.vault.sign(PURPOSE, plain).map_err(EngineError::from)?;
+        let ours = self.0.parts.vault.sign(purpose, plain).map_err(EngineError::from)?;
         if !bool::from(ours.as_bytes().ct_eq(proof.as_bytes())) {
             return Err(LinkError::Invalid);
         }
@@ -105,6 +138,12 @@ impl Engine {
         if Timestamp::from_ms(ends.saturating_mul(1000)) <= self.now() {
             return Err(LinkError::Lapsed);
         }
+        Ok((plain, id))
+    }
+
+    /// The notice that a link is about, where it still works.
+    pub async fn linked(&self, token: &str) -> Result<StoredNotice, LinkError> {
+        let (plain, id) = self.proved(PURPOSE, token)?;
         if self.store().is_link_used(plain).await? {
             return Err(LinkError::Used);
         }

@@ -234,7 +234,7 @@ impl Words {
             commands => commands::commands(notice),
             commands_label => phrases.say("label", "commands")?,
             link => notice.link,
-            link_label => phrases.say("label", "link")?,
+            link_label => link_label(&mut phrases, notice.kind)?,
             separator => phrases.say("label", "separator")?,
             footer => format!("{} {id}, {at}", phrases.say("label", "footer")?),
             colour => colour(notice.severity),
@@ -255,6 +255,15 @@ impl Words {
             thread: format!("{subscription}.{topic}"),
             at: notice.at,
         })
+    }
+}
+
+/// What a link is for: a statement's leads to the reader's own page, others are answered there.
+/// Sentences of one's own need not know that page.
+fn link_label(phrases: &mut Phrases<'_>, kind: NoticeKind) -> Result<String, minijinja::Error> {
+    match phrases.say("label", "page") {
+        Ok(label) if kind == NoticeKind::Statement => Ok(label),
+        _ => phrases.say("label", "link"),
     }
 }
 

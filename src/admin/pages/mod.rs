@@ -12,12 +12,14 @@ mod notices;
 mod overview;
 mod providers;
 mod sign_in;
+mod subscriber;
 mod topups;
 mod view;
 mod visitor;
 mod words;
 
 pub(super) use sign_in::Wrong;
+pub(super) use subscriber::PREFIX;
 
 use super::{
     Admin,
@@ -37,7 +39,7 @@ use std::{sync::LazyLock, time::Duration};
 use visitor::{Taste, Visitor};
 use words::Locale;
 
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 20] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
@@ -53,8 +55,15 @@ const TEMPLATES: [(&str, &str); 16] = [
     ("providers.html", include_str!("templates/providers.html")),
     ("ledger.html", include_str!("templates/ledger.html")),
     ("audit.html", include_str!("templates/audit.html")),
+    ("reader.html", include_str!("templates/reader.html")),
+    ("subscriber.html", include_str!("templates/subscriber.html")),
+    ("own_notice.html", include_str!("templates/own_notice.html")),
+    ("own_topup.html", include_str!("templates/own_topup.html")),
     ("error.html", include_str!("templates/error.html")),
 ];
+
+/// Where style and script are.
+pub(super) const ASSETS_AT: &str = "/assets/";
 
 /// Style and script, with their types.
 const ASSETS: [(&str, &str, &str); 3] = [
@@ -126,12 +135,13 @@ fn all() -> Vec<Page> {
     ]
 }
 
-/// The pages' routes; each but the sign-in asks who comes.
+/// The pages' routes; each but the sign-in and a subscriber's own asks who comes.
 pub(super) fn routes(admin: &Admin) -> Router<Admin> {
     let mut router = Router::new()
         .route("/sign-in", get(sign_in::look).post(sign_in::answer))
         .route("/taste", post(sign_in::taste))
-        .route("/assets/{name}", get(asset));
+        .route("/assets/{name}", get(asset))
+        .merge(subscriber::routes());
     for page in all() {
         let guard = middleware::from_fn_with_state((admin.clone(), page.needs), visitor::enter);
         router = router.route(page.path, page.handler.route_layer(guard));

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod notices;
+mod own;
 mod providers;
 
 use super::{Answer, World, li};

@@ -1,9 +1,11 @@
 //! What can be typed.
 
 mod notices;
+mod subscriber;
 mod verbs;
 
 pub(super) use notices::NoticesVerb;
+pub(super) use subscriber::SubscriberVerb;
 pub(super) use verbs::{
     ChannelVerb, DiscrepanciesVerb, MoneyVerb, OperatorVerb, PeriodArgs, PinsVerb, ProviderVerb,
     ReadingArgs, ReceiptsArgs, SmsVerb, SubscriptionVerb, TokenVerb, TopupArgs, TopupsVerb,
@@ -60,6 +62,9 @@ pub enum Verb {
         after_help = "Examples:\n  topupd apply fleet.toml --plan       show the difference, change nothing\n  topupd apply people.toml lines.csv\n  topupd apply fleet.toml --prune      also close what the files no longer name"
     )]
     Apply(ApplyArgs),
+    /// A subscriber's own page.
+    #[command(subcommand)]
+    Subscriber(SubscriberVerb),
     /// Look at lines, pause and resume them.
     #[command(subcommand)]
     Subscription(SubscriptionVerb),
