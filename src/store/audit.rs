@@ -60,24 +60,6 @@ impl Store {
             }
         }
     }
-
-    /// Newest first, before `before` (for paging); about `target` where given.
-    pub async fn audited(
-        &self,
-        target: Option<&str>,
-        before: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<AuditRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM audit WHERE seq < $1 AND ($2 IS NULL OR target = $2) ORDER BY seq DESC LIMIT $3",
-        )
-        .bind(before.unwrap_or(i64::MAX))
-        .bind(target.map(str::to_owned))
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?;
-        rows.iter().map(row).collect()
-    }
 }
 
 pub(super) fn row(row: &sqlx::any::AnyRow) -> Result<AuditRow, StoreError> {

@@ -121,6 +121,19 @@ pub struct TopupsAsked {
     pub to: Timestamp,
 }
 
+impl Default for TopupsAsked {
+    /// All of all times.
+    fn default() -> Self {
+        Self {
+            subscription: None,
+            state: None,
+            payer: None,
+            from: Timestamp::from_ms(i64::MIN),
+            to: Timestamp::from_ms(i64::MAX),
+        }
+    }
+}
+
 /// Which notices are asked for; what is absent narrows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoticesAsked {
@@ -134,6 +147,10 @@ pub struct NoticesAsked {
     pub kind: Option<String>,
     /// By this channel.
     pub channel: Option<String>,
+    /// Not older.
+    pub since: Option<Timestamp>,
+    /// Only those that nobody has acknowledged.
+    pub unseen: bool,
 }
 
 /// The place of a row in a list that is sorted by time and id.
@@ -255,7 +272,7 @@ impl Store {
         let rows = sqlx::query(self.sql(concat!(
             "SELECT n.* FROM notices n WHERE ($1 IS NULL OR n.subscriber_id = $1) AND ($2 IS NULL OR n.subscription_id = $2) \
              AND ($3 IS NULL OR n.state = $3) AND ($4 IS NULL OR n.kind = $4) AND ($5 IS NULL OR n.channel = $5) \
-             AND ",
+             AND n.created_at >= $11 AND ($12 = 0 OR n.acknowledged_at IS NULL) AND ",
             notices_within!("$6", "$7"),
             " AND (n.created_at < $8 OR (n.created_at = $8 AND n.id > $9)) ORDER BY n.created_at DESC, n.id LIMIT $10"
         )))
@@ -269,6 +286,8 @@ impl Store {
         .bind(at)
         .bind(id)
         .bind(limit)
+        .bind(asked.since.map_or(i64::MIN, Timestamp::ms))
+        .bind(i64::from(asked.unseen))
         .fetch_all(self.reader())
         .await?;
         Ok(notices::readable(&rows))

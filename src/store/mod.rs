@@ -82,7 +82,7 @@ pub use sessions::Session;
 pub use snapshots::SnapshotRow;
 pub use spending::SpentBy;
 pub use tokens::Token;
-pub use told::{ChannelFigures, Delivery, Told};
+pub use told::{ChannelFigures, Delivery};
 pub use topups::TopupEvent;
 pub use transition::Change;
 pub use users::User;

@@ -190,20 +190,4 @@ impl Store {
             .await?;
         Ok(readable(&rows))
     }
-
-    /// The newest notices about a line.
-    pub async fn notices_of_line(
-        &self,
-        subscription: &str,
-        limit: i64,
-    ) -> Result<Vec<StoredNotice>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM notices WHERE subscription_id = $1 ORDER BY created_at DESC, id LIMIT $2",
-        )
-        .bind(subscription)
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?;
-        Ok(readable(&rows))
-    }
 }

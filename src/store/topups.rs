@@ -1,6 +1,6 @@
 //! Top-ups and their history: reading them, and the rows that are due.
 
-use super::{Change, Scope, Store, StoreError, Tx, journal, rows, rows::Columns};
+use super::{Change, Store, StoreError, Tx, journal, rows, rows::Columns};
 use crate::domain::{Reading, Span, State, Timestamp, Topup, TopupId};
 
 /// One line of a top-up's history.
@@ -58,32 +58,6 @@ impl Store {
         .bind(limit)
         .fetch_all(self.reader())
         .await?;
-        rows.iter().map(rows::topup).collect()
-    }
-
-    /// The newest top-ups within somebody's scope; of one state, of one line, where given.
-    pub async fn topups_within(
-        &self,
-        scope: &Scope,
-        state: Option<&str>,
-        subscription: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Topup>, StoreError> {
-        let (subscriber, tag) = scope.keys();
-        let sql = self.sql(
-            "SELECT t.* FROM topups t JOIN subscriptions s ON s.id = t.subscription_id \
-             WHERE ($1 IS NULL OR t.state = $1) AND ($2 IS NULL OR t.subscription_id = $2) \
-             AND ($3 IS NULL OR s.subscriber_id = $3) AND ($4 IS NULL OR $4 IN {ids s.tags}) \
-             ORDER BY t.created_at DESC, t.id LIMIT $5",
-        );
-        let rows = sqlx::query(sql)
-            .bind(state.map(str::to_owned))
-            .bind(subscription.map(str::to_owned))
-            .bind(subscriber)
-            .bind(tag)
-            .bind(limit)
-            .fetch_all(self.reader())
-            .await?;
         rows.iter().map(rows::topup).collect()
     }
 

@@ -378,9 +378,9 @@ async fn people_sign_in_and_out(store: &Store) {
         };
         store.audit(&what, at(20)).await.unwrap();
     }
-    let all = store.audited(None, None, 9).await.unwrap();
+    let all = store.audit_page((None, None), None, 9).await.unwrap();
     let acts: Vec<&str> = all.iter().map(|row| row.what.act.as_str()).collect();
     assert_eq!(acts, ["resume", "approve", "pause"]);
-    let before = store.audited(Some("l1"), Some(all[0].seq), 9).await.unwrap();
+    let before = store.audit_page((Some("l1"), None), Some(all[0].seq), 9).await.unwrap();
     assert_eq!(before.len(), 1);
 }

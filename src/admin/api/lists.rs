@@ -192,6 +192,7 @@ pub(super) async fn notices(
             state: word(section, "state", &NOTICE_STATES),
             kind: kind.map(|kind| kind.as_str().to_owned()),
             channel: section.text("channel"),
+            ..NoticesAsked::default()
         };
         Some((notices, after_time(section), Cut::read(section)))
     })?;

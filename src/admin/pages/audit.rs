@@ -43,7 +43,7 @@ pub(super) async fn look(
     let target = asked.target.as_deref().map(str::trim).filter(|target| !target.is_empty());
     let before = asked.before.as_deref().and_then(|text| text.parse().ok());
     let most = i64::try_from(PAGE).unwrap_or(i64::MAX);
-    let mut rows = store.audited(target, before, most.saturating_add(1)).await?;
+    let mut rows = store.audit_page((target, None), before, most.saturating_add(1)).await?;
     let is_more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let next = rows.last().map(|row| row.seq).filter(|_| is_more);

@@ -17,7 +17,7 @@ use crate::domain::{
 use crate::flow::{OrderError, Stage};
 use crate::providers::Order;
 use crate::shapes::{LineForecast, missing};
-use crate::store::StoreError;
+use crate::store::{NoticesAsked, StoreError};
 use axum::{
     Extension,
     extract::{Path, State},
@@ -100,7 +100,7 @@ async fn show(
             why: gate.why.clone(),
         })
         .collect();
-    let entries = story(admin, line, &topups, zone, now).await?;
+    let entries = story(admin, visitor, line, &topups, zone, now).await?;
     let chart = chart(admin, &snapshot, &forecast, &topups, zone, now).await?;
     let (money_runout, data_runout) = forecast.runouts();
     let runout = money_runout.or(data_runout);
@@ -192,12 +192,15 @@ async fn chart(
 
 async fn story(
     admin: &Admin,
+    visitor: &Visitor,
     line: &Subscription,
     topups: &[Topup],
     zone: Tz,
     now: Timestamp,
 ) -> Result<Vec<Entry>, Problem> {
-    let notices = admin.engine().store().notices_of_line(line.id.as_str(), STORY).await?;
+    let about = NoticesAsked { subscription: Some(line.id.to_string()), ..NoticesAsked::default() };
+    let scope = &visitor.caller.grant.scope;
+    let notices = admin.engine().store().notices_page(scope, &about, None, STORY).await?;
     let of_topups = topups.iter().map(|topup| Entry {
         at: When::of(topup.updated_at, zone, now),
         ms: topup.updated_at.ms(),

@@ -9,7 +9,7 @@ use super::{
     visitor::Visitor,
 };
 use crate::domain::{NoticeKind, Span, Timestamp};
-use crate::store::Told as Asks;
+use crate::store::NoticesAsked;
 use crate::words::LOCALES;
 use axum::{
     Extension,
@@ -48,16 +48,22 @@ pub(super) async fn list(
     let state = STATES.into_iter().find(|word| asked.state.as_deref() == Some(word));
     let kind = asked.kind.as_deref().and_then(NoticeKind::parse);
     let line = asked.line.as_deref().map(str::trim).filter(|line| !line.is_empty());
-    let wanted = Asks { state, kind, line, ..Asks::default() };
+    let wanted = NoticesAsked {
+        state: state.map(str::to_owned),
+        kind: kind.map(|kind| kind.as_str().to_owned()),
+        subscription: line.map(str::to_owned),
+        ..NoticesAsked::default()
+    };
     let since = Some(now.minus(OLD));
     let dead = match state {
         None => {
-            let given_up = Asks { state: Some("dead"), since, unseen: true, ..wanted };
-            store.notices_within(scope, &given_up, GIVEN_UP).await?
+            let state = Some("dead".to_owned());
+            let given_up = NoticesAsked { state, since, unseen: true, ..wanted.clone() };
+            store.notices_page(scope, &given_up, None, GIVEN_UP).await?
         }
         Some(_) => Vec::new(),
     };
-    let found = store.notices_within(scope, &wanted, PAGE).await?;
+    let found = store.notices_page(scope, &wanted, None, PAGE).await?;
     let owners = owners(&admin).await?;
     let is_full = found.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
     let rest = found.iter().filter(|n| dead.iter().all(|d| d.id != n.id));

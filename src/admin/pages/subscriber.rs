@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{NoticeKind, Span, State as TopupState, Subscriber, Topup};
 use crate::flow::{LinkError, OrderError, Reply};
-use crate::store::{Audited, Scope, StoreError, StoredNotice, Told};
+use crate::store::{Audited, NoticesAsked, Scope, StoreError, StoredNotice, TopupsAsked};
 use axum::{
     Router,
     extract::{Path, State},
@@ -151,23 +151,24 @@ async fn look(State(admin): State<Admin>, Path(token): Path<String>) -> Result<R
         views.iter().map(|v| (ends(v), view::line(v, &own.owners, now))).collect();
     lines.sort_by_key(|(end, _)| end.unwrap_or(i64::MAX));
     let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
-    let topups = store.topups_within(&own.scope(), None, None, TOPUPS).await?;
+    let topups = store.topups_page(&own.scope(), &TopupsAsked::default(), None, TOPUPS).await?;
     let topups: Vec<_> = topups
         .iter()
         .filter(|topup| topup.subscriber == own.subscriber.id)
         .map(|topup| view::order(topup, &own.owners, now))
         .collect();
     let since = Some(now.minus(OLD));
-    let asks = Told { since, unseen: true, ..Told::default() };
-    let notices = store.notices_within(&own.scope(), &asks, NOTICES).await?;
+    let asks = NoticesAsked { since, unseen: true, ..NoticesAsked::default() };
+    let notices = store.notices_page(&own.scope(), &asks, None, NOTICES).await?;
     let mut mine = Vec::new();
     for notice in notices.iter().filter(|n| n.reminds.is_none() && replies(n)) {
         if !store.is_link_used(&once(&own, notice)).await? {
             mine.push(view::told(notice, &own.owners, now));
         }
     }
-    let asks = Told { kind: Some(NoticeKind::Statement), ..Told::default() };
-    let months = store.notices_within(&own.scope(), &asks, STATEMENTS).await?;
+    let kind = Some(NoticeKind::Statement.as_str().to_owned());
+    let asks = NoticesAsked { kind, ..NoticesAsked::default() };
+    let months = store.notices_page(&own.scope(), &asks, None, STATEMENTS).await?;
     let months: Vec<_> = months
         .into_iter()
         .map(|n| (n.id, n.facts.period.unwrap_or_default(), n.facts.spent))

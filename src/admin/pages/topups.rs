@@ -12,7 +12,7 @@ use super::{
 use crate::domain::{State as TopupState, Timestamp, Topup};
 use crate::flow::{OrderError, Resolution};
 use crate::shapes::{Receipt, receipts_page};
-use crate::store::StoreError;
+use crate::store::{StoreError, TopupsAsked};
 use axum::{
     Extension,
     extract::{Path, Query, State},
@@ -46,8 +46,9 @@ pub(super) async fn list(
     let found = if state == "open" {
         store.open_topups(scope, PAGE).await?
     } else {
-        let wanted = all.iter().find(|word| **word == state).copied();
-        store.topups_within(scope, wanted, line.as_deref(), PAGE).await?
+        let state = all.iter().find(|word| **word == state).map(|word| (*word).to_owned());
+        let asked = TopupsAsked { state, subscription: line.clone(), ..TopupsAsked::default() };
+        store.topups_page(scope, &asked, None, PAGE).await?
     };
     let owners = owners(&admin).await?;
     let orders: Vec<_> = found.iter().map(|topup| view::order(topup, &owners, now)).collect();

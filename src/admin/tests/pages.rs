@@ -133,7 +133,7 @@ async fn whoever_can_sign_in_has_to() {
     let forged = Browser { world: &world, cookie: "topupd_session=abc".to_owned() };
     assert_eq!(forged.get("/").await.status, 303);
     // What was done stands in the record; a wrong name is not an actor.
-    let acts = world.engine().store().audited(None, None, 9).await.unwrap();
+    let acts = world.engine().store().audit_page((None, None), None, 9).await.unwrap();
     let acts: Vec<_> = acts.iter().map(|row| (row.what.actor.as_str(), row.what.status)).collect();
     assert_eq!(acts, [("user:ana", 303), ("user:", 401), ("user:", 401), ("user:", 401)]);
     // Signed out is signed out, for this browser.
@@ -190,7 +190,8 @@ async fn a_form_acts_only_from_our_own_page() {
     assert_eq!((done.status, done.header("location")), (303, path.as_str()));
     let now = world.engine().store().topup(topup.id.as_str()).await.unwrap();
     assert_eq!(now.approved.unwrap().1, "user:ana");
-    let acts = world.engine().store().audited(Some(topup.id.as_str()), None, 9).await.unwrap();
+    let acts =
+        world.engine().store().audit_page((Some(topup.id.as_str()), None), None, 9).await.unwrap();
     let acts: Vec<_> = acts.iter().map(|r| (r.what.act.as_str(), r.what.status)).collect();
     assert_eq!(acts[0], ("approve", 303));
     assert_eq!(acts.iter().filter(|(_, status)| *status == 403).count(), 2);

@@ -140,7 +140,7 @@ async fn they_approve_exactly_the_order_that_was_shown_and_once() {
     let now = store.topup(topup.id.as_str()).await.unwrap();
     assert_eq!(now.approved.unwrap().1, "link:li");
     assert_eq!(world.answers(&path, &right).await.status, 409, "once");
-    let acts = store.audited(Some(topup.id.as_str()), None, 9).await.unwrap();
+    let acts = store.audit_page((Some(topup.id.as_str()), None), None, 9).await.unwrap();
     let acts: Vec<_> = acts
         .iter()
         .map(|row| (row.what.actor.as_str(), row.what.act.as_str(), row.what.status))

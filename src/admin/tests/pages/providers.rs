@@ -35,7 +35,7 @@ async fn everybody_who_works_here_stops_paying_and_only_an_admin_starts_it() {
     let audit = boss.get("/audit").await;
     is_harmless(&audit);
     assert!(audit.body.contains("money off") && audit.body.contains("user:operator"));
-    let acts = world.engine().store().audited(None, None, 9).await.unwrap();
+    let acts = world.engine().store().audit_page((None, None), None, 9).await.unwrap();
     let on = acts.iter().find(|row| row.what.act == "money on" && row.what.after.is_some());
     let on = &on.unwrap().what;
     assert!(on.before.as_deref().unwrap().contains("\"paying\":false"));
