@@ -51,10 +51,12 @@ struct Labelled {
     text: String,
 }
 
-/// The least of a forecast's time that is shown.
+/// The most of the time ahead that is shown without a forecast; a third of what lies behind else.
 const AHEAD: Span = Span::days(7);
-/// And the most.
+/// The most with one.
 const AHEAD_MAX: Span = Span::days(45);
+/// Below this, the hour matters.
+const SHORT: Span = Span::days(4);
 
 impl Chart {
     /// `None` with fewer than two readings: there is nothing to see yet.
@@ -62,14 +64,16 @@ impl Chart {
         drawn: &Drawn,
         now: Timestamp,
         value_text: impl Fn(i64) -> String,
-        day_text: impl Fn(Timestamp) -> String,
+        time_text: impl Fn(Timestamp, bool) -> String,
     ) -> Option<Self> {
         let (first, last) = (drawn.points.first()?, drawn.points.last()?);
         if drawn.points.len() < 2 {
             return None;
         }
         let runs_out = drawn.runout.map(|(earliest, middle)| middle.unwrap_or(earliest));
-        let ahead = runs_out.unwrap_or(now).max(now.plus(AHEAD)).min(now.plus(AHEAD_MAX));
+        let behind = now.since(first.0).divided_by(3).max(Span::minutes(1));
+        let ahead = runs_out.unwrap_or(now).max(now.plus(AHEAD.min(behind)));
+        let ahead = ahead.min(now.plus(AHEAD_MAX));
         let (begin, end) = (first.0, ahead.max(last.0));
         let highest = drawn.points.iter().map(|(_, value)| *value);
         let highest = highest.chain(drawn.thresholds.iter().map(|(_, value)| *value)).max()?;
@@ -109,11 +113,12 @@ impl Chart {
         let values = [0, top / 2, top]
             .map(|value| Labelled { at: y(value), class: "value", text: value_text(value) })
             .into();
-        let step = Span::from_ms((end.since(begin).ms() / 5).max(Span::days(1).ms()));
+        let is_short = end.since(begin) < SHORT;
+        let step = end.since(begin).divided_by(4).max(Span::seconds(1));
         let mut days = Vec::new();
         let mut at = begin;
-        while at <= end && days.len() < 7 {
-            days.push(Labelled { at: x(at), class: "day", text: day_text(at) });
+        while at <= end && days.len() < 5 {
+            days.push(Labelled { at: x(at), class: "day", text: time_text(at, is_short) });
             at = at.plus(step);
         }
         let marks = drawn
@@ -154,7 +159,7 @@ mod tests {
     }
 
     fn chart(drawn: &Drawn) -> Option<Chart> {
-        Chart::of(drawn, at(10), |value| value.to_string(), |at| at.ms().to_string())
+        Chart::of(drawn, at(10), |value| value.to_string(), |at, _| at.ms().to_string())
     }
 
     #[test]

@@ -186,8 +186,11 @@ async fn chart(
         Some(currency) => Money::new(value, currency).to_string(),
         None => view::bytes(value),
     };
-    let day = |at: Timestamp| at.in_zone(zone).chars().take(10).collect();
-    Ok(Chart::of(&drawn, now, text, day))
+    // `2026-11-22 06:54 CST`: the day, or the day and the hour, without the year.
+    let time = |at: Timestamp, is_short: bool| {
+        at.in_zone(zone).chars().skip(5).take(if is_short { 11 } else { 5 }).collect()
+    };
+    Ok(Chart::of(&drawn, now, text, time))
 }
 
 async fn story(

@@ -31,9 +31,21 @@ impl When {
         } else {
             ""
         };
-        let away = if is_past { now.since(at) } else { left }.to_string();
+        let away = rounded(if is_past { now.since(at) } else { left }).to_string();
         Self { iso: at.rfc3339(), text: at.in_zone(zone), away, is_past, class }
     }
+}
+
+/// As fine as anybody wants to know it.
+fn rounded(span: Span) -> Span {
+    let steps = [
+        (Span::days(30), Span::days(1)),
+        (Span::days(1), Span::hours(1)),
+        (Span::hours(1), Span::minutes(1)),
+    ];
+    let step = steps.into_iter().find(|(from, _)| span >= *from);
+    let unit = step.map_or(Span::seconds(1), |(_, unit)| unit).ms();
+    Span::from_ms(span.ms() - span.ms().rem_euclid(unit))
 }
 
 /// Owners by id: their name, and the zone in which they read times.
@@ -194,6 +206,15 @@ mod tests {
         assert_eq!(class(Span::ZERO), "dark");
         let past = When::of(now, chrono_tz::UTC, now.plus(Span::hours(2)));
         assert_eq!((past.away.as_str(), past.is_past), ("2h", true));
+    }
+
+    #[test]
+    fn spans_are_as_fine_as_anybody_wants_them() {
+        for (ms, text) in
+            [(2306, "2s"), (315, "0s"), (90_061_000, "1d1h"), (129_690_061_000, "1501d")]
+        {
+            assert_eq!(rounded(Span::from_ms(ms)).to_string(), text);
+        }
     }
 
     #[test]
