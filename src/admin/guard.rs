@@ -71,10 +71,10 @@ pub(super) async fn audited(
     next: Next,
 ) -> Result<Response, Problem> {
     let asked = (request.method() != Method::GET && request.method() != Method::HEAD)
-        .then(|| request.uri().path().to_owned());
+        .then(|| (request.method().clone(), request.uri().path().to_owned()));
     let response = next.run(request).await;
-    if let Some(path) = asked {
-        let (act, target) = act_of(&path);
+    if let Some((method, path)) = asked {
+        let (act, target) = act_of(&method, &path);
         let status = response.status().as_u16();
         tracing::info!(actor = caller.actor, act, target, status, "somebody acted");
         let changed = response.extensions().get::<Changed>().cloned().unwrap_or_default();
@@ -100,10 +100,13 @@ pub(super) struct Changed {
 
 /// The act and its target in paths such as `/api/v1/topups/{id}/approve`, `/lines/{id}/pause`
 /// and `/api/v1/money/off`.
-fn act_of(path: &str) -> (String, String) {
+fn act_of(method: &Method, path: &str) -> (String, String) {
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
+        [about, target] if *method != Method::POST => {
+            (format!("{} {about}", method.as_str().to_lowercase()), (*target).to_owned())
+        }
         [_, target, act] => ((*act).to_owned(), (*target).to_owned()),
         [about, act] => (format!("{about} {act}"), String::new()),
         _ => (parts.join(" "), String::new()),

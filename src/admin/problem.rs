@@ -95,6 +95,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
     }
 
+    /// True where the request itself was refused, and nothing was done.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.status.is_client_error()
+    }
+
     pub(super) fn inner(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         tracing::error!("a request failed: {:#}", anyhow::Error::new(error));
         let detail = "something failed inside; the log has the details";

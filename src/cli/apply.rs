@@ -7,12 +7,11 @@ use super::out::Out;
 use crate::app::App;
 use crate::config::{
     Settings,
-    fleet::{Fleet, FleetContext, Kind, Plan, StoredFleet},
+    fleet::{Fleet, FleetContext, Plan, StoredFleet},
 };
-use crate::domain::{RuleId, SubscriberId, SubscriptionId};
-use crate::flow::{Engine, Stage, fleet_changes};
+use crate::flow::{Engine, stored_fleet};
 use crate::store::Store;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 pub(super) async fn apply(context: &Context, args: &ApplyArgs, out: &Out) -> Result<(), CliError> {
     let app = context.app().await?;
@@ -21,7 +20,7 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs, out: &Out) -> Res
     let plan = fleet.plan(&stored, args.prune);
     let foretold = foretell(engine, &fleet, &plan, args.prune, out).await?;
     if !args.plan {
-        write(engine, &fleet, &plan).await?;
+        engine.write_fleet(&fleet, &plan).await?;
     }
     let mut document = serde_json::to_value(&plan).map_err(anyhow::Error::from)?;
     if let serde_json::Value::Object(fields) = &mut document {
@@ -43,7 +42,7 @@ pub(super) async fn apply_files(
 ) -> Result<Plan, CliError> {
     let (fleet, stored) = read(engine, files, prune).await?;
     let plan = fleet.plan(&stored, prune);
-    write(engine, &fleet, &plan).await?;
+    engine.write_fleet(&fleet, &plan).await?;
     Ok(plan)
 }
 
@@ -65,7 +64,7 @@ pub(super) async fn check_configured(settings: &Settings) -> Result<(), CliError
     }
     let store = Store::open(settings.database.url()).await?;
     store.migrate().await?;
-    let context = FleetContext::new(settings, stored(&store).await?);
+    let context = FleetContext::new(settings, stored_fleet(&store).await?);
     store.close().await;
     Fleet::read(&settings.fleet.files, &context).map_err(CliError::Faults)?;
     Ok(())
@@ -76,47 +75,7 @@ pub(super) async fn read(
     files: &[PathBuf],
     prune: bool,
 ) -> Result<(Fleet, StoredFleet), CliError> {
-    let stored = stored(engine.store()).await?;
-    // What a prune closes is not there to be referred to.
-    let beside = if prune { StoredFleet::default() } else { stored.clone() };
-    let context = FleetContext::new(engine.settings(), beside);
+    let stored = stored_fleet(engine.store()).await?;
+    let context = engine.fleet_context(&stored, prune);
     Ok((Fleet::read(files, &context).map_err(CliError::Faults)?, stored))
-}
-
-async fn stored(store: &Store) -> Result<StoredFleet, CliError> {
-    let parsed = |texts: BTreeMap<String, String>| {
-        texts
-            .into_iter()
-            .map(|(id, text)| (id, serde_json::from_str(&text).unwrap_or(serde_json::Value::Null)))
-            .collect()
-    };
-    let documents = store.documents().await?;
-    Ok(StoredFleet {
-        subscribers: parsed(documents.subscribers),
-        subscriptions: parsed(documents.subscriptions),
-        rules: parsed(documents.rules),
-    })
-}
-
-/// Writes what the plan changes, and nothing else.
-async fn write(engine: &Engine, fleet: &Fleet, plan: &Plan) -> Result<(), CliError> {
-    let is_touched = |kind: Kind, id: &str| {
-        plan.create.iter().any(|c| c.kind == kind && c.id == id)
-            || plan.update.iter().any(|u| u.kind == kind && u.id == id)
-    };
-    let mut changes = fleet_changes(fleet, is_touched);
-    for gone in &plan.delete {
-        match gone.kind {
-            Kind::Subscriber => changes.close_subscribers.extend(SubscriberId::parse(&gone.id)),
-            Kind::Subscription => {
-                changes.close_subscriptions.extend(SubscriptionId::parse(&gone.id));
-            }
-            Kind::Rule => changes.remove_rules.extend(RuleId::parse(&gone.id)),
-        }
-    }
-    engine.store().save_fleet(&changes, engine.now()).await?;
-    for stage in [Stage::Poll, Stage::Decide] {
-        engine.wake(stage);
-    }
-    Ok(())
 }

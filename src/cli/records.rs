@@ -27,8 +27,7 @@ pub(super) async fn receipts(
     found.reverse();
     let mut receipts = Vec::with_capacity(found.len());
     for topup in found {
-        let events = store.topup_events(&topup.id).await?;
-        let after = store.reading_after(&topup).await?;
+        let (events, after) = store.evidence(&topup).await?;
         receipts.push(Receipt { topup, events, after });
     }
     if args.page {

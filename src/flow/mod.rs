@@ -47,7 +47,7 @@ mod daemon;
 pub use books::BooksReport;
 pub use daemon::Daemon;
 pub use engine::{BuiltParts, Engine, EngineError, Parts, build_parts};
-pub use fleet::fleet_changes;
+pub use fleet::{fleet_changes, stored_fleet};
 pub use hints::HintError;
 pub use links::{LinkError, Reply};
 pub use messages::{HearError, Heard};

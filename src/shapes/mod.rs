@@ -65,7 +65,8 @@ pub struct Money {
     pub currency: &'static str,
 }
 
-fn amount(m: domain::Money) -> Money {
+/// An amount.
+pub fn amount(m: domain::Money) -> Money {
     Money { amount_minor: m.minor(), currency: m.currency().code() }
 }
 

@@ -61,13 +61,18 @@ impl Store {
         rows.iter().map(rows::topup).collect()
     }
 
-    /// What was read last while a top-up was under way, and at least once after it left.
-    pub async fn reading_after(&self, topup: &Topup) -> Result<Option<Reading>, StoreError> {
+    /// The history of a top-up, and the reading that showed its effect or the last before it ended.
+    pub async fn evidence(
+        &self,
+        topup: &Topup,
+    ) -> Result<(Vec<TopupEvent>, Option<Reading>), StoreError> {
+        let events = self.topup_events(&topup.id).await?;
+        // What was read last while it was under way, and at least once after it left.
         let end =
             if topup.state.is_final() { topup.updated_at } else { Timestamp::from_ms(i64::MAX) };
-        let line = &topup.subscription;
-        let after = self.ok_before(line, end.plus(Span::from_ms(1)), 1).await?.pop();
-        Ok(after.filter(|reading| topup.last_sent_at.is_some_and(|sent| reading.at >= sent)))
+        let last = self.ok_before(&topup.subscription, end.plus(Span::from_ms(1)), 1).await?.pop();
+        let after = last.filter(|r| topup.last_sent_at.is_some_and(|sent| r.at >= sent));
+        Ok((events, after))
     }
 
     /// The history of a top-up, oldest first.

@@ -83,6 +83,9 @@ async fn story(store: &Store) {
     super::store_parts::switches_and_tokens(store).await;
     super::store_parts::history(store).await;
     super::store_parts::messages(store).await;
+    super::lists::within_a_scope(store).await;
+    super::lists::page_by_page(store).await;
+    super::lists::keys(store).await;
 }
 
 async fn fleet(store: &Store) {

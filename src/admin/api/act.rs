@@ -4,6 +4,7 @@ use super::{
     asks,
     fields::{Body, needed},
     look::subscription_json,
+    once::{Aim, Key, once},
     own::{OwnLine, OwnNotice, OwnTopup},
 };
 use crate::admin::{Admin, guard::Caller, problem::Problem};
@@ -15,7 +16,7 @@ use crate::shapes;
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 
@@ -51,6 +52,7 @@ pub(super) async fn topup(
     State(admin): State<Admin>,
     OwnLine(id): OwnLine,
     Extension(caller): Extension<Caller>,
+    key: Key,
     body: Body,
 ) -> Result<Response, Problem> {
     let (amount, product): (Money, Option<String>) = body.read(|section| {
@@ -60,12 +62,9 @@ pub(super) async fn topup(
         Some((amount?, product))
     })?;
     let (product, actor) = (product.as_deref(), caller.actor());
-    let topup = admin.engine().order_by_hand(&id, amount, product, &actor).await?;
-    let mut response = (StatusCode::ACCEPTED, Json(shapes::topup(&topup))).into_response();
-    if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/topups/{}", topup.id)) {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
-    Ok(response)
+    let aim = Aim { line: &id, is_order: true, success: StatusCode::ACCEPTED };
+    let order = async { Ok(admin.engine().order_by_hand(&id, amount, product, &actor).await?) };
+    Box::pin(once(&admin, &caller, &key, &body, &aim, order)).await
 }
 
 /// Somebody has seen a notice: it is not told again, or not before `snooze` is over.
@@ -157,11 +156,13 @@ pub(super) async fn approve(
     State(admin): State<Admin>,
     OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
+    key: Key,
     body: Body,
-) -> Act<shapes::Topup> {
+) -> Result<Response, Problem> {
     let hash = body.read(|section| Some(section.text("hash")))?;
-    let topup = admin.engine().approve(topup.id.as_str(), hash.as_deref(), &caller.actor()).await?;
-    Ok(Json(shapes::topup(&topup)))
+    let (id, actor) = (topup.id.as_str(), caller.actor());
+    let yes = async { Ok(admin.engine().approve(id, hash.as_deref(), &actor).await?) };
+    Box::pin(once(&admin, &caller, &key, &body, &Aim::at(&topup), yes)).await
 }
 
 /// Says no, or withdraws an order that was not sent yet.
@@ -183,8 +184,9 @@ pub(super) async fn resolve(
     State(admin): State<Admin>,
     OwnTopup(topup): OwnTopup,
     Extension(caller): Extension<Caller>,
+    key: Key,
     body: Body,
-) -> Act<shapes::Topup> {
+) -> Result<Response, Problem> {
     let (as_what, note, checked) = body.read(|section| {
         let words = [("paid", Resolution::Paid), ("failed", Resolution::Failed)];
         let as_what = section.word("as", &words);
@@ -193,11 +195,9 @@ pub(super) async fn resolve(
         let checked = section.boolean("checked").unwrap_or(false);
         Some((as_what?, note?, checked))
     })?;
-    let actor = caller.actor();
-    let topup =
-        Box::pin(admin.engine().resolve(topup.id.as_str(), as_what, &note, checked, &actor))
-            .await?;
-    Ok(Json(shapes::topup(&topup)))
+    let (id, actor) = (topup.id.as_str(), caller.actor());
+    let settle = async { Ok(admin.engine().resolve(id, as_what, &note, checked, &actor).await?) };
+    Box::pin(once(&admin, &caller, &key, &body, &Aim::at(&topup), settle)).await
 }
 
 /// Stops all paying at once.

@@ -220,3 +220,73 @@ pub(super) struct LedgerQuery {
     /// What `X-Next-After` said.
     after: Option<String>,
 }
+
+/// What becomes of a fleet file.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FleetQuery {
+    /// Only tell what would change.
+    plan: Option<bool>,
+    /// What the file does not name goes.
+    prune: Option<bool>,
+}
+
+/// What changes, or would.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct FleetPlan {
+    /// What is new.
+    create: Vec<FleetItem>,
+    /// What is different.
+    update: Vec<FleetUpdate>,
+    /// What goes.
+    delete: Vec<FleetItem>,
+    /// How many entries stay as they are.
+    unchanged: u32,
+}
+
+/// An entry that comes or goes.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct FleetItem {
+    /// `subscriber`, `subscription` or `rule`.
+    kind: String,
+    /// Its id.
+    id: String,
+}
+
+/// An entry that changes.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct FleetUpdate {
+    /// `subscriber`, `subscription` or `rule`.
+    kind: String,
+    /// Its id.
+    id: String,
+    /// Each field, `from` and `to`.
+    changes: serde_json::Value,
+}
+
+/// Which acts.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AuditQuery {
+    /// Of this line, top-up, notice, person or rule.
+    target: Option<String>,
+    /// Of this person or token.
+    actor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<i32>,
+    /// What `X-Next-After` said.
+    after: Option<String>,
+}
+
+/// A token to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenAsked {
+    /// `viewer`, `operator` or `admin`.
+    role: String,
+    /// `subscriber:ID` or `tag:WORD`; everything, where nothing is said.
+    scope: Option<String>,
+    /// What it is for.
+    note: Option<String>,
+}

@@ -1,7 +1,7 @@
 //! The document of the API, made from the code: the handlers tell what they take and give, the list
 //! of routes tells who may; and a page that shows it.
 
-use super::{act, lists, look};
+use super::{act, fleet, installation, lists, look};
 use crate::admin::{
     guard::policy_with_style,
     health, hook,
@@ -10,7 +10,7 @@ use crate::admin::{
 };
 use crate::domain::State;
 use axum::{
-    http::{HeaderValue, header},
+    http::{HeaderValue, Method, header},
     response::{Html, IntoResponse, Response},
 };
 use minijinja::{Environment, value::Serde};
@@ -54,6 +54,22 @@ use utoipa::OpenApi;
         act::resolve,
         act::money_off,
         act::money_on,
+        look::receipt,
+        installation::audit,
+        installation::providers,
+        installation::tokens,
+        installation::create_token,
+        installation::revoke_token,
+        fleet::fleet,
+        fleet::subscription::put,
+        fleet::subscription::patch,
+        fleet::subscription::delete,
+        fleet::subscriber::put,
+        fleet::subscriber::patch,
+        fleet::subscriber::delete,
+        fleet::rule::put,
+        fleet::rule::patch,
+        fleet::rule::delete,
         openapi,
         docs,
         health::healthz,
@@ -89,20 +105,32 @@ const PROBLEMS: [(&str, &str); 10] = [
     ("503", "It took too long; look how far it came before asking again"),
 ];
 
+/// What acts at most once for an `Idempotency-Key`.
+const KEYED: [&str; 3] = ["/topup", "/approve", "/resolve"];
+
 /// The operation of a route in `document`.
 fn operation<'a>(document: &'a mut Value, route: &Route) -> Option<&'a mut Value> {
     let method = route.method.as_str().to_lowercase();
     document.get_mut("paths")?.get_mut(route.path)?.get_mut(method)
 }
 
+/// Writes `value` at the end of `path`, all of which but the last step must be there.
+fn set(json: &mut Value, path: &[&str], value: Value) {
+    let Some((last, way)) = path.split_last() else { return };
+    let place = way.iter().try_fold(json, |place, key| place.get_mut(*key));
+    if let Some(fields) = place.and_then(Value::as_object_mut) {
+        fields.insert((*last).to_owned(), value);
+    }
+}
+
 fn document() -> Value {
     let mut document = serde_json::to_value(Described::openapi()).unwrap_or_default();
-    document["openapi"] = json!("3.1.0");
-    document["components"]["securitySchemes"] = json!({
-        "token": { "type": "http", "scheme": "bearer", "description": "Made by `topupd token create`" }
-    });
+    set(&mut document, &["openapi"], json!("3.1.0"));
+    let bearer = json!({ "type": "http", "scheme": "bearer", "description": "Made by `topupd token create`" });
+    set(&mut document, &["components", "securitySchemes"], json!({ "token": bearer }));
     let states: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
-    document["components"]["schemas"]["Topup"]["properties"]["state"]["enum"] = json!(states);
+    let state = ["components", "schemas", "Topup", "properties", "state", "enum"];
+    set(&mut document, &state, json!(states));
     for route in routes::all() {
         if let Some(operation) = operation(&mut document, &route) {
             describe(operation, &route);
@@ -113,17 +141,18 @@ fn document() -> Value {
 
 /// Who may, and what else may be answered.
 fn describe(operation: &mut Value, route: &Route) {
-    let is_post = route.method == axum::http::Method::POST;
-    operation["security"] = match route.needs {
+    let says = [Method::POST, Method::PUT, Method::PATCH].contains(&route.method);
+    let security = match route.needs {
         Some(role) => {
-            operation["x-role"] = json!(role.as_str());
-            operation["x-reach"] = json!(route.reach.as_str());
+            set(operation, &["x-role"], json!(role.as_str()));
+            set(operation, &["x-reach"], json!(route.reach.as_str()));
             json!([{ "token": [] }])
         }
         None => json!([]),
     };
+    set(operation, &["security"], security);
     // The name of the handler is none that a client needs.
-    operation["operationId"] = json!(format!("{} {}", route.method.as_str(), route.path));
+    set(operation, &["operationId"], json!(format!("{} {}", route.method.as_str(), route.path)));
     let parameters = operation.get("parameters").and_then(Value::as_array);
     let mut parameters = parameters.cloned().unwrap_or_default();
     for name in route.path.split(['{', '}']).skip(1).step_by(2) {
@@ -131,26 +160,34 @@ fn describe(operation: &mut Value, route: &Route) {
             json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }),
         );
     }
-    operation["parameters"] = json!(parameters);
+    if KEYED.iter().any(|end| route.path.ends_with(end)) {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 },
+            "description": "The same request with the same key acts once; kept for 24 hours",
+        }));
+    }
+    set(operation, &["parameters"], json!(parameters));
     if route.path.starts_with("/hooks/") {
-        operation["responses"]["default"] = problem("Why not");
+        set(operation, &["responses", "default"], problem("Why not"));
         return;
     }
     for (status, why) in PROBLEMS {
         let comes = match status {
             "401" | "403" => route.needs.is_some(),
             "404" => route.path.contains('{'),
-            "409" | "413" | "415" => is_post,
+            "409" => route.method != Method::GET || route.path.ends_with("/receipt"),
+            "413" | "415" => says,
             _ => route.needs.is_some(),
         };
         if comes {
-            operation["responses"][status] = problem(why);
+            set(operation, &["responses", status], problem(why));
         }
     }
-    if operation["responses"].get("200").is_some() && route.method == axum::http::Method::GET {
-        operation["responses"]["304"] = json!({ "description": "As `If-None-Match` has it" });
+    if operation.pointer("/responses/200").is_some() && route.method == Method::GET {
+        let known = json!({ "description": "As `If-None-Match` has it" });
+        set(operation, &["responses", "304"], known);
     }
-    operation["responses"]["default"] = problem("Another error: 405, 421 or 500");
+    set(operation, &["responses", "default"], problem("Another error: 405, 421 or 500"));
 }
 
 fn problem(why: &str) -> Value {

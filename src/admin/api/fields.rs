@@ -9,10 +9,14 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 /// What a body says. An empty body says nothing.
 #[derive(Debug)]
-pub(super) struct Body(Table);
+pub(super) struct Body {
+    table: Table,
+    hash: [u8; 32],
+}
 
 /// What the part of the URL behind the `?` says.
 #[derive(Debug)]
@@ -27,7 +31,12 @@ impl Body {
         &self,
         read: impl FnOnce(&mut Section<'_>) -> Option<T>,
     ) -> Result<T, Problem> {
-        read_table(BODY, &self.0, read)
+        read_table(BODY, &self.table, read)
+    }
+
+    /// Of its bytes.
+    pub(super) fn hash(&self) -> &[u8] {
+        &self.hash
     }
 
     /// For requests that say everything by their path.
@@ -74,8 +83,9 @@ impl FromRequest<Admin> for Body {
             };
             Problem::new(status, detail)
         })?;
+        let hash = Sha256::digest(&bytes).into();
         if bytes.is_empty() {
-            return Ok(Self(Table::new()));
+            return Ok(Self { table: Table::new(), hash });
         }
         if !is_json {
             let detail = "the body has another Content-Type; allowed is application/json";
@@ -85,7 +95,7 @@ impl FromRequest<Admin> for Body {
             Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
         })?;
         match convert(json) {
-            Some(Value::Table(table)) => Ok(Self(table)),
+            Some(Value::Table(table)) => Ok(Self { table, hash }),
             _ => {
                 let detail = "the body is another JSON value; allowed is an object";
                 Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))

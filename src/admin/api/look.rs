@@ -6,6 +6,7 @@ use super::{
 };
 use crate::admin::{Admin, problem::Problem};
 use crate::domain::SubscriptionId;
+use crate::flow::OrderError;
 use crate::shapes;
 use crate::store::StoreError;
 use axum::{Json, extract::State};
@@ -71,6 +72,22 @@ pub(super) async fn topup(
     let store = admin.engine().store();
     let events = store.topup_events(&topup.id).await?;
     Ok(Json(shapes::topup_with_events(&topup, &events)))
+}
+
+/// The receipt of a top-up: the quote, the order, what the provider said, the line before and after.
+#[utoipa::path(get, path = "/api/v1/topups/{id}/receipt", responses((status = 200, description = "The receipt", body = shapes::ReceiptDocument)))]
+pub(super) async fn receipt(
+    State(admin): State<Admin>,
+    OwnTopup(topup): OwnTopup,
+    params: Params,
+) -> Look<shapes::ReceiptDocument> {
+    params.read(|_| Some(()))?;
+    if !shapes::Receipt::is_due(&topup) {
+        let why = format!("top-up {} was never sent; there is no receipt for it", topup.id);
+        return Err(OrderError::Refused(why).into());
+    }
+    let (events, after) = admin.engine().store().evidence(&topup).await?;
+    Ok(Json(shapes::Receipt { topup, events, after }.document()))
 }
 
 /// Whether money may be spent.

@@ -92,13 +92,16 @@ impl Cut {
     }
 }
 
+/// The columns of a table, and what makes a row.
+pub(super) type Table<'a, T> = (&'a [&'a str], fn(&T) -> Vec<String>);
+
 /// How rows of a list are shown.
 #[derive(Debug)]
 pub(super) struct Form<'a, T, S> {
     /// One, in JSON.
     pub(super) shape: fn(&T) -> S,
     /// The columns of CSV, and one row of it.
-    pub(super) table: (&'a [&'a str], fn(&T) -> Vec<String>),
+    pub(super) table: Table<'a, T>,
 }
 
 impl<T, S> Form<'_, T, S> {

@@ -1,6 +1,10 @@
 //! Every route of the API, the role it needs, what it is about, and who answers.
 
-use super::{act, document, lists, look};
+use super::{
+    act, document,
+    fleet::{self, rule, subscriber, subscription},
+    installation, lists, look,
+};
 use crate::admin::{
     Admin,
     routes::{Reach, Route},
@@ -8,7 +12,7 @@ use crate::admin::{
 use crate::store::Role;
 use axum::{
     http::Method,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
 
 /// Who may: the least role, and whether a part of the fleet is enough.
@@ -31,6 +35,9 @@ fn route(
 pub(in crate::admin) fn all() -> Vec<Route> {
     let see = |who, path, handler| route(Method::GET, who, path, handler);
     let post_to = |who, path, handler| route(Method::POST, who, path, handler);
+    let puts = |path, handler| route(Method::PUT, RULE, path, handler);
+    let patches = |path, handler| route(Method::PATCH, RULE, path, handler);
+    let takes = |path, handler| route(Method::DELETE, RULE, path, handler);
     let open =
         |path, handler| Route { needs: None, ..route(Method::GET, LOOK_AROUND, path, handler) };
     vec![
@@ -47,6 +54,22 @@ pub(in crate::admin) fn all() -> Vec<Route> {
         see(LOOK, "/api/v1/topups/{id}", get(look::topup)),
         see(LOOK, "/api/v1/notices", get(lists::notices)),
         see(LOOK, "/api/v1/ledger", get(lists::ledger)),
+        see(LOOK, "/api/v1/topups/{id}/receipt", get(look::receipt)),
+        see(LOOK_AROUND, "/api/v1/providers", get(installation::providers)),
+        see(RULE, "/api/v1/audit", get(installation::audit)),
+        see(RULE, "/api/v1/tokens", get(installation::tokens)),
+        post_to(RULE, "/api/v1/tokens", post(installation::create_token)),
+        takes("/api/v1/tokens/{id}", delete(installation::revoke_token)),
+        post_to(RULE, "/api/v1/fleet", post(fleet::fleet)),
+        puts("/api/v1/subscriptions/{id}", put(subscription::put)),
+        patches("/api/v1/subscriptions/{id}", patch(subscription::patch)),
+        takes("/api/v1/subscriptions/{id}", delete(subscription::delete)),
+        puts("/api/v1/subscribers/{id}", put(subscriber::put)),
+        patches("/api/v1/subscribers/{id}", patch(subscriber::patch)),
+        takes("/api/v1/subscribers/{id}", delete(subscriber::delete)),
+        puts("/api/v1/rules/{id}", put(rule::put)),
+        patches("/api/v1/rules/{id}", patch(rule::patch)),
+        takes("/api/v1/rules/{id}", delete(rule::delete)),
         see(LOOK_AROUND, "/api/v1/money", get(look::money)),
         post_to(ACT, "/api/v1/subscriptions/{id}/poll", post(act::poll)),
         post_to(ACT, "/api/v1/subscriptions/{id}/topup", post(act::topup)),

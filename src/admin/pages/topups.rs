@@ -136,8 +136,7 @@ pub(super) async fn receipt(
         return Err(StoreError::NotFound(format!("receipt of {id}")).into());
     }
     let store = admin.engine().store();
-    let events = store.topup_events(&topup.id).await?;
-    let after = store.reading_after(&topup).await?;
+    let (events, after) = store.evidence(&topup).await?;
     let html = receipts_page(&[Receipt { topup, events, after }]).map_err(|error| {
         tracing::error!("a receipt cannot be rendered: {error:#}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")

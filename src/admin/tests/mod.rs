@@ -2,8 +2,10 @@
 
 mod access;
 mod acts;
+mod declare;
 mod document;
 mod hooks;
+mod keys;
 mod lists;
 mod looks;
 mod metrics;
@@ -89,7 +91,10 @@ impl World {
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/t.db", dir.path().display());
-        let vars = std::iter::once(("TOPUPD__DATABASE__URL".to_owned(), url));
+        // What is declared may name the carrier; who answers for it is the one below.
+        let carrier = ("TOPUPD__PROVIDERS__CARRIER__MANUAL__BALANCE_LAG", "1h");
+        let vars = [("TOPUPD__DATABASE__URL", url.as_str()), carrier];
+        let vars = vars.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter();
         let settings = Settings::load(&[], vars).unwrap();
         let clock = Clock::fixed(fixtures::at(0));
         let declares = Declares { reads: true, tops_up: true, ..Declares::default() };

@@ -22,7 +22,7 @@ use super::{Settings, layers::read_text};
 use crate::{
     channels::Needs,
     domain::{Rule, Subscriber, Subscription},
-    input::{Fault, Intake, Origin, Section, Table, from_toml},
+    input::{Fault, Intake, Origin, Section, Table, Value, from_json, from_toml},
     providers::Declares,
 };
 use draft::{Draft, Drafts};
@@ -84,8 +84,37 @@ impl Fleet {
                 }
             })
             .collect();
+        let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        Self::from_tables(&tables, intake, context).map_err(|mut faults| {
+            faults.sort_by_key(|f| (names.iter().position(|name| *name == f.file), f.line));
+            faults
+        })
+    }
+
+    /// Reads a document that has the form of a fleet file; `name` says in faults what it is.
+    pub fn read_json(
+        name: &str,
+        document: &serde_json::Value,
+        context: &FleetContext,
+    ) -> Result<Self, Vec<Fault>> {
+        let table = match from_json(name, document) {
+            Value::Table(table) => table,
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Fraction(_)
+            | Value::Boolean(_)
+            | Value::List(_) => Table::new(),
+        };
+        Self::from_tables(&[(Origin::file(name), table)], Intake::new(), context)
+    }
+
+    fn from_tables(
+        tables: &[(Origin, Table)],
+        intake: Intake,
+        context: &FleetContext,
+    ) -> Result<Self, Vec<Fault>> {
         let mut drafts = Drafts::default();
-        for (origin, table) in &tables {
+        for (origin, table) in tables {
             let mut root = Section::new(table, "", origin, &intake);
             for section in root.tables("subscribers") {
                 let draft = Draft::read(section, &intake, |s| subscriber::read(s, context));
@@ -101,16 +130,10 @@ impl Fleet {
         }
         check::all(&drafts, context);
         let fleet = drafts.finish();
-        let mut faults = intake.into_faults();
-        if faults.is_empty() {
-            return Ok(fleet);
-        }
-        let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-        faults.sort_by_key(|f| (names.iter().position(|name| *name == f.file), f.line));
-        Err(faults)
+        let faults = intake.into_faults();
+        if faults.is_empty() { Ok(fleet) } else { Err(faults) }
     }
 }
-
 fn read_file(path: &Path, intake: &Intake) -> Result<Table, Fault> {
     let (name, text) = (path.display().to_string(), read_text(path)?);
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {

@@ -1,0 +1,234 @@
+//! What people declare, by program: the same validation, plan and rows as `topupd apply`.
+
+use super::{asks, fields::Params};
+use crate::admin::{Admin, guard::Changed, problem::Problem};
+use crate::config::fleet::{Fleet, Kind, Plan, StoredFleet};
+use crate::flow::stored_fleet;
+use crate::store::StoreError;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+const FILE: &str = "the request";
+
+/// The word of a kind in paths and in fleet files.
+fn list_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Subscriber => "subscribers",
+        Kind::Subscription => "subscriptions",
+        Kind::Rule => "rules",
+    }
+}
+
+fn documents(stored: &StoredFleet, kind: Kind) -> &BTreeMap<String, Value> {
+    match kind {
+        Kind::Subscriber => &stored.subscribers,
+        Kind::Subscription => &stored.subscriptions,
+        Kind::Rule => &stored.rules,
+    }
+}
+
+/// A JSON object out of a body.
+fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Problem> {
+    if media_type(headers) != "application/json" {
+        let detail = "the body has another Content-Type; allowed is application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => {
+            let detail = "the body is another JSON value; allowed is an object";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+        }
+        Err(error) => {
+            let detail = format!("the body is not JSON: {error}");
+            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
+        }
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+/// Applies `fleet` over what is stored, or only plans it.
+async fn apply(
+    admin: &Admin,
+    fleet: &Value,
+    prune: bool,
+    plan_only: bool,
+) -> Result<(Fleet, Plan), Problem> {
+    let engine = admin.engine();
+    let stored = stored_fleet(engine.store()).await?;
+    let context = engine.fleet_context(&stored, prune);
+    let fleet = Fleet::read_json(FILE, fleet, &context).map_err(|f| Problem::faults(&f))?;
+    let plan = fleet.plan(&stored, prune);
+    if !plan_only {
+        engine.write_fleet(&fleet, &plan).await?;
+    }
+    Ok((fleet, plan))
+}
+
+/// What is in `fields` applied as the whole of one entry; the answer is how it is now.
+async fn put(
+    admin: &Admin,
+    kind: Kind,
+    id: &str,
+    before: Option<&Value>,
+    mut fields: Map<String, Value>,
+) -> Result<Response, Problem> {
+    if fields.insert("id".into(), json!(id)).is_some_and(|named| named != json!(id)) {
+        let detail = format!("id: the body names another; allowed is {id:?}, or nothing");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    apply(admin, &json!({ (list_of(kind)): [fields] }), false, false).await?;
+    let stored = stored_fleet(admin.engine().store()).await?;
+    let after = documents(&stored, kind).get(id);
+    let missing = || StoreError::NotFound(format!("{} {id}", kind.as_str()));
+    let after = after.ok_or_else(missing)?;
+    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let changed = Changed { before: before.map(Value::to_string), after: Some(after.to_string()) };
+    let mut response = (status, Json(after)).into_response();
+    response.extensions_mut().insert(changed);
+    Ok(response)
+}
+
+async fn replace(
+    admin: &Admin,
+    kind: Kind,
+    id: &str,
+    (headers, body): (&HeaderMap, &Bytes),
+) -> Result<Response, Problem> {
+    let stored = stored_fleet(admin.engine().store()).await?;
+    let before = documents(&stored, kind).get(id);
+    put(admin, kind, id, before, object(headers, body)?).await
+}
+
+/// Named fields change, those that are null go, others stay (RFC 7396).
+async fn change(
+    admin: &Admin,
+    kind: Kind,
+    id: &str,
+    (headers, body): (&HeaderMap, &Bytes),
+) -> Result<Response, Problem> {
+    let stored = stored_fleet(admin.engine().store()).await?;
+    let missing = || StoreError::NotFound(format!("{} {id}", kind.as_str()));
+    let before = documents(&stored, kind).get(id).ok_or_else(missing)?;
+    let mut fields = before.as_object().cloned().unwrap_or_default();
+    merge(&mut fields, object(headers, body)?);
+    put(admin, kind, id, Some(before), fields).await
+}
+
+fn merge(fields: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (key, value) in patch {
+        match (value, fields.get_mut(&key)) {
+            (Value::Null, _) => {
+                fields.remove(&key);
+            }
+            (Value::Object(patch), Some(Value::Object(inner))) => merge(inner, patch),
+            (value, _) => {
+                fields.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Everything but this entry, with the check that nothing refers to it.
+async fn remove(admin: &Admin, kind: Kind, id: &str) -> Result<Response, Problem> {
+    let stored = stored_fleet(admin.engine().store()).await?;
+    let missing = || StoreError::NotFound(format!("{} {id}", kind.as_str()));
+    let before = documents(&stored, kind).get(id).ok_or_else(missing)?;
+    let rest = |of: Kind| -> Vec<&Value> {
+        let entries = documents(&stored, of).iter();
+        entries.filter(|(name, _)| of != kind || *name != id).map(|(_, entry)| entry).collect()
+    };
+    let fleet = json!({
+        "subscribers": rest(Kind::Subscriber),
+        "subscriptions": rest(Kind::Subscription),
+        "rules": rest(Kind::Rule),
+    });
+    apply(admin, &fleet, true, false).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let changed = Changed { before: Some(before.to_string()), after: None };
+    response.extensions_mut().insert(changed);
+    Ok(response)
+}
+
+/// Applies a fleet file, as JSON or as TOML; `plan=true` tells what it would change.
+#[utoipa::path(post, path = "/api/v1/fleet", params(asks::FleetQuery), request_body(content((Value = "application/json"), (String = "application/toml"))), responses((status = 200, description = "What changed, or would", body = asks::FleetPlan)))]
+pub(super) async fn fleet(
+    State(admin): State<Admin>,
+    params: Params,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (plan_only, prune) = params.read(|section| {
+        let plan = section.boolean("plan").unwrap_or(false);
+        Some((plan, section.boolean("prune").unwrap_or(false)))
+    })?;
+    let document = match media_type(&headers).as_str() {
+        "application/toml" => {
+            let text = String::from_utf8_lossy(&body);
+            let bad = |error| Problem::new(StatusCode::BAD_REQUEST, format!("{error}"));
+            toml::from_str::<Value>(&text).map_err(bad)?
+        }
+        _ => Value::Object(object(&headers, &body)?),
+    };
+    let (_, plan) = apply(&admin, &document, prune, plan_only).await?;
+    let after = (!plan_only).then(|| json!(plan).to_string());
+    let mut response = Json(&plan).into_response();
+    response.extensions_mut().insert(Changed { before: None, after });
+    Ok(response)
+}
+
+/// The three handlers of one kind.
+macro_rules! entries {
+    ($module:ident, $kind:expr, $path:literal, $word:literal) => {
+        pub(super) mod $module {
+            use super::*;
+
+            #[doc = concat!("Declares a ", $word, " as a whole.")]
+            #[utoipa::path(put, path = $path, request_body = Value, responses((status = 200, description = "It is changed", body = Value), (status = 201, description = "It is new", body = Value)))]
+            pub(in crate::admin::api) async fn put(
+                State(admin): State<Admin>,
+                Path(id): Path<String>,
+                headers: HeaderMap,
+                body: Bytes,
+            ) -> Result<Response, Problem> {
+                replace(&admin, $kind, &id, (&headers, &body)).await
+            }
+
+            #[doc = concat!("Changes the named fields of a ", $word, "; null takes one away.")]
+            #[utoipa::path(patch, path = $path, request_body = Value, responses((status = 200, description = "How it is now", body = Value)))]
+            pub(in crate::admin::api) async fn patch(
+                State(admin): State<Admin>,
+                Path(id): Path<String>,
+                headers: HeaderMap,
+                body: Bytes,
+            ) -> Result<Response, Problem> {
+                change(&admin, $kind, &id, (&headers, &body)).await
+            }
+
+            #[doc = concat!("Takes a ", $word, " out of the fleet; its history stays.")]
+            #[utoipa::path(delete, path = $path, responses((status = 204, description = "It is gone")))]
+            pub(in crate::admin::api) async fn delete(
+                State(admin): State<Admin>,
+                Path(id): Path<String>,
+            ) -> Result<Response, Problem> {
+                remove(&admin, $kind, &id).await
+            }
+        }
+    };
+}
+
+entries!(subscription, Kind::Subscription, "/api/v1/subscriptions/{id}", "subscription");
+entries!(subscriber, Kind::Subscriber, "/api/v1/subscribers/{id}", "subscriber");
+entries!(rule, Kind::Rule, "/api/v1/rules/{id}", "rule");
