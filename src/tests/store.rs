@@ -80,12 +80,12 @@ async fn story(store: &Store) {
     super::store_parts::outbox(store).await;
     super::store_parts::reports(store).await;
     super::store_parts::telling(store).await;
-    super::store_parts::switches_and_tokens(store).await;
-    super::store_parts::history(store).await;
-    super::store_parts::messages(store).await;
     super::lists::within_a_scope(store).await;
     super::lists::page_by_page(store).await;
     super::lists::keys(store).await;
+    super::store_parts::switches_and_tokens(store).await;
+    super::store_parts::history(store).await;
+    super::store_parts::messages(store).await;
 }
 
 async fn fleet(store: &Store) {
