@@ -130,7 +130,9 @@ pub(super) async fn host(
 ) -> Result<Response, Problem> {
     let mut names = request.headers().get_all(header::HOST).iter();
     let is_ours = match (names.next(), names.next()) {
-        (Some(name), None) => name.to_str().is_ok_and(|name| is_own_name(name, admin.0.listen)),
+        (Some(name), None) => name.to_str().is_ok_and(|name| {
+            is_own_name(name, admin.0.listen) || is_public_name(name, admin.public_url())
+        }),
         _ => false,
     };
     // A page cannot sign, nor guess a link: who posts to a hook, or reads a notice, may know us by
@@ -146,6 +148,17 @@ pub(super) async fn host(
         admin.0.listen
     );
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail))
+}
+
+/// The name that a proxy in front of us is known by.
+fn is_public_name(name: &str, public_url: Option<&str>) -> bool {
+    let url: Option<url::Url> = public_url.and_then(|url| url.parse().ok());
+    let Some((url, Ok(authority))) = url.map(|url| (url, name.parse::<Authority>())) else {
+        return false;
+    };
+    let port = authority.port_u16().or_else(|| url.port_or_known_default());
+    url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(authority.host()))
+        && port == url.port_or_known_default()
 }
 
 /// Whoever listens on all addresses may be asked at each of them: an address, unlike a name, cannot
@@ -248,6 +261,18 @@ mod tests {
         assert!(is_own_name("10.0.0.5:7878", lan) && !is_own_name("10.0.0.6:7878", lan));
         let all: SocketAddr = "0.0.0.0:7878".parse().unwrap();
         assert!(is_own_name("10.0.0.5:7878", all) && !is_own_name("evil.example:7878", all));
+    }
+
+    #[test]
+    fn the_public_name_is_ours_too() {
+        let url = Some("https://topupd.example.com/pages");
+        for name in ["topupd.example.com", "Topupd.Example.com:443"] {
+            assert!(is_public_name(name, url), "{name}");
+        }
+        for name in ["example.com", "topupd.example.com:8080", "x@topupd.example.com.evil", ""] {
+            assert!(!is_public_name(name, url), "{name}");
+        }
+        assert!(!is_public_name("topupd.example.com", None));
     }
 
     #[test]

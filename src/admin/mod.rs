@@ -71,9 +71,17 @@ impl Admin {
         &self.0.beats
     }
 
-    /// True when only this machine can ask.
+    /// How others reach these pages.
+    fn public_url(&self) -> Option<&str> {
+        self.engine().settings().admin.public_url.as_deref()
+    }
+
+    /// True when only this machine can ask, and no proxy asks for others.
     fn is_local(&self) -> bool {
+        let admin = &self.engine().settings().admin;
         self.0.listen.ip().to_canonical().is_loopback()
+            && admin.public_url.is_none()
+            && !admin.behind_proxy
     }
 }
 

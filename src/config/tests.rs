@@ -280,3 +280,18 @@ mod fuzz {
         }
     }
 }
+
+#[test]
+fn pages_leave_this_machine_only_through_a_proxy() {
+    for listen in ["0.0.0.0:7878", "10.0.0.5:80", "[::]:7878"] {
+        let text = format!("[admin]\nlisten = {listen:?}\n");
+        let faults = load(&[("a.toml", &text)], &[]).unwrap_err();
+        assert!(faults[0].contains("behind_proxy = true"), "{faults:?}");
+        let open = format!("{text}behind_proxy = true\n");
+        assert!(load(&[("a.toml", &open)], &[]).is_ok(), "{listen}");
+    }
+    for listen in ["127.0.0.1:7878", "[::1]:1", "[::ffff:127.0.0.1]:1", "off"] {
+        let text = format!("[admin]\nlisten = {listen:?}\n");
+        assert!(load(&[("a.toml", &text)], &[]).is_ok(), "{listen}");
+    }
+}

@@ -210,7 +210,7 @@ fn set_cookie(
     seconds: i64,
     is_secret: bool,
 ) {
-    let public = admin.engine().settings().admin.public_url.as_deref();
+    let public = admin.public_url();
     // Behind TLS it never travels without; on loopback there is none.
     let secure = if public.is_some_and(|url| url.starts_with("https:")) { "; Secure" } else { "" };
     let hidden = if is_secret { "; HttpOnly" } else { "" };
