@@ -2,7 +2,6 @@
 
 use super::args::ApplyArgs;
 use super::context::{CliError, Context};
-use super::foretell::{Foretold, foretell};
 use super::out::Out;
 use crate::app::App;
 use crate::config::{
@@ -10,6 +9,7 @@ use crate::config::{
     fleet::{Fleet, FleetContext, Plan, StoredFleet},
 };
 use crate::flow::{Engine, stored_fleet};
+use crate::sim::{Foretold, PATIENT, Past, foretell};
 use crate::store::Store;
 use std::path::PathBuf;
 
@@ -18,7 +18,14 @@ pub(super) async fn apply(context: &Context, args: &ApplyArgs, out: &Out) -> Res
     let engine = app.engine();
     let (fleet, stored) = read(engine, &args.files, args.prune).await?;
     let plan = fleet.plan(&stored, args.prune);
-    let foretold = foretell(engine, &fleet, &plan, args.prune, out).await?;
+    let rules = engine.rules().await?;
+    let past = Past { store: engine.store(), policy: engine.policy(), rules: &rules };
+    let what = (&fleet, &plan, args.prune);
+    let progress = |until| out.progress(&format!("foretold up to {until}"));
+    let foretold = foretell(&past, what, engine.now(), PATIENT, progress).await?;
+    if !foretold.is_empty() {
+        out.progress("");
+    }
     if !args.plan {
         engine.write_fleet(&fleet, &plan).await?;
     }

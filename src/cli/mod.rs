@@ -15,7 +15,6 @@ mod verify;
 mod records;
 mod forecast;
 mod simulate;
-mod foretell;
 mod notices;
 mod catalogue;
 mod pins;

@@ -4,11 +4,11 @@ use super::apply::read;
 use super::args::SimulateArgs;
 use super::context::{CliError, Context, instant, subscription_id};
 use super::out::{Out, table};
-use crate::domain::{Rule, Span, Subscription, SubscriptionStatus, Timestamp};
+use crate::domain::{Span, Subscription, Timestamp};
 use crate::flow::Engine;
 use crate::shapes;
 use crate::sim::replay::{Figures, Report, Told};
-use crate::sim::{Past, Simulated, Simulation};
+use crate::sim::{Past, Simulated, Simulation, open_lines, overlay};
 use serde_json::{Value as Json, json};
 
 pub(super) async fn simulate(
@@ -31,7 +31,7 @@ pub(super) async fn simulate(
         None
     } else {
         let (fleet, _) = read(engine, &args.rules, false).await?;
-        Some(overlay(engine, fleet.rules, args.prune).await?)
+        Some(overlay(&*engine.rules().await?, fleet.rules, args.prune))
     };
     let lines = lines(engine, &args.lines).await?;
     let what = Simulation { from, to, lines, draft, story: args.story };
@@ -43,7 +43,7 @@ pub(super) async fn simulate(
 }
 
 /// Replays the stored past of `engine`.
-pub(super) async fn run(
+async fn run(
     engine: &Engine,
     what: &Simulation,
     progress: impl FnMut(Timestamp),
@@ -53,31 +53,14 @@ pub(super) async fn run(
     Ok(past.simulate(what, progress).await?)
 }
 
-/// The rules as they would be once `rules` were applied; with `prune`, only those.
-pub(super) async fn overlay(
-    engine: &Engine,
-    rules: Vec<Rule>,
-    prune: bool,
-) -> Result<Vec<Rule>, CliError> {
-    if prune {
-        return Ok(rules);
-    }
-    let active = engine.rules().await?;
-    let kept = active.all().filter(|a| rules.iter().all(|rule| rule.id != a.id)).cloned();
-    let kept: Vec<Rule> = kept.collect();
-    Ok(rules.into_iter().chain(kept).collect())
-}
-
 /// The named lines; every line that is not closed where none is named.
-pub(super) async fn lines(engine: &Engine, ids: &[String]) -> Result<Vec<Subscription>, CliError> {
+async fn lines(engine: &Engine, ids: &[String]) -> Result<Vec<Subscription>, CliError> {
     let mut lines = Vec::new();
     for id in ids {
         lines.push(engine.store().subscription(&subscription_id(id)?).await?);
     }
     if ids.is_empty() {
-        let views = engine.store().every_view().await?;
-        lines = views.into_iter().map(|view| view.subscription).collect();
-        lines.retain(|line| line.status != SubscriptionStatus::Closed);
+        lines = open_lines(engine.store()).await?;
     }
     Ok(lines)
 }
@@ -164,19 +147,13 @@ fn row(name: &str, f: &Figures) -> Vec<String> {
         f.readings.to_string(),
         f.episodes.to_string(),
         f.orders.to_string(),
-        spend(f),
+        shapes::spend_words(f),
         f.approvals.to_string(),
         f.cap_hits.to_string(),
         notices.to_string(),
         span(f.dark),
         span(f.lost),
     ]
-}
-
-/// Amounts by currency, or a dash.
-pub(super) fn spend(figures: &Figures) -> String {
-    let amounts = shapes::amounts(&figures.spend);
-    if amounts.is_empty() { "-".to_owned() } else { amounts.join(" + ") }
 }
 
 fn span(span: Span) -> String {

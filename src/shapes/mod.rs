@@ -19,7 +19,7 @@ pub use judged::{Explanation, MoneySwitch, explain, money_switch};
 pub use lines::{Next, Reading, Subscription, reading, subscription};
 pub use people::{Notice, Subscriber, notice, subscriber};
 pub use receipt::{Receipt, ReceiptDocument, receipts_page};
-pub use simulation::{amounts, figures, figures_less};
+pub use simulation::{amounts, figures, figures_less, spend_words};
 pub use topups::{
     LedgerEntry, Topup, TopupEvent, TopupWithEvents, ledger_entry, topup, topup_with_events,
 };

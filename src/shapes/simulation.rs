@@ -20,6 +20,12 @@ pub fn figures(f: &Figures) -> Json {
     })
 }
 
+/// What was spent, by currency, or a dash.
+pub fn spend_words(f: &Figures) -> String {
+    let amounts = amounts(&f.spend);
+    if amounts.is_empty() { "-".to_owned() } else { amounts.join(" + ") }
+}
+
 /// What `f` has more than `other`, or less where negative.
 pub fn figures_less(f: &Figures, other: &Figures) -> Json {
     let less = |a: &BTreeMap<&'static str, i64>, b: &BTreeMap<&'static str, i64>| {

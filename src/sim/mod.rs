@@ -11,6 +11,7 @@
 pub mod fakes;
 pub mod mailbox;
 pub mod replay;
+mod foretell;
 mod simulate;
 
 mod api;
@@ -19,6 +20,7 @@ mod line;
 mod wire;
 
 pub use book::{Charge, LineState};
+pub use foretell::{AT_ONCE, Foretold, PATIENT, foretell, open_lines, overlay};
 pub use line::{Fate, Line};
 pub use simulate::{Past, Simulated, Simulation, SimulationError};
 

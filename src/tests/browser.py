@@ -50,9 +50,16 @@ class Steps:
         self.page.get_by_role("link", name=name).first.click()
         self.page.wait_for_load_state()
 
+    def follow_first(self, selector):
+        self.page.locator(selector).first.click()
+        self.page.wait_for_load_state()
+
     def sees(self, text):
         """Waits for the text; the page is not loaded again by us."""
         expect(self.page.locator("main")).to_contain_text(text, timeout=LIVE)
+
+    def waits_for(self, selector):
+        expect(self.page.locator(selector).first).to_be_visible(timeout=LIVE)
 
     def sees_not(self, text):
         expect(self.page.locator("main")).not_to_contain_text(text)

@@ -162,7 +162,36 @@ async fn a_person_with_a_browser_sees_approves_and_settles() {
     step(json!(["sees", "the carrier's own list has it"]));
     step(json!(["sees_not", "Settle it"]));
 
+    // A line more, by form, and every other page.
+    fake.set_balance("+12025550177", 900);
+    step(json!(["go", "/lines/new"]));
+    step(json!(["fill", "Label", "Second phone"]));
+    step(json!(["fill", "Id: small letters, digits and dashes", "second"]));
+    step(json!(["fill", "Number", "+12025550177"]));
+    step(json!(["choose", "payer", "carrier"]));
+    step(json!(["press", "Add the line"]));
+    step(json!(["sees", "9.00 USD"]));
+    for path in
+        ["/lines/new", "/rules", "/rules/edit", "/notices", "/providers", "/ledger", "/audit"]
+    {
+        assert_eq!(browser.step(&json!(["go", path])), 200, "{path}");
+        browser.is_usable();
+        browser.step(&json!(["shot", "other-phone", "phone"]));
+        assert_eq!(browser.step(&json!(["wide"])), json!(false), "{path}");
+        browser.step(&json!(["shot", "other"]));
+    }
+    // A subscriber with a link sees their own, without signing in.
+    let link = install.json(&["subscriber", "link", "li"]);
+    let mut step = |step: Value| browser.step(&step);
+    step(json!(["go", link["link"]]));
+    step(json!(["sees", "Bank number"]));
+    step(json!(["shot", "subscriber-phone", "phone"]));
+    assert_eq!(step(json!(["wide"])), json!(false));
+    step(json!(["shot", "subscriber"]));
+    browser.is_usable();
+
     // Another language, another look; both stay.
+    let mut step = |step: Value| browser.step(&step);
     step(json!(["go", "/"]));
     step(json!(["choose", "locale", "zh-CN"]));
     step(json!(["choose", "theme", "dark"]));
@@ -178,4 +207,54 @@ async fn a_person_with_a_browser_sees_approves_and_settles() {
     step(json!(["sees_not", "11.00 USD"]));
     drop(browser);
     assert_eq!(daemon.stop(), 0);
+}
+
+/// A demo on a port of its own; ended with the test.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn the_demo_is_worth_looking_at() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = free.local_addr().unwrap().to_string();
+    drop(free);
+    let demo = Command::new(env!("CARGO_BIN_EXE_topupd"))
+        .args(["demo", "--for", "3m", "--listen", &at])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _demo = Demo(demo);
+    let started = std::time::Instant::now();
+    while std::net::TcpStream::connect(&at).is_err() {
+        assert!(started.elapsed().as_secs() < 60, "the demo's page did not come");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let Some(mut browser) = Browser::start(&format!("http://{at}"), &pictures()) else { return };
+    let mut step = |step: Value| browser.step(&step);
+    step(json!(["go", "/topups"]));
+    step(json!(["waits_for", "td .state-verified"]));
+    step(json!(["shot", "demo-topups"]));
+    step(json!(["go", "/"]));
+    step(json!(["shot", "demo-overview-phone", "phone"]));
+    step(json!(["shot", "demo-overview-dark", "desktop", true]));
+    step(json!(["shot", "demo-overview"]));
+    browser.is_usable();
+    let mut step = |step: Value| browser.step(&step);
+    step(json!(["follow_first", "main table:last-of-type a[href^='/lines/']"]));
+    step(json!(["sees", "What happened"]));
+    step(json!(["shot", "demo-line"]));
+    browser.is_usable();
+    let mut step = |step: Value| browser.step(&step);
+    step(json!(["go", "/topups?state=verified"]));
+    step(json!(["follow_first", "main td a[href^='/topups/']"]));
+    step(json!(["waits_for", ".story .state-verified"]));
+    step(json!(["shot", "demo-topup"]));
+    browser.is_usable();
 }

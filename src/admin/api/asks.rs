@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "described, never made")]
 
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 /// An order by hand.
@@ -242,6 +243,8 @@ pub(super) struct FleetPlan {
     delete: Vec<FleetItem>,
     /// How many entries stay as they are.
     unchanged: u32,
+    /// What rules that begin to pay by themselves would have done over the last 90 days.
+    simulated: Vec<Value>,
 }
 
 /// An entry that comes or goes.
@@ -261,7 +264,7 @@ pub(super) struct FleetUpdate {
     /// Its id.
     id: String,
     /// Each field, `from` and `to`.
-    changes: serde_json::Value,
+    changes: Value,
 }
 
 /// Which acts.

@@ -4,6 +4,7 @@ use super::{asks, fields::Params};
 use crate::admin::{Admin, guard::Changed, problem::Problem};
 use crate::config::fleet::{Fleet, Kind, Plan, StoredFleet};
 use crate::flow::stored_fleet;
+use crate::sim::{AT_ONCE, Foretold, Past, SimulationError, foretell};
 use crate::store::StoreError;
 use axum::{
     Json,
@@ -59,22 +60,36 @@ fn media_type(headers: &HeaderMap) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-/// Applies `fleet` over what is stored, or only plans it.
-async fn apply(
+/// What a fleet would change, and what rules that begin to pay would have spent.
+pub(in crate::admin) async fn planned(
     admin: &Admin,
     fleet: &Value,
     prune: bool,
-    plan_only: bool,
-) -> Result<(Fleet, Plan), Problem> {
+) -> Result<(Fleet, Plan, Vec<Foretold>), Problem> {
     let engine = admin.engine();
     let stored = stored_fleet(engine.store()).await?;
     let context = engine.fleet_context(&stored, prune);
     let fleet = Fleet::read_json(FILE, fleet, &context).map_err(|f| Problem::faults(&f))?;
     let plan = fleet.plan(&stored, prune);
-    if !plan_only {
-        engine.write_fleet(&fleet, &plan).await?;
-    }
-    Ok((fleet, plan))
+    let rules = engine.rules().await?;
+    let past = Past { store: engine.store(), policy: engine.policy(), rules: &rules };
+    let told = foretell(&past, (&fleet, &plan, prune), engine.now(), AT_ONCE, |_| {}).await;
+    let told = told.map_err(|error| match error {
+        SimulationError::Store(error) => error.into(),
+        SimulationError::Broken(_) => Problem::inner(error),
+    })?;
+    Ok((fleet, plan, told))
+}
+
+/// Applies `fleet` over what is stored.
+async fn apply(admin: &Admin, fleet: &Value, prune: bool) -> Result<Plan, Problem> {
+    let engine = admin.engine();
+    let stored = stored_fleet(engine.store()).await?;
+    let context = engine.fleet_context(&stored, prune);
+    let fleet = Fleet::read_json(FILE, fleet, &context).map_err(|f| Problem::faults(&f))?;
+    let plan = fleet.plan(&stored, prune);
+    engine.write_fleet(&fleet, &plan).await?;
+    Ok(plan)
 }
 
 /// What is in `fields` applied as the whole of one entry; the answer is how it is now.
@@ -89,7 +104,7 @@ async fn put(
         let detail = format!("id: the body names another; allowed is {id:?}, or nothing");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    apply(admin, &json!({ (list_of(kind)): [fields] }), false, false).await?;
+    apply(admin, &json!({ (list_of(kind)): [fields] }), false).await?;
     let stored = stored_fleet(admin.engine().store()).await?;
     let after = documents(&stored, kind).get(id);
     let missing = || StoreError::NotFound(format!("{} {id}", kind.as_str()));
@@ -155,7 +170,7 @@ async fn remove(admin: &Admin, kind: Kind, id: &str) -> Result<Response, Problem
         "subscriptions": rest(Kind::Subscription),
         "rules": rest(Kind::Rule),
     });
-    apply(admin, &fleet, true, false).await?;
+    apply(admin, &fleet, true).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let changed = Changed { before: Some(before.to_string()), after: None };
     response.extensions_mut().insert(changed);
@@ -182,9 +197,16 @@ pub(super) async fn fleet(
         }
         _ => Value::Object(object(&headers, &body)?),
     };
-    let (_, plan) = apply(&admin, &document, prune, plan_only).await?;
+    let (fleet, plan, told) = planned(&admin, &document, prune).await?;
+    if !plan_only {
+        admin.engine().write_fleet(&fleet, &plan).await?;
+    }
     let after = (!plan_only).then(|| json!(plan).to_string());
-    let mut response = Json(&plan).into_response();
+    let mut answer = json!(plan);
+    if let Value::Object(fields) = &mut answer {
+        fields.insert("simulated".into(), told.iter().map(Foretold::document).collect());
+    }
+    let mut response = Json(answer).into_response();
     response.extensions_mut().insert(Changed { before: None, after });
     Ok(response)
 }

@@ -7,7 +7,7 @@ mod act;
 mod asks;
 mod document;
 mod fields;
-mod fleet;
+pub(super) mod fleet;
 mod installation;
 mod lists;
 mod look;

@@ -5,6 +5,7 @@
 
 mod audit;
 mod chart;
+mod declare;
 mod form;
 mod ledger;
 mod line;
@@ -39,13 +40,16 @@ use std::{sync::LazyLock, time::Duration};
 use visitor::{Taste, Visitor};
 use words::Locale;
 
-const TEMPLATES: [(&str, &str); 20] = [
+const TEMPLATES: [(&str, &str); 23] = [
     ("frame.html", include_str!("templates/frame.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("confirm.html", include_str!("templates/confirm.html")),
     ("overview.html", include_str!("templates/overview.html")),
     ("line.html", include_str!("templates/line.html")),
+    ("line_new.html", include_str!("templates/line_new.html")),
+    ("rules.html", include_str!("templates/rules.html")),
+    ("rule.html", include_str!("templates/rule.html")),
     ("line_topup.html", include_str!("templates/line_topup.html")),
     ("topups.html", include_str!("templates/topups.html")),
     ("topup.html", include_str!("templates/topup.html")),
@@ -106,11 +110,14 @@ fn all() -> Vec<Page> {
     let whole = |role, path, handler| page(role, true, path, handler);
     vec![
         look("/", get(overview::look)),
+        whole(Role::Admin, "/lines/new", get(declare::line).post(declare::save_line)),
         look("/lines/{id}", get(line::look)),
         act("/lines/{id}/poll", post(line::poll)),
         act("/lines/{id}/pause", post(line::pause)),
         act("/lines/{id}/resume", post(line::resume)),
         act("/lines/{id}/topup", post(line::topup)),
+        whole(Role::Viewer, "/rules", get(declare::rules)),
+        whole(Role::Admin, "/rules/edit", get(declare::rule).post(declare::save_rule)),
         look("/topups", get(topups::list)),
         look("/topups/{id}", get(topups::one)),
         look("/topups/{id}/receipt", get(topups::receipt)),

@@ -1,5 +1,6 @@
 //! The pages as a browser without a script sees them: signing in, forms, and who may do what.
 
+mod declare;
 mod ledger;
 mod notices;
 mod own;

@@ -1,25 +1,24 @@
 //! Before rules begin to pay by themselves: what they would have spent over the last 90 days.
 
-use super::context::CliError;
-use super::out::Out;
-use super::simulate::{lines, overlay, run, spend};
+use super::{Past, Simulation, SimulationError, replay::Figures};
 use crate::config::fleet::{Fleet, Plan};
-use crate::domain::{Mode, Rule, Span, Subscription};
-use crate::flow::Engine;
+use crate::domain::{Mode, Rule, RuleBook, Span, Subscription, SubscriptionStatus, Timestamp};
 use crate::shapes;
-use crate::sim::Simulation;
-use crate::sim::replay::Figures;
+use crate::store::{Store, StoreError};
 use serde_json::{Value as Json, json};
 
 /// So far back, where there are readings.
 const PERIOD: Span = Span::days(90);
 
-/// More readings than this would keep a person waiting; `simulate` takes any number.
-const MOST_READINGS: i64 = 2_000_000;
+/// With more readings than this a person at a terminal would wait too long; `simulate` takes any
+/// number.
+pub const PATIENT: i64 = 2_000_000;
+/// The same for somebody who waits for a page or an answer.
+pub const AT_ONCE: i64 = 200_000;
 
 /// What one rule would have done.
 #[derive(Debug)]
-pub(super) struct Foretold {
+pub struct Foretold {
     rule: String,
     lines: usize,
     /// Lines of which fewer days are known.
@@ -44,24 +43,43 @@ fn enabled<'a>(fleet: &'a Fleet, plan: &Plan) -> Vec<&'a Rule> {
     fleet.rules.iter().filter(begins).collect()
 }
 
-/// Simulates the last 90 days under the fleet's rules, where one of them begins to pay by itself.
-pub(super) async fn foretell(
-    engine: &Engine,
-    fleet: &Fleet,
-    plan: &Plan,
-    prune: bool,
-    out: &Out,
-) -> Result<Vec<Foretold>, CliError> {
+/// The rules as they would be once `rules` were applied; with `prune`, only those.
+pub fn overlay(active: &RuleBook, rules: Vec<Rule>, prune: bool) -> Vec<Rule> {
+    if prune {
+        return rules;
+    }
+    let kept = active.all().filter(|a| rules.iter().all(|rule| rule.id != a.id)).cloned();
+    let kept: Vec<Rule> = kept.collect();
+    rules.into_iter().chain(kept).collect()
+}
+
+/// Every line that is not closed.
+pub async fn open_lines(store: &Store) -> Result<Vec<Subscription>, StoreError> {
+    let views = store.every_view().await?;
+    let lines = views.into_iter().map(|view| view.subscription);
+    Ok(lines.filter(|line| line.status != SubscriptionStatus::Closed).collect())
+}
+
+/// Simulates the last 90 days under the fleet's rules, where one of them begins to pay by itself and
+/// its lines have no more than `most` readings. `progress` hears how far it is.
+pub async fn foretell(
+    past: &Past<'_>,
+    (fleet, plan, prune): (&Fleet, &Plan, bool),
+    now: Timestamp,
+    most: i64,
+    progress: impl FnMut(Timestamp),
+) -> Result<Vec<Foretold>, SimulationError> {
     let begin = enabled(fleet, plan);
     if begin.is_empty() {
         return Ok(Vec::new());
     }
-    let (from, to) = (engine.now().minus(PERIOD), engine.now());
+    let (from, to) = (now.minus(PERIOD), now);
     let covered = |line: &Subscription| begin.iter().any(|rule| rule.scope.covers(line));
-    let lines: Vec<Subscription> = lines(engine, &[]).await?.into_iter().filter(covered).collect();
+    let lines = open_lines(past.store).await?;
+    let lines: Vec<Subscription> = lines.into_iter().filter(covered).collect();
     let ids: Vec<String> = lines.iter().map(|line| line.id.to_string()).collect();
-    let readings = engine.store().count_readings_of(&ids, from, to).await?;
-    if readings == 0 || readings > MOST_READINGS {
+    let readings = past.store.count_readings_of(&ids, from, to).await?;
+    if readings == 0 || readings > most {
         let why = if readings == 0 {
             "no readings of its lines are stored, so its spending cannot be foretold".to_owned()
         } else {
@@ -76,11 +94,9 @@ pub(super) async fn foretell(
         };
         return Ok(begin.iter().map(untold).collect());
     }
-    let draft = Some(overlay(engine, fleet.rules.clone(), prune).await?);
+    let draft = Some(overlay(past.rules, fleet.rules.clone(), prune));
     let what = Simulation { from, to, lines: lines.clone(), draft, story: false };
-    let simulated =
-        run(engine, &what, |until| out.progress(&format!("foretold up to {until}"))).await?;
-    out.progress("");
+    let simulated = past.simulate(&what, progress).await?;
     let soon = from.plus(Span::days(2));
     let told = begin.iter().map(|rule| {
         let mut told = Foretold {
@@ -103,7 +119,8 @@ pub(super) async fn foretell(
 }
 
 impl Foretold {
-    pub(super) fn document(&self) -> Json {
+    /// As `apply` and the API tell it.
+    pub fn document(&self) -> Json {
         let mut document = shapes::figures(&self.figures);
         if let Json::Object(fields) = &mut document {
             fields.insert("rule".into(), json!(self.rule));
@@ -115,7 +132,8 @@ impl Foretold {
         document
     }
 
-    pub(super) fn words(&self) -> String {
+    /// In one sentence.
+    pub fn words(&self) -> String {
         let Self { rule, lines, short, figures, missing } = self;
         if let Some(why) = missing {
             return format!("rule {rule} begins to pay by itself: {why}");
@@ -124,7 +142,7 @@ impl Foretold {
             "rule {rule} begins to pay by itself: over the last 90 days it would have ordered {} time(s) on {lines} \
              line(s), {}, asked for {} approval(s), and limits would have stopped {} order(s)",
             figures.orders,
-            spend(figures),
+            shapes::spend_words(figures),
             figures.approvals,
             figures.cap_hits
         );
