@@ -21,7 +21,7 @@ pub(super) struct When {
 impl When {
     pub(super) fn of(at: Timestamp, zone: Tz, now: Timestamp) -> Self {
         let left = at.since(now);
-        let is_past = left < Span::ZERO;
+        let is_past = left <= Span::ZERO;
         let class = if left <= Span::ZERO {
             "dark"
         } else if left <= Span::days(2) {
