@@ -7,7 +7,13 @@ use super::super::{
     guard::Changed,
     problem::{Detail, Problem},
 };
-use super::{Pages, form::Form, overview::owners, sign_in::first_confirm, visitor::Visitor};
+use super::{
+    Pages,
+    form::{Form, Sent},
+    overview::owners,
+    sign_in::first_confirm,
+    visitor::Visitor,
+};
 use crate::config::fleet::{Fleet, Plan};
 use crate::flow::stored_fleet;
 use crate::providers::Declares;
@@ -15,7 +21,7 @@ use crate::sim::Foretold;
 use axum::{
     Extension,
     extract::{Query, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use minijinja::{context, value::Serde};
@@ -88,11 +94,8 @@ pub(super) async fn rule(
 /// First what it would change, then, once that was seen, the change.
 pub(super) async fn save_rule(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let (id, text) = (form.text("id"), form.text("text"));
     let again = |faults: String| {
         let about = context! { text, id, faults, changes => (), told => (), is_asked => false };
@@ -185,11 +188,8 @@ async fn ask_line(
 /// The line is added; every fault comes back with what was typed.
 pub(super) async fn save_line(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     if let Some(way) = first_confirm(&admin, &visitor, "/lines/new") {
         return Ok(way);
     }

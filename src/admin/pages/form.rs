@@ -5,7 +5,7 @@ use super::visitor::{Visitor, is_own_form};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
 };
 
 /// What was filled in. A key that is not there is empty.
@@ -18,16 +18,6 @@ impl Form {
         let pair = self.0.iter().find(|(name, _)| name == key);
         pair.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
-
-    /// Refuses forms that did not come from one of our pages, or from nobody signed in.
-    pub(super) fn prove(&self, headers: &HeaderMap, visitor: &Visitor) -> Result<(), Problem> {
-        if is_own_form(headers, visitor, self.text("csrf")) {
-            return Ok(());
-        }
-        let detail = "this form is not from a page of somebody signed in here; \
-                      open the page again and try once more";
-        Err(Problem::new(StatusCode::FORBIDDEN, detail))
-    }
 }
 
 impl FromRequest<Admin> for Form {
@@ -38,5 +28,33 @@ impl FromRequest<Admin> for Form {
             Problem::new(rejection.status(), "the form is too large or ended early")
         })?;
         Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+    }
+}
+
+/// A form that one of our own pages sent, and by whom. A handler that takes this cannot be reached in
+/// any other way.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) visitor: Visitor,
+    pub(super) form: Form,
+}
+
+impl FromRequest<Admin> for Sent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, admin: &Admin) -> Result<Self, Problem> {
+        let visitor = request.extensions().get::<Visitor>().cloned();
+        let headers = request.headers().clone();
+        let form = Form::from_request(request, admin).await?;
+        match visitor {
+            Some(visitor) if is_own_form(&headers, &visitor, form.text("csrf")) => {
+                Ok(Self { visitor, form })
+            }
+            _ => {
+                let detail = "this form is not from a page of somebody signed in here; \
+                              open the page again and try once more";
+                Err(Problem::new(StatusCode::FORBIDDEN, detail))
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::super::{Admin, problem::Problem};
 use super::{
     Pages,
     chart::{Chart, Drawn},
-    form::Form,
+    form::Sent,
     overview::owners,
     sign_in::first_confirm,
     view::{self, When},
@@ -21,7 +21,7 @@ use crate::store::{NoticesAsked, StoreError};
 use axum::{
     Extension,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use chrono_tz::Tz;
@@ -232,12 +232,9 @@ async fn story(
 /// Makes it due now.
 pub(super) async fn poll(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let line = within(&admin, &visitor, &id).await?;
     if line.status != SubscriptionStatus::Active {
         return show(&admin, &visitor, &line, Some("only an active line is polled")).await;
@@ -251,24 +248,18 @@ pub(super) async fn poll(
 /// Stops everything for it.
 pub(super) async fn pause(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     set_status(&admin, &visitor, &id, SubscriptionStatus::Paused).await
 }
 
 /// Watches it again.
 pub(super) async fn resume(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     set_status(&admin, &visitor, &id, SubscriptionStatus::Active).await
 }
 
@@ -296,12 +287,9 @@ fn back(line: &Subscription) -> Response {
 /// What a top-up would cost, and the question whether it is wanted; then the order.
 pub(super) async fn topup(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let line = within(&admin, &visitor, &id).await?;
     let amount = match Money::parse(form.text("amount").trim()) {
         Ok(amount) if amount.minor() > 0 => amount,

@@ -3,7 +3,7 @@
 use super::super::{Admin, link::worded, problem::Problem};
 use super::{
     Pages,
-    form::Form,
+    form::Sent,
     overview::owners,
     view::{self, Told, When},
     visitor::Visitor,
@@ -14,7 +14,6 @@ use crate::words::LOCALES;
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::HeaderMap,
     response::{IntoResponse as _, Redirect, Response},
 };
 use minijinja::{context, value::Serde};
@@ -135,24 +134,18 @@ pub(super) async fn one(
 /// Somebody has seen it.
 pub(super) async fn acknowledge(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     seen(&admin, &visitor, &id, None).await
 }
 
 /// Not again before a while is over.
 pub(super) async fn snooze(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let span = SNOOZES.into_iter().find(|word| *word == form.text("for")).and_then(Span::parse);
     let until = admin.engine().now().plus(span.unwrap_or(Span::days(1)));
     seen(&admin, &visitor, &id, Some(until)).await

@@ -1,14 +1,14 @@
 //! Providers and channels: what they can, how they fare, and what stops paying.
 
 use super::super::{Admin, guard::Changed, problem::Problem};
-use super::{Pages, form::Form, sign_in::first_confirm, view::When, visitor::Visitor};
+use super::{Pages, form::Sent, sign_in::first_confirm, view::When, visitor::Visitor};
 use crate::domain::{MoneySwitch, Span, Timestamp};
 use crate::providers::Declares;
 use crate::store::{ChannelFigures, Discrepancy, StoreError};
 use axum::{
     Extension,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use minijinja::{context, value::Serde};
@@ -181,11 +181,8 @@ async fn channels(admin: &Admin, now: Timestamp) -> Result<Vec<Sends>, StoreErro
 /// Stops all paying at once.
 pub(super) async fn off(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let why = form.text("reason").trim();
     if why.is_empty() {
         return show(&admin, &visitor, Some("write down why paying is to stop")).await;
@@ -196,11 +193,8 @@ pub(super) async fn off(
 /// Lets money flow again, and clears the safeties that tripped.
 pub(super) async fn on(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     if let Some(way) = first_confirm(&admin, &visitor, HERE) {
         return Ok(way);
     }
@@ -223,12 +217,9 @@ async fn switch(admin: &Admin, off: Option<&str>) -> Result<Response, Problem> {
 /// Compares with a provider's own books now; nothing is sent or paid.
 pub(super) async fn compare(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let engine = admin.engine();
     let can = |d: &Declares| d.lists || d.wallet;
     if !engine.provider(&name).is_some_and(|provider| can(provider.declares())) {
@@ -244,12 +235,9 @@ pub(super) async fn compare(
 /// Settles what did not agree, after somebody looked at the provider's console.
 pub(super) async fn close(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     if let Some(way) = first_confirm(&admin, &visitor, HERE) {
         return Ok(way);
     }

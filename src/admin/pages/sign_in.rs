@@ -3,7 +3,7 @@
 use super::super::{Admin, password, problem::Problem};
 use super::{
     Pages,
-    form::Form,
+    form::{Form, Sent},
     visitor::{self, LOCALE, SESSION, THEME, THEMES, Taste, Visitor},
     words::Locale,
 };
@@ -130,11 +130,8 @@ pub(super) async fn answer(
 /// Signs out.
 pub(super) async fn out(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     if let Some(session) = &visitor.session {
         admin.engine().store().end_session(&session.hash).await?;
     }
@@ -156,11 +153,8 @@ pub(super) async fn confirm(
 /// It was typed again.
 pub(super) async fn confirmed(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let (store, now) = (admin.engine().store(), admin.engine().now());
     let Some(session) = &visitor.session else {
         return Ok(Redirect::to("/sign-in").into_response());

@@ -3,7 +3,7 @@
 use super::super::{Admin, guard::policy_with_style, problem::Problem};
 use super::{
     Pages,
-    form::Form,
+    form::Sent,
     overview::owners,
     sign_in::first_confirm,
     view::{self, When},
@@ -16,7 +16,7 @@ use crate::store::{StoreError, TopupsAsked};
 use axum::{
     Extension,
     extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Redirect, Response},
 };
 use minijinja::{context, value::Serde};
@@ -153,12 +153,9 @@ pub(super) async fn receipt(
 /// Says yes to exactly the order that was shown.
 pub(super) async fn approve(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let topup = within(&admin, &visitor, &id).await?;
     if let Some(way) = first_confirm(&admin, &visitor, &format!("/topups/{id}")) {
         return Ok(way);
@@ -171,12 +168,9 @@ pub(super) async fn approve(
 /// Says no, or withdraws an order that was not sent yet.
 pub(super) async fn reject(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let topup = within(&admin, &visitor, &id).await?;
     let done = admin.engine().reject(&id, &visitor.caller.actor).await;
     answer(&admin, &visitor, &topup, done).await
@@ -185,12 +179,9 @@ pub(super) async fn reject(
 /// Settles an open case: what the provider's own books said, and who looked.
 pub(super) async fn resolve(
     State(admin): State<Admin>,
-    Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
-    headers: HeaderMap,
-    form: Form,
+    Sent { visitor, form }: Sent,
 ) -> Result<Response, Problem> {
-    form.prove(&headers, &visitor)?;
     let topup = within(&admin, &visitor, &id).await?;
     if let Some(way) = first_confirm(&admin, &visitor, &format!("/topups/{id}")) {
         return Ok(way);
