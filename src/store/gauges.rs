@@ -1,7 +1,7 @@
 //! What is counted at every scrape of `/metrics`, by index: no count looks at all that ever was.
 
 use super::{Store, StoreError, Wallet, rows::Columns};
-use crate::domain::{CapLimits, Money, Span, State, Timestamp};
+use crate::domain::{Money, Span, State, Timestamp};
 
 /// Counts by state, when the first is due, when the oldest tried in vain was made.
 type OutboxFigures = (Vec<(&'static str, i64)>, Option<Timestamp>, Option<Timestamp>);
@@ -98,7 +98,7 @@ impl Store {
             subscriptions: self.subscription_counts().await?,
             readers: self.readers(now).await?,
             topups: self.open_topup_figures().await?,
-            counted_24h: self.counted_24h(now).await?,
+            counted_24h: self.counted_of_day(now).await?,
             wallets: self.wallets().await?,
             notices,
             oldest_due_notice_at,
@@ -178,22 +178,6 @@ impl Store {
                     count: c.int("n")?,
                     oldest_at: c.at("oldest_at")?,
                 })
-            })
-            .collect()
-    }
-
-    async fn counted_24h(&self, now: Timestamp) -> Result<Vec<Money>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT currency, CAST(SUM(counted_minor) AS BIGINT) AS used FROM topups \
-             WHERE counted_minor > 0 AND reserved_at > $1 GROUP BY currency ORDER BY currency",
-        )
-        .bind(now.minus(CapLimits::DAY).ms())
-        .fetch_all(self.reader())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns { table: "topups", row };
-                c.money("used", "currency")?.ok_or_else(|| c.bad("currency", ""))
             })
             .collect()
     }

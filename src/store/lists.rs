@@ -57,7 +57,6 @@ macro_rules! lines {
     ($key:literal, $beyond:literal) => {
         concat!(
             "SELECT s.id, ", $key, " AS sort_key FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
-             LEFT JOIN readings r ON r.subscription_id = w.subscription_id AND r.at = w.ok_at \
              WHERE ($1 IS NULL OR s.subscriber_id = $1) AND ($2 IS NULL OR $2 IN {ids s.tags}) \
              AND ($3 IS NULL OR s.subscriber_id = $3) AND ($4 IS NULL OR $4 IN {ids s.tags}) \
              AND ($5 IS NULL OR s.operator = $5) AND ($6 IS NULL OR s.reader = $6) \
@@ -166,8 +165,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<(String, SubscriptionView)>, StoreError> {
         const SERVICE_END: &str = lines!(
-            "COALESCE(r.service_end_at, 9223372036854775807)",
-            "(COALESCE(r.service_end_at, 9223372036854775807) > $9 OR (COALESCE(r.service_end_at, 9223372036854775807) = $9 AND s.id > $10))"
+            "COALESCE(w.service_end_at, 9223372036854775807)",
+            "(COALESCE(w.service_end_at, 9223372036854775807) > $9 OR (COALESCE(w.service_end_at, 9223372036854775807) = $9 AND s.id > $10))"
         );
         const LABEL: &str = lines!("s.label", "(s.label > $9 OR (s.label = $9 AND s.id > $10))");
         const ID: &str = lines!("s.id", "(s.id > $10 AND $9 = '')");
@@ -345,7 +344,7 @@ impl Store {
 }
 
 /// A pattern for LIKE, for what holds `text` whatever its case.
-fn containing(text: &str) -> String {
+pub(super) fn containing(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.to_lowercase().chars() {
         if ['%', '_', '!'].contains(&c) {

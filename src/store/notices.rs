@@ -20,7 +20,7 @@ pub struct StoredNotice {
     pub channel: Option<String>,
     /// What it says.
     pub facts: Facts,
-    /// `queued`, `sending`, `sent`, `dropped` or `dead`.
+    /// One of [`StoredNotice::STATES`].
     pub state: String,
     /// Tries so far.
     pub attempts: i64,
@@ -46,6 +46,11 @@ pub struct StoredNotice {
     pub remind_at: Option<Timestamp>,
     /// When somebody acknowledged it.
     pub acknowledged_at: Option<Timestamp>,
+}
+
+impl StoredNotice {
+    /// What can have become of one.
+    pub const STATES: [&str; 5] = ["queued", "sending", "sent", "dropped", "dead"];
 }
 
 /// One row per key: who is told, about which line, and the draft's own key.

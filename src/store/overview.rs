@@ -1,6 +1,6 @@
 //! What the overview shows first, within somebody's scope.
 
-use super::{Scope, Store, StoreError, rows, rows::Columns};
+use super::{Scope, Store, StoreError, lists::containing, rows, rows::Columns};
 use crate::domain::{Currency, Money, Span, State, Timestamp, Topup};
 use serde::Serialize;
 
@@ -130,20 +130,9 @@ impl Store {
     }
 }
 
-/// A text that is looked for anywhere, for `LIKE … ESCAPE '!'`; nothing for nothing.
+/// What is looked for; nothing for nothing.
 fn pattern(q: &str) -> String {
-    if q.is_empty() {
-        return String::new();
-    }
-    let mut pattern = String::from("%");
-    for c in q.to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
+    if q.is_empty() { String::new() } else { containing(q) }
 }
 
 #[cfg(test)]

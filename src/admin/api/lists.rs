@@ -12,7 +12,8 @@ use crate::domain::{NoticeKind, Span, State as TopupState, Timestamp};
 use crate::input::{End, Section};
 use crate::shapes;
 use crate::store::{
-    LineOrder, LinesAsked, NoticesAsked, Scope, StoreError, SubscriptionView, TopupsAsked,
+    LineOrder, LinesAsked, NoticesAsked, Scope, StoreError, StoredNotice, SubscriptionView,
+    TopupsAsked,
 };
 use axum::{Extension, extract::State, response::Response};
 use serde_json::Value;
@@ -20,19 +21,12 @@ use serde_json::Value;
 /// What a list gives.
 type List = Result<Response, Problem>;
 
-const STATUSES: [(&str, &str); 4] =
-    [("active", "active"), ("paused", "paused"), ("held", "held"), ("closed", "closed")];
-const NOTICE_STATES: [(&str, &str); 5] = [
-    ("queued", "queued"),
-    ("sending", "sending"),
-    ("sent", "sent"),
-    ("dropped", "dropped"),
-    ("dead", "dead"),
-];
+const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
 
 /// A word out of those of a list, as itself.
-fn word(section: &mut Section<'_>, key: &str, words: &[(&str, &'static str)]) -> Option<String> {
-    section.word(key, words).map(str::to_owned)
+fn word(section: &mut Section<'_>, key: &str, words: &[&'static str]) -> Option<String> {
+    let words: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
+    section.word(key, &words).map(str::to_owned)
 }
 
 /// All subscribers; of a scope, the owners of its lines.
@@ -154,10 +148,9 @@ pub(super) async fn topups(
     let now = admin.engine().now();
     let (topups, from, cut) = params.read(|section| {
         let (from, to) = span(section, Timestamp::from_ms(0), now);
-        let states = TopupState::ALL.map(|state| (state.as_str(), state.as_str()));
         let topups = TopupsAsked {
             subscription: section.text("subscription"),
-            state: word(section, "state", &states),
+            state: word(section, "state", &TopupState::ALL.map(TopupState::as_str)),
             payer: section.text("payer"),
             from,
             to,
@@ -189,7 +182,7 @@ pub(super) async fn notices(
         let notices = NoticesAsked {
             subscriber: section.text("subscriber"),
             subscription: section.text("subscription"),
-            state: word(section, "state", &NOTICE_STATES),
+            state: word(section, "state", &StoredNotice::STATES),
             kind: kind.map(|kind| kind.as_str().to_owned()),
             channel: section.text("channel"),
             ..NoticesAsked::default()
@@ -199,7 +192,7 @@ pub(super) async fn notices(
     let store = admin.engine().store();
     let most = cut.most();
     let found = store.notices_page(caller.scope(), &notices, from.as_ref(), most).await?;
-    let place = |n: &crate::store::StoredNotice| place(&[&n.created_at.ms().to_string(), &n.id]);
+    let place = |n: &StoredNotice| place(&[&n.created_at.ms().to_string(), &n.id]);
     page(&asked, cut, found, place, &Form::json(shapes::notice))
 }
 

@@ -294,7 +294,7 @@ mod tests {
             ("kind", kinds.collect()),
             ("severity", severities.collect()),
             ("state", states.to_vec()),
-            ("told", notices::STATES.to_vec()),
+            ("told", crate::store::StoredNotice::STATES.to_vec()),
             ("span", notices::SNOOZES.to_vec()),
             ("language", crate::words::LOCALES.to_vec()),
             ("delivery", vec!["underway", "delivered", "failed"]),

@@ -9,7 +9,7 @@ use super::{
     visitor::Visitor,
 };
 use crate::domain::{NoticeKind, Span, Timestamp};
-use crate::store::NoticesAsked;
+use crate::store::{NoticesAsked, StoredNotice};
 use crate::words::LOCALES;
 use axum::{
     Extension,
@@ -25,7 +25,6 @@ const GIVEN_UP: i64 = 20;
 /// What was given up longer ago does not stand first any more.
 const OLD: Span = Span::days(30);
 
-pub(super) const STATES: [&str; 5] = ["queued", "sending", "sent", "dropped", "dead"];
 /// How long nobody is told again, as the form has it.
 pub(super) const SNOOZES: [&str; 3] = ["1d", "2d", "7d"];
 
@@ -44,7 +43,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let (store, now) = (admin.engine().store(), admin.engine().now());
     let scope = &visitor.caller.grant.scope;
-    let state = STATES.into_iter().find(|word| asked.state.as_deref() == Some(word));
+    let state = StoredNotice::STATES.into_iter().find(|word| asked.state.as_deref() == Some(word));
     let kind = asked.kind.as_deref().and_then(NoticeKind::parse);
     let line = asked.line.as_deref().map(str::trim).filter(|line| !line.is_empty());
     let wanted = NoticesAsked {
@@ -71,7 +70,7 @@ pub(super) async fn list(
     let about = context! {
         dead => Serde(dead),
         notices => Serde(notices),
-        states => STATES,
+        states => StoredNotice::STATES,
         kinds => kinds(),
         state,
         kind => kind.map(NoticeKind::as_str),
