@@ -159,6 +159,17 @@ impl Store {
         rows.iter().map(rows::subscriber).collect()
     }
 
+    /// Those of `ids` that are there and not closed.
+    pub async fn subscribers_of(&self, ids: &[&str]) -> Result<Vec<Subscriber>, StoreError> {
+        let rows = sqlx::query(
+            self.sql("SELECT * FROM subscribers WHERE closed_at IS NULL AND id IN {ids $1}"),
+        )
+        .bind(serde_json::json!(ids).to_string())
+        .fetch_all(self.reader())
+        .await?;
+        rows.iter().map(rows::subscriber).collect()
+    }
+
     /// One subscription.
     pub async fn subscription(&self, id: &SubscriptionId) -> Result<Subscription, StoreError> {
         let row = sqlx::query("SELECT * FROM subscriptions WHERE id = $1")

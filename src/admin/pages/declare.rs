@@ -10,7 +10,6 @@ use super::super::{
 use super::{
     Pages,
     form::{Form, Sent},
-    overview::owners,
     sign_in::first_confirm,
     visitor::Visitor,
 };
@@ -161,8 +160,9 @@ async fn ask_line(
     form: &Form,
     faults: Option<&str>,
 ) -> Result<Response, Problem> {
+    let all = admin.engine().store().subscribers().await?;
     let owners: Vec<(String, String)> =
-        owners(admin).await?.into_iter().map(|(id, (name, _))| (id, name)).collect();
+        all.into_iter().map(|owner| (owner.id.to_string(), owner.name)).collect();
     let names = |wanted: fn(&Declares) -> bool| -> Vec<String> {
         let all = admin.engine().providers().iter();
         let wanted = all.filter(|(_, provider)| wanted(provider.declares()));

@@ -59,7 +59,7 @@ async fn within(admin: &Admin, visitor: &Visitor, id: &str) -> Result<Subscripti
     // A text that cannot be an id is the id of nothing.
     let id = SubscriptionId::parse(id)
         .map_err(|_| StoreError::NotFound(format!("subscription {id}")))?;
-    Ok(admin.engine().store().line_within(&visitor.caller.grant.scope, &id).await?)
+    Ok(admin.engine().store().line_within(visitor.caller.scope(), &id).await?)
 }
 
 pub(super) async fn look(
@@ -79,7 +79,7 @@ async fn show(
 ) -> Result<Response, Problem> {
     let (engine, store) = (admin.engine(), admin.engine().store());
     let now = engine.now();
-    let owners = owners(admin).await?;
+    let owners = owners(admin, std::iter::once(line.subscriber.as_str())).await?;
     let zone = owners.get(line.subscriber.as_str()).map_or(line.time_zone, |(_, zone)| *zone);
     let views = store.views_of(&[line.id.to_string()]).await?;
     let view =
@@ -202,7 +202,7 @@ async fn story(
     now: Timestamp,
 ) -> Result<Vec<Entry>, Problem> {
     let about = NoticesAsked { subscription: Some(line.id.to_string()), ..NoticesAsked::default() };
-    let scope = &visitor.caller.grant.scope;
+    let scope = visitor.caller.scope();
     let notices = admin.engine().store().notices_page(scope, &about, None, STORY).await?;
     let of_topups = topups.iter().map(|topup| Entry {
         at: When::of(topup.updated_at, zone, now),

@@ -42,7 +42,7 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let (store, now) = (admin.engine().store(), admin.engine().now());
-    let scope = &visitor.caller.grant.scope;
+    let scope = visitor.caller.scope();
     let state = StoredNotice::STATES.into_iter().find(|word| asked.state.as_deref() == Some(word));
     let kind = asked.kind.as_deref().and_then(NoticeKind::parse);
     let line = asked.line.as_deref().map(str::trim).filter(|line| !line.is_empty());
@@ -62,7 +62,8 @@ pub(super) async fn list(
         Some(_) => Vec::new(),
     };
     let found = store.notices_page(scope, &wanted, None, PAGE).await?;
-    let owners = owners(&admin).await?;
+    let told = found.iter().chain(&dead).map(|notice| notice.subscriber.as_str());
+    let owners = owners(&admin, told).await?;
     let is_full = found.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
     let rest = found.iter().filter(|n| dead.iter().all(|d| d.id != n.id));
     let notices: Vec<Told> = rest.map(|n| view::told(n, &owners, now)).collect();
@@ -101,8 +102,8 @@ pub(super) async fn one(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let (store, now) = (admin.engine().store(), admin.engine().now());
-    let notice = store.notice_within(&visitor.caller.grant.scope, &id).await?;
-    let owners = owners(&admin).await?;
+    let notice = store.notice_within(visitor.caller.scope(), &id).await?;
+    let owners = owners(&admin, std::iter::once(notice.subscriber.as_str())).await?;
     let zone = owners.get(&notice.subscriber).map_or(chrono_tz::UTC, |(_, zone)| *zone);
     let tries = store.deliveries(&notice.id).await?.into_iter().map(|one| Try {
         attempt: one.attempt,
@@ -157,7 +158,7 @@ async fn seen(
     until: Option<Timestamp>,
 ) -> Result<Response, Problem> {
     let (store, now) = (admin.engine().store(), admin.engine().now());
-    let notice = store.notice_within(&visitor.caller.grant.scope, id).await?;
+    let notice = store.notice_within(visitor.caller.scope(), id).await?;
     store.acknowledge(&notice.id, &visitor.caller.actor, until, now).await?;
     Ok(Redirect::to(&format!("/notices/{}", notice.id)).into_response())
 }

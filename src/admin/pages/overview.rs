@@ -6,7 +6,7 @@ use super::{
     view::{Line, Owners, When},
     visitor::Visitor,
 };
-use crate::domain::{Span, Timestamp};
+use crate::domain::{Span, Subscriber, Timestamp};
 use crate::store::{StoreError, SubscriptionView};
 use axum::{
     Extension,
@@ -15,7 +15,7 @@ use axum::{
 };
 use minijinja::{context, value::Serde};
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Lines and top-ups shown at most: with them the page stays below 300 kB.
 const MOST: i64 = 200;
@@ -33,12 +33,15 @@ pub(super) async fn look(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let (engine, store) = (admin.engine(), admin.engine().store());
-    let (now, scope) = (engine.now(), &visitor.caller.grant.scope);
+    let (now, scope) = (engine.now(), visitor.caller.scope());
     let q = asked.q.unwrap_or_default();
     let ids = store.dark_first(scope, q.trim(), MOST).await?;
-    let owners = owners(&admin).await?;
-    let lines = lines(&admin, &ids, &owners, now).await?;
+    let views = store.views_of(&ids).await?;
     let open = store.open_topups(scope, MOST).await?;
+    let of_lines = views.iter().map(|view| view.subscription.subscriber.as_str());
+    let of_orders = open.iter().map(|topup| topup.subscriber.as_str());
+    let owners = owners(&admin, of_lines.chain(of_orders)).await?;
+    let lines = lines(&views, &ids, &owners, now);
     let open: Vec<_> = open.iter().map(|topup| view::order(topup, &owners, now)).collect();
     let near = store.near_dark(scope, now).await?;
     let switch = engine.money_switch(now).await?;
@@ -59,23 +62,27 @@ pub(super) async fn look(
     Pages::render(&admin, "overview.html", &visitor, about)
 }
 
-/// Who owns lines, and in which zone they read.
-pub(super) async fn owners(admin: &Admin) -> Result<Owners, StoreError> {
-    let all = admin.engine().store().subscribers().await?;
-    Ok(all.into_iter().map(|s| (s.id.to_string(), (s.name, s.time_zone))).collect())
+/// The names of those subscribers, and the zones in which they read.
+pub(super) async fn owners(
+    admin: &Admin,
+    ids: impl Iterator<Item = &str>,
+) -> Result<Owners, StoreError> {
+    // Each page names few of what may be thousands.
+    let ids: Vec<&str> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+    let found = admin.engine().store().subscribers_of(&ids).await?;
+    Ok(by_id(found))
+}
+
+/// The same of subscribers that are at hand.
+pub(super) fn by_id(subscribers: Vec<Subscriber>) -> Owners {
+    subscribers.into_iter().map(|s| (s.id.to_string(), (s.name, s.time_zone))).collect()
 }
 
 /// The lines in the order of `ids`.
-async fn lines(
-    admin: &Admin,
-    ids: &[String],
-    owners: &Owners,
-    now: Timestamp,
-) -> Result<Vec<Line>, StoreError> {
-    let views: Vec<SubscriptionView> = admin.engine().store().views_of(ids).await?;
+fn lines(views: &[SubscriptionView], ids: &[String], owners: &Owners, now: Timestamp) -> Vec<Line> {
     let mut by_id: HashMap<String, Line> = views
         .iter()
         .map(|found| (found.subscription.id.to_string(), view::line(found, owners, now)))
         .collect();
-    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+    ids.iter().filter_map(|id| by_id.remove(id)).collect()
 }

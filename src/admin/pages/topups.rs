@@ -39,7 +39,7 @@ pub(super) async fn list(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     let (store, now) = (admin.engine().store(), admin.engine().now());
-    let scope = &visitor.caller.grant.scope;
+    let scope = visitor.caller.scope();
     let state = asked.state.unwrap_or_default();
     let line = asked.line.filter(|line| !line.is_empty());
     let all = TopupState::ALL.map(TopupState::as_str);
@@ -50,7 +50,7 @@ pub(super) async fn list(
         let asked = TopupsAsked { state, subscription: line.clone(), ..TopupsAsked::default() };
         store.topups_page(scope, &asked, None, PAGE).await?
     };
-    let owners = owners(&admin).await?;
+    let owners = owners(&admin, found.iter().map(|topup| topup.subscriber.as_str())).await?;
     let orders: Vec<_> = found.iter().map(|topup| view::order(topup, &owners, now)).collect();
     let is_full = orders.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
     let about = context! { orders => Serde(orders), states => all, state, line, is_full };
@@ -77,7 +77,7 @@ pub(super) async fn one(
 
 /// A top-up of a line that the visitor may see.
 async fn within(admin: &Admin, visitor: &Visitor, id: &str) -> Result<Topup, Problem> {
-    Ok(admin.engine().store().topup_within(&visitor.caller.grant.scope, id).await?)
+    Ok(admin.engine().store().topup_within(visitor.caller.scope(), id).await?)
 }
 
 async fn show(
@@ -87,7 +87,7 @@ async fn show(
     trouble: Option<&str>,
 ) -> Result<Response, Problem> {
     let (store, now) = (admin.engine().store(), admin.engine().now());
-    let owners = owners(admin).await?;
+    let owners = owners(admin, std::iter::once(topup.subscriber.as_str())).await?;
     let zone = owners.get(topup.subscriber.as_str()).map_or(chrono_tz::UTC, |(_, zone)| *zone);
     let when = |at: Timestamp| When::of(at, zone, now);
     let events = store.topup_events(&topup.id).await?;
