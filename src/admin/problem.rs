@@ -91,7 +91,7 @@ impl Problem {
 
     /// A page that cannot be made.
     pub(super) fn broken(error: &dyn std::error::Error) -> Self {
-        tracing::error!("a page cannot be rendered: {error}");
+        tracing::error!("a page cannot be rendered: {error:#}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
     }
 

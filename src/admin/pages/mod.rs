@@ -227,11 +227,7 @@ impl Pages {
             ..about
         };
         let html = admin.0.pages.get_template(name).and_then(|page| page.render(about));
-        let html = html.map_err(|error| {
-            tracing::error!("the page {name} cannot be rendered: {error:#}");
-            let detail = "the page is broken; see the log";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
-        })?;
+        let html = html.map_err(|error| Problem::broken(&error))?;
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
             (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),

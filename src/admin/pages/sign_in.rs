@@ -96,9 +96,7 @@ pub(super) async fn answer(
     form: Form,
 ) -> Result<Response, Problem> {
     let (taste, next) = (Taste::of(&headers), form.text("next"));
-    if !visitor::is_same_site(&headers) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "this form came from another site"));
-    }
+    visitor::same_site(&headers)?;
     let (store, now) = (admin.engine().store(), admin.engine().now());
     let (name, typed) = (form.text("name").trim(), SecretString::from(form.text("password")));
     if admin.0.wrong.is_too_much(name, now) {

@@ -10,7 +10,7 @@ use super::{
     Pages,
     form::Form,
     view::{self, Owners, When},
-    visitor::{Taste, is_same_site},
+    visitor::{Taste, same_site},
     words::Locale,
 };
 use crate::domain::{NoticeKind, Span, State as TopupState, Subscriber, Topup};
@@ -89,8 +89,7 @@ impl Own {
         about: Value,
         status: StatusCode,
     ) -> Result<Response, Problem> {
-        let is_chinese = self.subscriber.locale.starts_with("zh");
-        let locale = if is_chinese { Locale::ZhCn } else { Locale::En };
+        let locale = Locale::wanted(&self.subscriber.locale);
         let about = context! {
             home => format!("{PREFIX}{}", self.token),
             owner => &self.subscriber.name,
@@ -105,11 +104,8 @@ impl Own {
 
     /// A top-up that was theirs when it was ordered, and is on a line that still is.
     async fn topup(&self, admin: &Admin, id: &str) -> Result<Topup, Problem> {
-        let store = admin.engine().store();
-        let topup = store.topup(id).await?;
-        let line = store.subscription(&topup.subscription).await?;
-        let is_own = topup.subscriber == self.subscriber.id && line.subscriber == topup.subscriber;
-        if is_own && topup.id.as_str() == id {
+        let topup = admin.engine().store().topup_within(&self.scope(), id).await?;
+        if topup.subscriber == self.subscriber.id && topup.id.as_str() == id {
             Ok(topup)
         } else {
             Err(StoreError::NotFound(format!("top-up {id}")).into())
@@ -309,11 +305,4 @@ async fn answer_topup(
         }
         Err(error @ OrderError::Engine(_)) => Err(error.into()),
     }
-}
-
-fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
-    if is_same_site(headers) {
-        return Ok(());
-    }
-    Err(Problem::new(StatusCode::FORBIDDEN, "this form came from another site"))
 }

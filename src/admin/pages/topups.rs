@@ -137,10 +137,8 @@ pub(super) async fn receipt(
     }
     let store = admin.engine().store();
     let (events, after) = store.evidence(&topup).await?;
-    let html = receipts_page(&[Receipt { topup, events, after }]).map_err(|error| {
-        tracing::error!("a receipt cannot be rendered: {error:#}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
-    })?;
+    let html = receipts_page(&[Receipt { topup, events, after }]);
+    let html = html.map_err(|error| Problem::broken(&error))?;
     let css = html.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     let policy = policy_with_style(css.map(|(css, _)| css).unwrap_or_default());
     let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();

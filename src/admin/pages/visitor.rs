@@ -129,8 +129,16 @@ pub(super) fn is_own_form(headers: &HeaderMap, visitor: &Visitor, given: &str) -
     visitor.session.is_some() && is_right && is_same_site(headers)
 }
 
+/// Refuses what a browser says another site sent: for forms that hold no secret of a session.
+pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_same_site(headers) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "this form came from another site"))
+}
+
 /// What the browser itself says about where a request comes from (Fetch Metadata).
-pub(super) fn is_same_site(headers: &HeaderMap) -> bool {
+fn is_same_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     matches!(site, None | Some(b"same-origin" | b"none"))
 }
