@@ -6,7 +6,7 @@ use crate::config::{self, Settings};
 use crate::domain::{SubscriberId, SubscriptionId, Timestamp};
 use crate::flow::OrderError;
 use crate::input::Fault;
-use crate::store::{Store, StoreError};
+use crate::store::{Audited, Store, StoreError};
 use std::path::PathBuf;
 
 /// Why a verb ends with something other than 0.
@@ -103,6 +103,25 @@ impl Context {
         store.migrate().await?;
         Ok(store)
     }
+}
+
+/// Writes into the audit what somebody at the terminal did to `target`, and how that is now.
+pub(super) async fn audit(
+    store: &Store,
+    act: &str,
+    target: &str,
+    after: Option<serde_json::Value>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let what = Audited {
+        actor: actor(),
+        act: act.to_owned(),
+        target: target.to_owned(),
+        status: 200,
+        before: None,
+        after: after.map(|after| after.to_string()),
+    };
+    store.audit(&what, now).await
 }
 
 /// Who sits at the terminal, for histories.

@@ -1,9 +1,8 @@
 //! `subscriber`: the link to somebody's own page.
 
 use super::args::SubscriberVerb;
-use super::context::{CliError, Context, actor, subscriber_id};
+use super::context::{CliError, Context, audit, subscriber_id};
 use super::out::Out;
-use crate::store::Audited;
 use serde_json::json;
 
 pub(super) async fn subscriber(
@@ -29,14 +28,7 @@ pub(super) async fn subscriber(
         out.note("[admin] public_url is not set: this link opens on this machine alone");
     }
     let (path, lapses) = engine.page_of(&id, now)?;
-    let what = Audited {
-        actor: actor(),
-        act: "subscriber link".to_owned(),
-        target: id.to_string(),
-        status: 200,
-        ..Audited::default()
-    };
-    engine.store().audit(&what, now).await?;
+    audit(engine.store(), "subscriber link", id.as_str(), None, now).await?;
     let link = format!("{base}{path}");
     let document =
         json!({ "subscriber": id.as_str(), "link": link, "lapses_at": lapses.rfc3339() });

@@ -1,13 +1,13 @@
 //! `user`: who may sign in to the pages.
 
 use super::args::UserVerb;
-use super::context::{CliError, Context, actor};
+use super::context::{CliError, Context, audit};
 use super::out::{Out, table};
 use super::token::{role_of, scope_of};
 use crate::admin::password;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::store::{Audited, Grant, Store};
+use crate::store::{Grant, Store};
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 use std::io::IsTerminal as _;
@@ -27,8 +27,9 @@ pub(super) async fn user(context: &Context, verb: &UserVerb, out: &Out) -> Resul
             }
             let hash = asked_for(out).await?;
             store.save_user(name, &grant, &hash, now).await?;
-            note(&store, "user create", name, Some(&grant), now).await?;
             let (role, scope) = (grant.role.as_str(), grant.scope.text());
+            let after = json!({ "role": role, "scope": scope });
+            audit(&store, "user create", name, Some(after), now).await?;
             out.result(&json!({ "name": name, "role": role, "scope": scope }), || {
                 format!("{name} may sign in as {role}")
             });
@@ -39,14 +40,14 @@ pub(super) async fn user(context: &Context, verb: &UserVerb, out: &Out) -> Resul
             }
             let hash = asked_for(out).await?;
             store.set_password(name, &hash, "").await?;
-            note(&store, "user password", name, None, now).await?;
+            audit(&store, "user password", name, None, now).await?;
             out.result(&json!({ "name": name }), || format!("{name} has another password"));
         }
         UserVerb::Disable { name } => {
             if !store.disable_user(name, now).await? {
                 return Err(anyhow::anyhow!("there is no {name} to disable").into());
             }
-            note(&store, "user disable", name, None, now).await?;
+            audit(&store, "user disable", name, None, now).await?;
             let text = || format!("{name} may not sign in any more");
             out.result(&json!({ "name": name, "disabled": true }), text);
         }
@@ -80,25 +81,6 @@ async fn list(store: &Store, out: &Out) -> Result<(), CliError> {
         table(&["NAME", "ROLE", "SCOPE", "CREATED", "DISABLED"], &rows)
     });
     Ok(())
-}
-
-async fn note(
-    store: &Store,
-    act: &str,
-    name: &str,
-    grant: Option<&Grant>,
-    now: Timestamp,
-) -> Result<(), CliError> {
-    let after = grant.map(|g| json!({ "role": g.role.as_str(), "scope": g.scope.text() }));
-    let what = Audited {
-        actor: actor(),
-        act: act.to_owned(),
-        target: name.to_owned(),
-        status: 200,
-        before: None,
-        after: after.map(|after| after.to_string()),
-    };
-    Ok(store.audit(&what, now).await?)
 }
 
 /// The hash of a password that somebody types twice, or that stands on standard input.

@@ -1,9 +1,12 @@
-//! Readings by hand: what a person, or a forwarder of the operator's text messages, says of a line.
-//! They weigh as much as a provider's, so they pass the same checks.
+//! What people do to a line by hand: have it polled, stop and resume it, give a reading.
+//!
+//! Readings by hand come from a person or a forwarder of the operator's text messages. They weigh as
+//! much as a provider's, so they pass the same checks.
 
 use super::{Engine, OrderError, Stage, assess::assess};
 use crate::domain::{
-    Money, Quality, Reading, Snapshot, SubscriptionId, SubscriptionStatus, Timestamp, Values,
+    Money, Quality, Reading, Snapshot, Subscription, SubscriptionId, SubscriptionStatus, Timestamp,
+    Values,
 };
 use crate::input::HandReading;
 use crate::providers::ReadOk;
@@ -13,7 +16,52 @@ fn invalid<T>(why: impl Into<String>) -> Result<T, OrderError> {
     Err(OrderError::Invalid(why.into()))
 }
 
+/// A line that is in the fleet.
+async fn open_line(engine: &Engine, id: &SubscriptionId) -> Result<Subscription, OrderError> {
+    let line = engine.store().subscription(id).await?;
+    if line.status == SubscriptionStatus::Closed {
+        let why = format!("subscription {id} is closed; allowed is an active or paused one");
+        return Err(OrderError::Refused(why));
+    }
+    Ok(line)
+}
+
 impl Engine {
+    /// Makes an active line due; the reading comes when the reader answers.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::Refused`] for a line that is paused or closed.
+    pub async fn poll_by_hand(&self, id: &SubscriptionId) -> Result<(), OrderError> {
+        let status = self.store().subscription(id).await?.status;
+        if status != SubscriptionStatus::Active {
+            let why = format!("subscription {id} is {}; allowed is an active one", status.as_str());
+            return Err(OrderError::Refused(why));
+        }
+        self.store().poll_now(std::slice::from_ref(id), self.now()).await?;
+        self.wake(Stage::Poll);
+        Ok(())
+    }
+
+    /// Stops everything for a line, or watches it again, with earlier failures forgiven.
+    ///
+    /// # Errors
+    ///
+    /// [`OrderError::Refused`] for a line that is no longer in the fleet.
+    pub async fn set_watched(
+        &self,
+        id: &SubscriptionId,
+        is_watched: bool,
+    ) -> Result<(), OrderError> {
+        open_line(self, id).await?;
+        let status =
+            if is_watched { SubscriptionStatus::Active } else { SubscriptionStatus::Paused };
+        self.store().set_status(id, status, self.now()).await?;
+        self.wake(Stage::Poll);
+        self.wake(Stage::Decide);
+        Ok(())
+    }
+
     /// Writes down a reading by hand, as if the line's reader had given it.
     ///
     /// Dates that it does not name stay as they were told last: who types in a balance does not
@@ -24,12 +72,9 @@ impl Engine {
         given: HandReading,
     ) -> Result<Reading, OrderError> {
         let now = self.now();
+        open_line(self, id).await?;
         let snapshot = self.store().snapshot(id).await?.snapshot;
         let line = &snapshot.subscription;
-        if line.status == SubscriptionStatus::Closed {
-            let why = format!("subscription {id} is closed; allowed is an active or paused one");
-            return Err(OrderError::Refused(why));
-        }
         let at = taken_at(&snapshot, given.at, now)?;
         let mut values = given.values(line.time_zone);
         if values.is_empty() {

@@ -8,8 +8,8 @@ use super::{
     own::{OwnLine, OwnNotice, OwnTopup},
 };
 use crate::admin::{Admin, guard::Caller, problem::Problem};
-use crate::domain::{Money, SubscriptionId, SubscriptionStatus, Timestamp};
-use crate::flow::{OrderError, Resolution, Stage};
+use crate::domain::{Money, SubscriptionId, Timestamp};
+use crate::flow::Resolution;
 use crate::input::HandReading;
 use crate::providers::Sms;
 use crate::shapes;
@@ -23,10 +23,6 @@ use axum::{
 /// What an act gives.
 type Act<T> = Result<Json<T>, Problem>;
 
-fn refused<T>(why: String) -> Result<T, Problem> {
-    Err(OrderError::Refused(why).into())
-}
-
 /// Makes a line due; the reading comes when the reader answers.
 #[utoipa::path(post, path = "/api/v1/subscriptions/{id}/poll", responses((status = 202, description = "It is due", body = shapes::Subscription)))]
 pub(super) async fn poll(
@@ -35,14 +31,7 @@ pub(super) async fn poll(
     body: Body,
 ) -> Result<Response, Problem> {
     body.nothing()?;
-    let line = admin.engine().store().subscription(&id).await?;
-    if line.status != SubscriptionStatus::Active {
-        let status = line.status.as_str();
-        return refused(format!("subscription {id} is {status}; allowed is an active one"));
-    }
-    let now = admin.engine().now();
-    admin.engine().store().poll_now(std::slice::from_ref(&id), now).await?;
-    admin.engine().wake(Stage::Poll);
+    admin.engine().poll_by_hand(&id).await?;
     Ok((StatusCode::ACCEPTED, subscription_json(&admin, &id).await?).into_response())
 }
 
@@ -90,7 +79,7 @@ pub(super) async fn pause(
     body: Body,
 ) -> Act<shapes::Subscription> {
     body.nothing()?;
-    set_status(&admin, &id, SubscriptionStatus::Paused).await
+    set_watched(&admin, &id, false).await
 }
 
 /// Watches it again; earlier failures are forgiven.
@@ -101,21 +90,15 @@ pub(super) async fn resume(
     body: Body,
 ) -> Act<shapes::Subscription> {
     body.nothing()?;
-    set_status(&admin, &id, SubscriptionStatus::Active).await
+    set_watched(&admin, &id, true).await
 }
 
-async fn set_status(
+async fn set_watched(
     admin: &Admin,
     id: &SubscriptionId,
-    status: SubscriptionStatus,
+    is_watched: bool,
 ) -> Act<shapes::Subscription> {
-    let store = admin.engine().store();
-    if store.subscription(id).await?.status == SubscriptionStatus::Closed {
-        return refused(format!("subscription {id} is closed; allowed is an active or paused one"));
-    }
-    store.set_status(id, status, admin.engine().now()).await?;
-    admin.engine().wake(Stage::Poll);
-    admin.engine().wake(Stage::Decide);
+    admin.engine().set_watched(id, is_watched).await?;
     subscription_json(admin, id).await
 }
 

@@ -8,7 +8,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
 /// What a body says. An empty body says nothing.
@@ -74,7 +74,7 @@ impl FromRequest<Admin> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, admin: &Admin) -> Result<Self, Problem> {
-        let is_json = is_json(request.headers());
+        let headers = request.headers().clone();
         let bytes = Bytes::from_request(request, admin).await.map_err(|rejection| {
             let status = rejection.status();
             let detail = match status {
@@ -87,27 +87,34 @@ impl FromRequest<Admin> for Body {
         if bytes.is_empty() {
             return Ok(Self { table: Table::new(), hash });
         }
-        if !is_json {
-            let detail = "the body has another Content-Type; allowed is application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        Ok(Self { table: table(object(&headers, &bytes)?), hash })
+    }
+}
+
+/// The JSON object that a body holds.
+pub(super) fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Json>, Problem> {
+    if media_type(headers) != "application/json" {
+        let detail = "the body has another Content-Type; allowed is application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    match serde_json::from_slice(body) {
+        Ok(Json::Object(fields)) => Ok(fields),
+        Ok(_) => {
+            let detail = "the body is another JSON value; allowed is an object";
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
         }
-        let json: Json = serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"))
-        })?;
-        match convert(json) {
-            Some(Value::Table(table)) => Ok(Self { table, hash }),
-            _ => {
-                let detail = "the body is another JSON value; allowed is an object";
-                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
-            }
+        Err(error) => {
+            let detail = format!("the body is not JSON: {error}");
+            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
         }
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// The type that a body is said to have, without its parameters, in small letters.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    essence.trim().to_ascii_lowercase()
 }
 
 /// JSON as the reader knows values; a `null` is the same as nothing.
@@ -124,11 +131,14 @@ fn convert(json: Json) -> Option<Value> {
             let items = items.into_iter().filter_map(convert);
             Value::List(items.map(|item| (item, origin.clone())).collect())
         }
-        Json::Object(fields) => {
-            let fields = fields.into_iter().filter_map(|(key, json)| Some((key, convert(json)?)));
-            Value::Table(fields.map(|(key, value)| (key, (value, origin.clone()))).collect())
-        }
+        Json::Object(fields) => Value::Table(table(fields)),
     })
+}
+
+fn table(fields: Map<String, Json>) -> Table {
+    let origin = Origin::file(BODY);
+    let fields = fields.into_iter().filter_map(|(key, json)| Some((key, convert(json)?)));
+    fields.map(|(key, value)| (key, (value, origin.clone()))).collect()
 }
 
 impl FromRequestParts<Admin> for Params {

@@ -1,6 +1,9 @@
 //! What people declare, by program: the same validation, plan and rows as `topupd apply`.
 
-use super::{asks, fields::Params};
+use super::{
+    asks,
+    fields::{Params, media_type, object},
+};
 use crate::admin::{Admin, guard::Changed, problem::Problem};
 use crate::config::fleet::{Fleet, Kind, Plan, StoredFleet};
 use crate::flow::stored_fleet;
@@ -10,7 +13,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
@@ -33,31 +36,6 @@ fn documents(stored: &StoredFleet, kind: Kind) -> &BTreeMap<String, Value> {
         Kind::Subscription => &stored.subscriptions,
         Kind::Rule => &stored.rules,
     }
-}
-
-/// A JSON object out of a body.
-fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Problem> {
-    if media_type(headers) != "application/json" {
-        let detail = "the body has another Content-Type; allowed is application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => {
-            let detail = "the body is another JSON value; allowed is an object";
-            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
-        }
-        Err(error) => {
-            let detail = format!("the body is not JSON: {error}");
-            Err(Problem::new(StatusCode::BAD_REQUEST, detail))
-        }
-    }
-}
-
-fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
-    essence.trim().to_ascii_lowercase()
 }
 
 /// What a fleet would change, and what rules that begin to pay would have spent.

@@ -14,7 +14,7 @@ use crate::domain::{
     Metric, Money, Quantity, Snapshot, Span, Subscription, SubscriptionId, SubscriptionStatus,
     Timestamp, Topup,
 };
-use crate::flow::{OrderError, Stage};
+use crate::flow::OrderError;
 use crate::providers::Order;
 use crate::shapes::{LineForecast, missing};
 use crate::store::{NoticesAsked, StoreError};
@@ -236,13 +236,8 @@ pub(super) async fn poll(
     Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
     let line = within(&admin, &visitor, &id).await?;
-    if line.status != SubscriptionStatus::Active {
-        return show(&admin, &visitor, &line, Some("only an active line is polled")).await;
-    }
-    let engine = admin.engine();
-    engine.store().poll_now(std::slice::from_ref(&line.id), engine.now()).await?;
-    engine.wake(Stage::Poll);
-    Ok(back(&line))
+    let polled = admin.engine().poll_by_hand(&line.id).await;
+    done(&admin, &visitor, &line, polled).await
 }
 
 /// Stops everything for it.
@@ -251,7 +246,7 @@ pub(super) async fn pause(
     Path(id): Path<String>,
     Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    set_status(&admin, &visitor, &id, SubscriptionStatus::Paused).await
+    set_watched(&admin, &visitor, &id, false).await
 }
 
 /// Watches it again.
@@ -260,28 +255,34 @@ pub(super) async fn resume(
     Path(id): Path<String>,
     Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
-    set_status(&admin, &visitor, &id, SubscriptionStatus::Active).await
+    set_watched(&admin, &visitor, &id, true).await
 }
 
-async fn set_status(
+async fn set_watched(
     admin: &Admin,
     visitor: &Visitor,
     id: &str,
-    status: SubscriptionStatus,
+    is_watched: bool,
 ) -> Result<Response, Problem> {
     let line = within(admin, visitor, id).await?;
-    if line.status == SubscriptionStatus::Closed {
-        return show(admin, visitor, &line, Some("a closed line stays closed")).await;
-    }
-    let engine = admin.engine();
-    engine.store().set_status(&line.id, status, engine.now()).await?;
-    engine.wake(Stage::Poll);
-    engine.wake(Stage::Decide);
-    Ok(back(&line))
+    let set = admin.engine().set_watched(&line.id, is_watched).await;
+    done(admin, visitor, &line, set).await
 }
 
-fn back(line: &Subscription) -> Response {
-    Redirect::to(&format!("/lines/{}", line.id)).into_response()
+/// The line's page as it is now, or the page with the reason why it stays as it was.
+async fn done(
+    admin: &Admin,
+    visitor: &Visitor,
+    line: &Subscription,
+    act: Result<(), OrderError>,
+) -> Result<Response, Problem> {
+    match act {
+        Ok(()) => Ok(Redirect::to(&format!("/lines/{}", line.id)).into_response()),
+        Err(OrderError::Refused(why) | OrderError::Invalid(why)) => {
+            show(admin, visitor, line, Some(&why)).await
+        }
+        Err(error @ OrderError::Engine(_)) => Err(error.into()),
+    }
 }
 
 /// What a top-up would cost, and the question whether it is wanted; then the order.
