@@ -18,7 +18,10 @@ mod tests;
 use crate::flow::{Beats, Engine};
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, Semaphore, watch},
+};
 
 /// The largest body taken.
 const BODY_MAX: usize = 1 << 20;
@@ -34,12 +37,21 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
     let pages = pages::Pages::environment().map_err(std::io::Error::other)?;
-    let admin =
-        Admin(Arc::new(Parts { engine, beats, listen, pages, wrong: pages::Wrong::default() }));
+    let (close, closing) = watch::channel(false);
+    let admin = Admin(Arc::new(Parts {
+        engine,
+        beats,
+        listen,
+        pages,
+        wrong: pages::Wrong::default(),
+        watchers: Arc::new(Semaphore::new(api::live::WATCHERS)),
+        closing,
+    }));
     let stopped = Arc::new(Notify::new());
     let tell = Arc::clone(&stopped);
     let server = axum::serve(listener, router(&admin)).with_graceful_shutdown(async move {
         stop.await;
+        close.send_replace(true);
         tell.notify_one();
     });
     // A client that holds its connection open must not hold up the end of the program.
@@ -60,6 +72,10 @@ struct Parts {
     listen: SocketAddr,
     pages: minijinja::Environment<'static>,
     wrong: pages::Wrong,
+    /// Seats for those who watch what changes.
+    watchers: Arc<Semaphore>,
+    /// True once no answer may go on for long.
+    closing: watch::Receiver<bool>,
 }
 
 impl Admin {

@@ -21,7 +21,7 @@ pub struct StoredAct {
 /// A line got another status, or the same again; the old word, `>`, the new one.
 pub(super) const STATUS: &str = "status";
 /// The switches that stop paying stand differently; the switches as JSON.
-const MONEY: &str = "money";
+pub(super) const MONEY: &str = "money";
 /// How long top-ups take at each payer, in milliseconds; JSON.
 const SETTLE: &str = "settle";
 /// Every line is judged again; the occasion.

@@ -1,5 +1,6 @@
 //! Opening the database: pragmas, pools, migrations, transactions.
 
+use super::changes::Changes;
 use sqlx::{AnyPool, AssertSqlSafe, SqlStr, any::AnyPoolOptions};
 use std::{path::PathBuf, time::Duration};
 
@@ -79,6 +80,7 @@ pub struct Store {
     write: AnyPool,
     dialect: Dialect,
     file: Option<PathBuf>,
+    pub(super) changes: Changes,
 }
 
 impl Store {
@@ -135,7 +137,13 @@ impl Store {
         let pragmas: &[&str] =
             &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -512"];
         let read = open("rw", pragmas, 2).await.map_err(failed)?;
-        Ok(Self { read, write, dialect: Dialect::Sqlite, file: Some(file) })
+        Ok(Self {
+            read,
+            write,
+            dialect: Dialect::Sqlite,
+            file: Some(file),
+            changes: Changes::default(),
+        })
     }
 
     async fn open_postgres(url: &str) -> Result<Self, StoreError> {
@@ -155,7 +163,13 @@ impl Store {
                 return Err(StoreError::NotDurable { setting, found });
             }
         }
-        Ok(Self { read: pool.clone(), write: pool, dialect: Dialect::Postgres, file: None })
+        Ok(Self {
+            read: pool.clone(),
+            write: pool,
+            dialect: Dialect::Postgres,
+            file: None,
+            changes: Changes::default(),
+        })
     }
 
     /// Brings the schema up to date. Several processes may try at once (a daemon and a verb): on

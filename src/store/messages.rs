@@ -1,6 +1,6 @@
 //! Text messages that became readings: each one once.
 
-use super::{Polled, Store, StoreError, needs::sha256_hex, rows};
+use super::{Changed, Polled, Store, StoreError, needs::sha256_hex, rows};
 use crate::domain::{Span, Subscription, Timestamp};
 
 /// Phones try for two days to get rid of a message; nobody posts one that is older than this.
@@ -60,6 +60,7 @@ impl Store {
         }
         self.write_polls(&mut tx, std::slice::from_ref(polled), now).await?;
         tx.commit().await?;
+        self.changes.tell([Changed::Line(polled.reading.subscription.clone())]);
         Ok(true)
     }
 }

@@ -1,6 +1,6 @@
 //! The outbox's outward side: claims, tries, retries, dead letters.
 
-use super::{Store, StoreError, StoredNotice, notices, rows};
+use super::{Changed, Store, StoreError, StoredNotice, notices, rows};
 use crate::domain::{Span, Subscriber, Timestamp};
 
 /// A notice claimed for one try, with its reader.
@@ -164,6 +164,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
+        self.changes.tell([Changed::Notice(notice.id.clone())]);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! When each line is due, and what was found: the hot path. Claims and results go through in
 //! bunches, one statement and one commit for many rows.
 
-use super::{Store, StoreError, Tx, rows, rows::Columns};
+use super::{Changed, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{Money, Quality, Reading, Span, Subscription, SubscriptionId, Timestamp};
 use serde_json::json;
 
@@ -96,6 +96,7 @@ impl Store {
         let mut tx = self.begin().await?;
         self.write_polls(&mut tx, polled, now).await?;
         tx.commit().await?;
+        self.changes.tell(polled.iter().map(|p| Changed::Line(p.reading.subscription.clone())));
         Ok(())
     }
 

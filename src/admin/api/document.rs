@@ -1,7 +1,7 @@
 //! The document of the API, made from the code: the handlers tell what they take and give, the list
 //! of routes tells who may; and a page that shows it.
 
-use super::{act, fleet, installation, lists, look};
+use super::{act, fleet, installation, lists, live, look};
 use crate::admin::{
     guard::policy_with_style,
     health, hook,
@@ -42,6 +42,7 @@ use utoipa::OpenApi;
         lists::notices,
         lists::ledger,
         look::money,
+        live::events,
         act::poll,
         act::topup,
         act::pause,

@@ -3,7 +3,7 @@
 use super::{
     act, document,
     fleet::{self, rule, subscriber, subscription},
-    installation, lists, look,
+    installation, lists, live, look,
 };
 use crate::admin::{
     Admin,
@@ -54,6 +54,7 @@ pub(in crate::admin) fn all() -> Vec<Route> {
         see(LOOK, "/api/v1/topups/{id}", get(look::topup)),
         see(LOOK, "/api/v1/notices", get(lists::notices)),
         see(LOOK, "/api/v1/ledger", get(lists::ledger)),
+        see(LOOK, "/api/v1/events", get(live::events)),
         see(LOOK, "/api/v1/topups/{id}/receipt", get(look::receipt)),
         see(LOOK_AROUND, "/api/v1/providers", get(installation::providers)),
         see(RULE, "/api/v1/audit", get(installation::audit)),

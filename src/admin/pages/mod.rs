@@ -24,6 +24,7 @@ pub(super) use subscriber::PREFIX;
 
 use super::{
     Admin,
+    api::live,
     problem::{Detail, Problem},
 };
 use crate::store::{Role, Scope};
@@ -118,6 +119,7 @@ fn all() -> Vec<Page> {
         act("/lines/{id}/topup", post(line::topup)),
         whole(Role::Viewer, "/rules", get(declare::rules)),
         whole(Role::Admin, "/rules/edit", get(declare::rule).post(declare::save_rule)),
+        look("/events", get(live::events)),
         look("/topups", get(topups::list)),
         look("/topups/{id}", get(topups::one)),
         look("/topups/{id}/receipt", get(topups::receipt)),

@@ -7,6 +7,7 @@ mod document;
 mod hooks;
 mod keys;
 mod lists;
+mod live;
 mod looks;
 mod metrics;
 mod pages;
@@ -168,7 +169,12 @@ impl World {
         let mut stream = TcpStream::connect(("127.0.0.1", self.at.port())).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut text = Vec::new();
-        stream.read_to_end(&mut text).await.unwrap();
+        // A stream of events has no end: its head and its first event are the answer.
+        let is_enough = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            text.contains("text/event-stream") && text.contains("\nevent: ")
+        };
+        while !is_enough(&text) && stream.read_buf(&mut text).await.unwrap() > 0 {}
         Answer::parse(&String::from_utf8(text).unwrap())
     }
 

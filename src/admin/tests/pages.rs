@@ -56,7 +56,12 @@ impl World {
     }
 
     /// A notice that is written and not sent.
-    async fn notice(&self, to: &str, line: Option<&str>, kind: NoticeKind) -> StoredNotice {
+    pub(super) async fn notice(
+        &self,
+        to: &str,
+        line: Option<&str>,
+        kind: NoticeKind,
+    ) -> StoredNotice {
         let draft = NoticeDraft {
             subscriber: SubscriberId::parse(to).unwrap(),
             subscription: line.map(|line| SubscriptionId::parse(line).unwrap()),
@@ -281,7 +286,10 @@ async fn a_line_tells_what_it_is_and_what_can_be_done() {
     assert_eq!(ana.post("/lines/l1/pause", &form).await.header("location"), "/lines/l1");
     assert!(ana.get("/lines/l1").await.body.contains("/lines/l1/resume"));
     let refused = ana.post("/lines/l1/poll", &form).await;
-    assert!(refused.status == 409 && refused.body.contains("only an active line"), "{refused:?}");
+    assert!(
+        refused.status == 409 && refused.body.contains("allowed is an active one"),
+        "{refused:?}"
+    );
     assert_eq!(ana.post("/lines/l1/resume", &form).await.status, 303);
     assert_eq!(ana.post("/lines/l1/poll", &form).await.status, 303);
 }

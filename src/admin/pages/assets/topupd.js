@@ -26,4 +26,22 @@ async function refresh() {
   live().replaceWith(fresh);
 }
 
-if (live()) setInterval(() => refresh().catch(() => {}), 3000);
+// News asks for a look, not for one each: a burst is one. Without news the times still go on, and
+// where no news can come, a look every few seconds stands in for it.
+if (live()) {
+  let wanted = 0;
+  const look = () => refresh().catch(() => {});
+  const soon = () => {
+    clearTimeout(wanted);
+    wanted = setTimeout(look, 200);
+  };
+  const news = new EventSource("/events");
+  for (const kind of ["topup", "notice", "subscription", "money", "resync"]) news.addEventListener(kind, soon);
+  let quiet = 0;
+  setInterval(() => {
+    quiet = news.readyState === EventSource.OPEN ? quiet + 1 : 10;
+    if (quiet < 10) return;
+    quiet = 0;
+    look();
+  }, 3000);
+}
