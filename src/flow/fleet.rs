@@ -5,7 +5,8 @@ use crate::config::fleet::{Fleet, FleetContext, Kind, Plan, StoredFleet};
 use crate::domain::{RuleId, SubscriberId, SubscriptionId};
 use crate::store::{FleetChanges, Store, StoreError};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What storing the entries of `fleet` changes that `is_wanted` picks; nothing is closed.
 pub fn fleet_changes(fleet: &Fleet, is_wanted: impl Fn(Kind, &str) -> bool) -> FleetChanges {
@@ -45,10 +46,10 @@ impl Engine {
 
     /// Writes what the plan changes, and nothing else.
     pub async fn write_fleet(&self, fleet: &Fleet, plan: &Plan) -> Result<(), EngineError> {
-        let is_touched = |kind: Kind, id: &str| {
-            plan.create.iter().any(|c| c.kind == kind && c.id == id)
-                || plan.update.iter().any(|u| u.kind == kind && u.id == id)
-        };
+        let created = plan.create.iter().map(|c| (c.kind.as_str(), c.id.as_str()));
+        let updated = plan.update.iter().map(|u| (u.kind.as_str(), u.id.as_str()));
+        let touched: BTreeSet<(&str, &str)> = created.chain(updated).collect();
+        let is_touched = |kind: Kind, id: &str| touched.contains(&(kind.as_str(), id));
         let mut changes = fleet_changes(fleet, is_touched);
         for gone in &plan.delete {
             match gone.kind {

@@ -5,7 +5,7 @@ use super::{Drafts, FleetContext};
 use crate::channels::Needs;
 use crate::config::fleet::document::subscriber_from_document;
 use crate::domain::{Subscriber, Subscription};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports lines whose owner can be reached over that very line alone.
 pub(super) fn independent(drafts: &Drafts<'_>, lines: &[&Subscription], context: &FleetContext) {
@@ -21,26 +21,27 @@ pub(super) fn independent(drafts: &Drafts<'_>, lines: &[&Subscription], context:
             Some((id.as_str(), subscriber_from_document(document, context)?))
         })
         .collect();
+    // Files may be long: nothing here looks through all of one for each entry of another.
+    let written = drafts.subscribers.iter().filter_map(|draft| draft.value.as_ref());
+    let written: BTreeMap<&str, &Subscriber> = written.map(|s| (s.id.as_str(), s)).collect();
     for draft in &drafts.subscriptions {
         let Some(line) = &draft.value else { continue };
-        let mut written = drafts.subscribers.iter().filter_map(|draft| draft.value.as_ref());
-        let written = written.rfind(|subscriber| subscriber.id == line.subscriber);
-        let owner = written.or_else(|| stored.get(line.subscriber.as_str()));
+        let id = line.subscriber.as_str();
+        let owner = written.get(id).copied().or_else(|| stored.get(id));
         if owner.is_some_and(|owner| is_alone_on(owner, line, context)) {
             draft.section.fault("msisdn", told_over_itself(line));
         }
     }
+    let judged = drafts.subscriptions.iter().filter_map(|draft| draft.value.as_ref());
+    let judged: BTreeSet<&str> = judged.map(|line| line.id.as_str()).collect();
+    let mut others: BTreeMap<&str, Vec<&Subscription>> = BTreeMap::new();
+    for line in lines.iter().filter(|line| !judged.contains(line.id.as_str())) {
+        others.entry(line.subscriber.as_str()).or_default().push(line);
+    }
     for draft in &drafts.subscribers {
         let Some(owner) = &draft.value else { continue };
-        let own = |line: &&&Subscription| {
-            let is_written = drafts
-                .subscriptions
-                .iter()
-                .filter_map(|d| d.value.as_ref())
-                .any(|l| l.id == line.id);
-            line.subscriber == owner.id && !is_written && is_alone_on(owner, line, context)
-        };
-        if let Some(line) = lines.iter().find(own) {
+        let own = others.get(owner.id.as_str()).into_iter().flatten();
+        if let Some(line) = own.copied().find(|line| is_alone_on(owner, line, context)) {
             draft.section.fault("phone", told_over_itself(line));
         }
     }
