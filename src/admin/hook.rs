@@ -63,7 +63,7 @@ pub(super) async fn channel(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let call = call(&admin, query, &headers, &body);
-    Ok(Json(json!({ "reports": admin.engine().hear_reports(&channel, &call).await? })))
+    Ok(Json(admin.engine().hear_reports(&channel, &call).await?))
 }
 
 fn call(

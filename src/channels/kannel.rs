@@ -15,6 +15,7 @@ use super::{
 use crate::domain::Span;
 use crate::input::{Fault, Section};
 use crate::transport::{
+    hook::SECRET_MIN,
     http::{Place, Rendered, Reply},
     mac::{HMAC_SHA256, hmac_sha256, is_hmac},
 };
@@ -62,7 +63,7 @@ impl Config {
         }
         let secret = s.secret("secret");
         if s.has("callback_url") != secret.is_some()
-            || secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < 16)
+            || secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < SECRET_MIN)
         {
             let allowed = "allowed is a secret of at least 16 characters of your own, together with \
                            `callback_url`: reports are proved with it";

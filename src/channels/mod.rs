@@ -41,6 +41,7 @@ pub use report::{Delivery, Report};
 
 use crate::input::{Fault, Section};
 use async_trait::async_trait;
+use serde_json::{Value, json};
 use std::{fmt, sync::Arc};
 
 /// What of a person a channel needs to reach them.
@@ -103,6 +104,12 @@ pub trait Channel: Send + Sync + fmt::Debug {
     fn hear(&self, call: &HookCall) -> Result<Vec<Report>, HookError> {
         let _ = call;
         Err(HookError::Closed("it has no reports, or no secret to prove them"))
+    }
+
+    /// The answer to a call that was taken, `news` of whose reports were news. A vendor that misses
+    /// the answer it wants calls again.
+    fn answer(&self, news: usize) -> Value {
+        json!({ "reports": news })
     }
 }
 

@@ -1,17 +1,18 @@
 //! SMS by Tencent Cloud (2021-01-11): `[channels.NAME.tencent_sms]`.
 //!
-//! Facts: Tencent Cloud's Python library 3.1 with its table of error codes. Only approved
-//! signatures and templates are sent, so a notice goes as its template's id and the values of its
-//! holes, in order. Every answer is HTTP 200, the codes inside tell. Nothing is deduplicated;
-//! `SessionContext` is only echoed. Reports are not signed, and can be asked for by number only,
-//! where that was opened: neither is used here. UNVERIFIED: whether what ends in an internal error
-//! was sent; it counts as ambiguous.
+//! Facts: Tencent Cloud's Python library 3.1 with its table of error codes, and its page on the
+//! callback of delivery states. Only approved signatures and templates are sent, so a notice goes as
+//! its template's id and the values of its holes, in order. Every answer is HTTP 200, the codes
+//! inside tell. Nothing is deduplicated; `SessionContext` is only echoed. Reports are not signed;
+//! they come up to a hundred at once and at most three times. They can be asked for by number only,
+//! where that was opened: it is not asked. UNVERIFIED: whether what ends in an internal error was
+//! sent; it counts as ambiguous. UNVERIFIED: states other than the two published; they say nothing.
 
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Channel, Message, Needs, Outcome, Recipient, cloud,
+    Channel, Delivery, HookCall, HookError, Message, Needs, Outcome, Recipient, Report, cloud,
     templates::{Holes, Templates},
     vendor::{self, Vendor},
 };
@@ -43,6 +44,8 @@ pub struct Config {
     sender_id: Option<String>,
     region: String,
     templates: Templates,
+    /// Proves who posts reports.
+    secret: Option<SecretString>,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
         let (sign_name, sender_id) = (s.text("sign_name"), s.text("sender_id"));
         let region = s.text("region").unwrap_or_else(|| REGION.to_owned());
         let templates = Templates::read(s, Holes::Ordered, None);
+        let secret = cloud::secret(s);
         section.finish();
         Some(Self {
             place: place?,
@@ -66,6 +70,7 @@ impl Config {
             sender_id,
             region,
             templates: templates?,
+            secret,
         })
     }
 
@@ -125,6 +130,17 @@ impl TencentSms {
         Ok(self.request("SendSms", &body))
     }
 
+    /// One report; `None` where it is none.
+    fn report(&self, report: &Value) -> Option<Report> {
+        let message = cloud::text(report, "sid")?.to_owned();
+        let delivery = match cloud::text(report, "report_status")? {
+            "SUCCESS" => Delivery::Delivered,
+            "FAIL" => cloud::failed(&self.vendor, report, ["errmsg", "description"]),
+            _ => Delivery::Underway,
+        };
+        Some(Report { message, delivery })
+    }
+
     /// What the answer says of the call, then of the number.
     fn outcome(&self, reply: &Reply) -> Outcome {
         if let Some(outcome) = self.vendor.by_status(reply) {
@@ -175,6 +191,14 @@ impl Channel for TencentSms {
             }
             None => Err(format!("{base} answers with something else")),
         }
+    }
+
+    fn hear(&self, call: &HookCall) -> Result<Vec<Report>, HookError> {
+        cloud::reports(call, self.config.secret.as_ref(), |report| self.report(report))
+    }
+
+    fn answer(&self, _news: usize) -> Value {
+        json!({ "result": 0, "errmsg": "OK" })
     }
 }
 

@@ -2,11 +2,10 @@
 
 use crate::input::Section;
 use crate::providers::ProviderConfig;
-use crate::transport::hook::{HookCall, HookError};
+use crate::transport::hook::{HookCall, HookError, SECRET_MIN};
 use crate::transport::mac::{Algorithm, HMAC_SHA256, HMAC_SHA512, is_hmac};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::BTreeMap;
-use subtle::ConstantTimeEq as _;
 
 /// How a provider proves that it is the one who calls.
 #[derive(Clone, Debug)]
@@ -28,8 +27,6 @@ enum Sign {
 
 const WORDS: [(&str, Sign); 3] =
     [("token", Sign::Token), ("reloadly", Sign::Reloadly), ("airalo", Sign::Airalo)];
-/// Shorter ones can be guessed.
-const SECRET_MIN: usize = 16;
 
 /// Reads every `[hooks.NAME]`, each of which must be named like a provider.
 pub(super) fn read(
@@ -67,11 +64,7 @@ impl Hook {
     /// Proves who called.
     pub fn prove(&self, call: &HookCall) -> Result<(), HookError> {
         let proved = match self.sign {
-            Sign::Token => {
-                let bearer = call.header("authorization").and_then(|h| h.strip_prefix("Bearer "));
-                let given = call.query("token").or(bearer).unwrap_or_default();
-                bool::from(given.as_bytes().ct_eq(self.secret.expose_secret().as_bytes()))
-            }
+            Sign::Token => call.bears(&self.secret),
             Sign::Reloadly => {
                 let at = call.header("x-reloadly-request-timestamp").unwrap_or_default();
                 let signed = [&call.body[..], b":", at.as_bytes()].concat();

@@ -7,6 +7,7 @@ use super::{Engine, EngineError, Stage};
 use crate::channels::{Delivery, HookCall, HookError, Report};
 use crate::domain::Span;
 use crate::store::Reported;
+use serde_json::Value;
 
 /// Messages asked about in one round, all at once: a vendor that is silent must not hold up what is
 /// to be sent.
@@ -31,16 +32,15 @@ pub enum ReportError {
 }
 
 impl Engine {
-    /// Takes a call of the vendor of `channel`. Gives back how many of its reports were news.
-    pub async fn hear_reports(&self, channel: &str, call: &HookCall) -> Result<usize, ReportError> {
+    /// Takes a call of the vendor of `channel`. Gives back what the vendor wants to be answered.
+    pub async fn hear_reports(&self, channel: &str, call: &HookCall) -> Result<Value, ReportError> {
         let found = self.channels().get(channel);
-        let reports =
-            found.ok_or_else(|| ReportError::NoChannel(channel.to_owned()))?.hear(call)?;
+        let found = found.ok_or_else(|| ReportError::NoChannel(channel.to_owned()))?;
         let mut news = 0;
-        for report in &reports {
+        for report in &found.hear(call)? {
             news += usize::from(self.note_report(channel, report).await?);
         }
-        Ok(news)
+        Ok(found.answer(news))
     }
 
     /// Asks about messages that no report came for.

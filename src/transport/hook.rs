@@ -1,7 +1,12 @@
 //! What vendors call us with. Each call has to prove who made it.
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use subtle::ConstantTimeEq as _;
+
+/// Shorter secrets can be guessed.
+pub(crate) const SECRET_MIN: usize = 16;
 
 /// A call below `/hooks/`, byte for byte.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +30,14 @@ impl HookCall {
     /// A header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
+    }
+
+    /// True where the caller knows `secret`: it stands in the address as `token`, or is a bearer.
+    /// Takes as long whatever is wrong.
+    pub(crate) fn bears(&self, secret: &SecretString) -> bool {
+        let bearer = self.header("authorization").and_then(|h| h.strip_prefix("Bearer "));
+        let given = self.query("token").or(bearer).unwrap_or_default();
+        given.as_bytes().ct_eq(secret.expose_secret().as_bytes()).into()
     }
 
     /// The body as a form.

@@ -1,6 +1,6 @@
-//! The signature, the request, the table of codes.
+//! The signature, the request, the table of codes, reports and their proof.
 
-use super::super::testing::{Answer, Vendor, channel, message, reader};
+use super::super::testing::{Answer, Vendor, call, channel, config, message, reader};
 use super::*;
 use crate::domain::{Msisdn, NoticeKind};
 
@@ -128,4 +128,71 @@ async fn the_key_is_tried_without_a_message() {
         assert_eq!(tested.is_ok(), is_fine, "{tested:?}");
         assert_eq!(vendor.only().headers["x-acs-action"], "QuerySendDetails");
     }
+}
+
+/// Posted to the address that has the secret in it.
+fn posted(body: &str) -> HookCall {
+    let query = vec![("token".to_owned(), "0123456789abcdef".to_owned())];
+    HookCall { query, ..call(&[], body) }
+}
+
+fn hearing() -> Arc<dyn Channel> {
+    let text = format!("secret = \"0123456789abcdef\"\n{}", text("http://127.0.0.1:9"));
+    channel(CASE.kind, &text)
+}
+
+#[test]
+fn reports_come_in_lists_under_the_id_that_was_given() {
+    let body = r#"[
+        {"phone_number": "13800000000", "send_time": "2026-11-20 10:00:00",
+         "report_time": "2026-11-20 10:00:03", "success": true, "err_code": "DELIVERED",
+         "err_msg": "delivered", "sms_size": "1", "biz_id": "9006^0", "out_id": "n-42"},
+        {"phone_number": "13800000001", "success": false, "err_code": "MK:0001",
+         "err_msg": "no SECRET", "sms_size": "1", "biz_id": "9007^0", "out_id": "n-43"},
+        {"success": false, "biz_id": "9008^0"},
+        {"success": "true", "biz_id": "9009^0"},
+        {"success": true, "out_id": "n-44"},
+        {"To": "8520000000", "Status": "1", "MessageId": "9010"},
+        7
+    ]"#;
+    let report = |id: &str, delivery| Report { message: id.to_owned(), delivery };
+    let failed = |why: &str| Delivery::Failed { why: why.to_owned() };
+    let heard = hearing().hear(&posted(body)).unwrap();
+    assert_eq!(heard[0], report("9006^0", Delivery::Delivered));
+    assert!(format!("{:?}", heard[1]).contains("MK:0001: no ") && heard[1].message == "9007^0");
+    assert!(!format!("{heard:?}").contains("SECRET"), "{heard:?}");
+    assert_eq!(heard[2..], [report("9008^0", failed("?: ?"))]);
+    assert_eq!(hearing().hear(&posted("[]")), Ok(Vec::new()));
+    assert_eq!(hearing().answer(2).to_string(), r#"{"code":0,"msg":"OK"}"#);
+}
+
+#[test]
+fn what_is_no_list_of_reports_is_said_to_be_none() {
+    for body in
+        ["", "{", "{}", "null", r#"{"success":true,"biz_id":"1"}"#, "[7]", r#"[{"biz_id":""}]"#]
+    {
+        let heard = hearing().hear(&posted(body));
+        assert!(matches!(heard, Err(HookError::Malformed(_))), "{body}: {heard:?}");
+    }
+}
+
+#[test]
+fn reports_are_taken_from_who_knows_the_secret() {
+    let body = r#"[{"success":true,"biz_id":"9006^0"}]"#;
+    let bearer = call(&[("authorization", "Bearer 0123456789abcdef")], body);
+    for good in [posted(body), bearer] {
+        assert_eq!(hearing().hear(&good).map(|heard| heard.len()), Ok(1));
+        // Without a secret nobody is heard.
+        assert!(matches!(CASE.alone().hear(&good), Err(HookError::Closed(_))));
+    }
+    for token in ["", "0123456789abcdee", "0123456789abcde", "0123456789abcdef0"] {
+        let query = vec![("token".to_owned(), token.to_owned())];
+        let heard = hearing().hear(&HookCall { query, ..call(&[], body) });
+        assert!(matches!(heard, Err(HookError::Unproven(_))), "{token}: {heard:?}");
+    }
+    let heard = hearing().hear(&call(&[], body));
+    assert!(matches!(heard, Err(HookError::Unproven(_))), "{heard:?}");
+    let short = format!("secret = \"0123456789abcde\"\n{}", text("http://127.0.0.1:9"));
+    let faults = config(CASE.kind, &short).unwrap_err().join("\n");
+    assert!(faults.contains("at least 16") && !faults.contains("0123456789abcde"), "{faults}");
 }

@@ -1,6 +1,6 @@
-//! The signature, the request, the table of codes.
+//! The signature, the request, the table of codes, reports and their proof.
 
-use super::super::testing::{Answer, Vendor, channel, message, reader};
+use super::super::testing::{Answer, Vendor, call, channel, config, message, reader};
 use super::*;
 
 fn text(base: &str) -> String {
@@ -104,4 +104,63 @@ async fn the_key_is_tried_without_a_message() {
         assert_eq!(tested.is_ok(), is_fine, "{tested:?}");
         assert_eq!(vendor.only().headers["x-tc-action"], "SendStatusStatistics");
     }
+}
+
+/// Posted to the address that has the secret in it.
+fn posted(body: &str) -> HookCall {
+    let query = vec![("token".to_owned(), "0123456789abcdef".to_owned())];
+    HookCall { query, ..call(&[], body) }
+}
+
+fn hearing() -> Arc<dyn Channel> {
+    let text = format!("secret = \"0123456789abcdef\"\n{}", text("http://127.0.0.1:9"));
+    channel(CASE.kind, &text)
+}
+
+#[test]
+fn reports_come_in_lists_under_the_id_that_was_given() {
+    let body = r#"[
+        {"user_receive_time": "2026-11-20 08:03:04", "nationcode": "86", "mobile": "13800000000",
+         "report_status": "SUCCESS", "errmsg": "DELIVRD", "description": "delivered",
+         "sid": "5000:1045"},
+        {"user_receive_time": "2026-11-20 08:03:05", "nationcode": "86", "mobile": "13800000001",
+         "report_status": "FAIL", "errmsg": "MK:0001", "description": "switched off",
+         "sid": "5000:1046"},
+        {"report_status": "LATER", "sid": "5000:1047"},
+        {"report_status": "SUCCESS"},
+        {"sid": "5000:1048"},
+        "SUCCESS"
+    ]"#;
+    let report = |id: &str, delivery| Report { message: id.to_owned(), delivery };
+    let failed = Delivery::Failed { why: "MK:0001: switched off".to_owned() };
+    let expected = vec![
+        report("5000:1045", Delivery::Delivered),
+        report("5000:1046", failed),
+        report("5000:1047", Delivery::Underway),
+    ];
+    assert_eq!(hearing().hear(&posted(body)), Ok(expected));
+    assert_eq!(hearing().hear(&posted("[]")), Ok(Vec::new()));
+    assert_eq!(hearing().answer(2).to_string(), r#"{"errmsg":"OK","result":0}"#);
+}
+
+#[test]
+fn what_is_no_list_of_reports_is_said_to_be_none() {
+    for body in ["", "[", "{}", r#"{"report_status":"SUCCESS","sid":"1"}"#, "[null]"] {
+        let heard = hearing().hear(&posted(body));
+        assert!(matches!(heard, Err(HookError::Malformed(_))), "{body}: {heard:?}");
+    }
+}
+
+#[test]
+fn reports_are_taken_from_who_knows_the_secret() {
+    let body = r#"[{"report_status":"SUCCESS","sid":"5000:1045"}]"#;
+    assert!(hearing().hear(&posted(body)).is_ok());
+    assert!(matches!(CASE.alone().hear(&posted(body)), Err(HookError::Closed(_))));
+    let wrong = call(&[("authorization", "Bearer 0123456789abcdee")], body);
+    for bad in [call(&[], body), wrong] {
+        let heard = hearing().hear(&bad);
+        assert!(matches!(heard, Err(HookError::Unproven(_))), "{heard:?}");
+    }
+    let short = format!("secret = \"short\"\n{}", text("http://127.0.0.1:9"));
+    assert!(config(CASE.kind, &short).unwrap_err().join("\n").contains("at least 16"));
 }

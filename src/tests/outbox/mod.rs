@@ -1,5 +1,6 @@
 //! The outbox with channels that end in programs of others, and with a process that dies.
 
+mod callbacks;
 mod gammu;
 mod kannel;
 #[cfg(any(debug_assertions, feature = "failpoints"))]

@@ -12,6 +12,8 @@ mod program;
 mod recorder;
 mod sms;
 
+pub(crate) use recorder::client;
+
 use program::Prism;
 use recorder::{Asked, Recorder, Seen};
 use std::{

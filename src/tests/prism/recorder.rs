@@ -97,7 +97,7 @@ impl Asked {
     }
 }
 
-pub(super) fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // Fails only when one is installed already, which serves as well.
     rustls::crypto::ring::default_provider().install_default().ok();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only(std::iter::empty());
