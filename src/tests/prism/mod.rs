@@ -111,6 +111,7 @@ async fn hold(kind: &str, parts: &[Part]) {
 
     let seen = recorder.seen();
     assert!(seen.violations.is_empty(), "{}", seen.violations.join("\n"));
+    assert_eq!(unnamed(&file, &seen), Vec::<String>::new());
     assert_eq!(with, without);
     // Prism answers nothing in the fake's place.
     assert_eq!(seen.requests.len(), fake.shared().books().requests.len());
@@ -142,6 +143,14 @@ fn unasked(calls: &[(String, String)], seen: &Seen) -> Vec<String> {
         .filter(|call| !is_made(call))
         .map(|call| format!("{} {}", call.0, call.1))
         .collect()
+}
+
+/// The fields of forms that the file has not. Prism looks at those that it has, and at no others.
+fn unnamed(file: &Path, seen: &Seen) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut fields: Vec<String> = seen.requests.iter().flat_map(Asked::form).collect();
+    fields.retain(|field| !text.contains(&format!(" {field}: {{")));
+    fields
 }
 
 /// The answers that Prism would let through whatever they were: it is silent about a shape that it

@@ -84,6 +84,14 @@ impl Drop for Recorder {
 }
 
 impl Asked {
+    /// The names of the fields of a form; none where the body is something else.
+    pub(super) fn form(&self) -> Vec<String> {
+        let kind = self.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let body =
+            if kind == Some(b"application/x-www-form-urlencoded") { &self.body[..] } else { b"" };
+        url::form_urlencoded::parse(body).map(|(key, _)| key.into_owned()).collect()
+    }
+
     /// True where Prism at `prism` notices that the same request is answered with nonsense, by a
     /// pass-through behind it.
     pub(super) async fn is_guarded(&self, prism: &str) -> bool {
