@@ -44,6 +44,7 @@ pub async fn serve(
         listen,
         pages,
         wrong: pages::Wrong::default(),
+        questions: api::kept::Questions::default(),
         watchers: Arc::new(Semaphore::new(api::live::WATCHERS)),
         closing,
     }));
@@ -72,6 +73,7 @@ struct Parts {
     listen: SocketAddr,
     pages: minijinja::Environment<'static>,
     wrong: pages::Wrong,
+    questions: api::kept::Questions,
     /// Seats for those who watch what changes.
     watchers: Arc<Semaphore>,
     /// True once no answer may go on for long.
@@ -107,10 +109,13 @@ fn router(admin: &Admin) -> Router {
     let mut router = Router::new().fallback(problem::not_found);
     for route in routes::all() {
         let handler = match route.needs {
-            Some(role) => route.handler.route_layer(middleware::from_fn_with_state(
-                (admin.clone(), role, route.reach),
-                guard::authorise,
-            )),
+            Some(role) => route
+                .handler
+                .route_layer(middleware::from_fn_with_state(admin.clone(), api::kept::conditional))
+                .route_layer(middleware::from_fn_with_state(
+                    (admin.clone(), role, route.reach),
+                    guard::authorise,
+                )),
             None => route.handler,
         };
         router = router.route(route.path, handler);

@@ -5,7 +5,6 @@ use crate::config::fleet::{Fleet, FleetContext, Kind, Plan, StoredFleet};
 use crate::domain::{RuleId, SubscriberId, SubscriptionId};
 use crate::store::{FleetChanges, Store, StoreError};
 use serde_json::Value as Json;
-use std::collections::BTreeSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What storing the entries of `fleet` changes that `is_wanted` picks; nothing is closed.

@@ -77,6 +77,8 @@ pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
 #[derive(Clone, Debug)]
 pub struct Store {
     read: AnyPool,
+    /// One connection that never writes, for [`Store::version`].
+    pub(super) watch: AnyPool,
     write: AnyPool,
     dialect: Dialect,
     file: Option<PathBuf>,
@@ -137,8 +139,10 @@ impl Store {
         let pragmas: &[&str] =
             &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -512"];
         let read = open("rw", pragmas, 2).await.map_err(failed)?;
+        let watch = open("rw", pragmas, 1).await.map_err(failed)?;
         Ok(Self {
             read,
+            watch,
             write,
             dialect: Dialect::Sqlite,
             file: Some(file),
@@ -165,6 +169,7 @@ impl Store {
         }
         Ok(Self {
             read: pool.clone(),
+            watch: pool.clone(),
             write: pool,
             dialect: Dialect::Postgres,
             file: None,
@@ -217,6 +222,7 @@ impl Store {
     /// Waits for running statements and closes.
     pub async fn close(&self) {
         self.read.close().await;
+        self.watch.close().await;
         self.write.close().await;
     }
 

@@ -37,6 +37,7 @@ mod prices;
 mod ledger;
 mod notices;
 mod changes;
+mod version;
 mod outbox;
 mod access;
 mod tokens;
@@ -90,6 +91,7 @@ pub use told::{ChannelFigures, Delivery};
 pub use topups::TopupEvent;
 pub use transition::Change;
 pub use users::User;
+pub use version::Version;
 pub use views::{NoticeView, SubscriptionView};
 pub use watches::{DuePoll, Polled};
 

@@ -1,7 +1,8 @@
 //! What people see: lines with their newest reading and what happens next.
 
 use super::{Store, StoreError, rows, rows::Columns};
-use crate::domain::{Quality, Reading, Span, Subscription, Timestamp};
+use crate::domain::{Quality, Reading, Span, Subscription, SubscriptionStatus, Timestamp};
+use std::collections::HashMap;
 
 /// A line as lists show it.
 #[derive(Clone, Debug)]
@@ -79,40 +80,38 @@ impl Store {
 
     /// The named lines, in order of their ids.
     pub async fn views_of(&self, ids: &[String]) -> Result<Vec<SubscriptionView>, StoreError> {
+        // A line has at most one open top-up, so at most one that is held.
+        const LINES: &str = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
+             LEFT JOIN topups h ON h.subscription_id = s.id AND h.state = 'held' WHERE s.id IN {ids $1}";
+        const READINGS: &str = "FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
+             AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1}";
+        let more = ["w.next_at", "w.next_what", "w.next_why", "w.next_poll_at", "h.state"];
         let list = serde_json::json!(ids).to_string();
-        let sql = self.sql(
-            "SELECT s.*, w.next_at, w.next_what, w.next_why, w.next_poll_at, w.ok_at, w.newest_at, \
-             CASE WHEN EXISTS (SELECT 1 FROM topups t WHERE t.subscription_id = s.id AND t.state = 'held') THEN 1 ELSE 0 END AS is_held \
-             FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1} ORDER BY s.id",
-        );
-        let lines = sqlx::query(sql).bind(&list).fetch_all(self.reader()).await?;
-        let sql = self.sql(
-            "SELECT r.* FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
-             AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1} ORDER BY r.at",
-        );
-        let mut readings: std::collections::HashMap<String, Vec<Reading>> =
-            std::collections::HashMap::new();
-        for row in sqlx::query(sql).bind(&list).fetch_all(self.reader()).await? {
+        let lines = self.bunch(&[&rows::SUBSCRIPTION[..], &more].concat(), LINES, &list).await?;
+        let mut readings: HashMap<String, Vec<Reading>> = HashMap::with_capacity(ids.len());
+        for row in self.bunch(&rows::READING, READINGS, &list).await?.rows() {
             let reading = rows::reading(&row)?;
             readings.entry(reading.subscription.to_string()).or_default().push(reading);
         }
-        lines
-            .iter()
-            .map(|row| {
-                let c = Columns { table: "watches", row };
-                let subscription = rows::subscription(row)?;
-                let of_line = readings.remove(subscription.id.as_str()).unwrap_or_default();
-                let held = c.int("is_held")? != 0 && subscription.status.as_str() == "active";
-                Ok(SubscriptionView {
-                    status: if held { "held".into() } else { subscription.status.as_str().into() },
-                    newest: of_line.last().cloned(),
-                    good: of_line.iter().rev().find(|r| r.quality == Quality::Ok).cloned(),
-                    next: (c.maybe_at("next_at")?, c.text("next_what")?, c.text("next_why")?),
-                    next_poll_at: c.maybe_at("next_poll_at")?,
-                    subscription,
-                })
+        let view = |row| {
+            let c = Columns { table: "watches", row: &row };
+            let subscription = rows::subscription(&row)?;
+            let mut of_line = readings.remove(subscription.id.as_str()).unwrap_or_default();
+            of_line.sort_by_key(|reading| reading.at);
+            let is_active = subscription.status == SubscriptionStatus::Active;
+            let is_held = is_active && c.maybe_text("state")?.is_some();
+            Ok(SubscriptionView {
+                status: if is_held { "held".into() } else { subscription.status.as_str().into() },
+                good: of_line.iter().rev().find(|r| r.quality == Quality::Ok).cloned(),
+                newest: of_line.pop(),
+                next: (c.maybe_at("next_at")?, c.text("next_what")?, c.text("next_why")?),
+                next_poll_at: c.maybe_at("next_poll_at")?,
+                subscription,
             })
-            .collect()
+        };
+        let mut views = lines.rows().map(view).collect::<Result<Vec<_>, StoreError>>()?;
+        views.sort_by(|a, b| a.subscription.id.cmp(&b.subscription.id));
+        Ok(views)
     }
 
     /// How many notices there are by state.

@@ -92,7 +92,6 @@ pub(super) struct ProviderState {
 #[utoipa::path(get, path = "/api/v1/providers", responses((status = 200, description = "The providers", body = [ProviderState])))]
 pub(super) async fn providers(
     State(admin): State<Admin>,
-    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     params.read(|_| Some(()))?;
@@ -118,7 +117,7 @@ pub(super) async fn providers(
             float: wallet.map(|wallet| crate::shapes::amount(wallet.balance)),
         });
     }
-    answer(&asked, &states)
+    answer(&states)
 }
 
 /// A token; its text is gone.
@@ -154,12 +153,11 @@ fn token(token: &Token) -> TokenState {
 #[utoipa::path(get, path = "/api/v1/tokens", responses((status = 200, description = "The tokens", body = [TokenState])))]
 pub(super) async fn tokens(
     State(admin): State<Admin>,
-    asked: Asked,
     params: Params,
 ) -> Result<Response, Problem> {
     params.read(|_| Some(()))?;
     let found = admin.engine().store().tokens().await?;
-    answer(&asked, &found.iter().map(token).collect::<Vec<_>>())
+    answer(&found.iter().map(token).collect::<Vec<_>>())
 }
 
 /// A token just made.

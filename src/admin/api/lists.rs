@@ -3,6 +3,7 @@
 use super::{
     asks::{FormQuery, LedgerQuery, LinesQuery, NoticesQuery, TopupsQuery},
     fields::Params,
+    kept::lasting,
     own::OwnLine,
     paging::{Asked, Cut, Form, after, after_time, answer, page, place},
 };
@@ -34,12 +35,11 @@ fn word(section: &mut Section<'_>, key: &str, words: &[&'static str]) -> Option<
 pub(super) async fn subscribers(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
     params: Params,
 ) -> List {
     params.read(|_| Some(()))?;
     let found = admin.engine().store().subscribers_within(caller.scope()).await?;
-    answer(&asked, &found.iter().map(shapes::subscriber).collect::<Vec<_>>())
+    answer(&found.iter().map(shapes::subscriber).collect::<Vec<_>>()).map(lasting)
 }
 
 /// Subscriptions, page by page.
@@ -109,7 +109,6 @@ pub(super) async fn readings(
 pub(super) async fn rules(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
-    asked: Asked,
     params: Params,
 ) -> List {
     params.read(|_| Some(()))?;
@@ -134,7 +133,7 @@ pub(super) async fn rules(
         });
         rules.extend(Some(rule).filter(|_| applies));
     }
-    answer(&asked, &rules)
+    answer(&rules).map(lasting)
 }
 
 /// Top-ups, newest first.

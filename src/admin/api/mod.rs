@@ -9,6 +9,7 @@ mod document;
 mod fields;
 pub(super) mod fleet;
 mod installation;
+pub(super) mod kept;
 pub(super) mod live;
 mod lists;
 mod look;

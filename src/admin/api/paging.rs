@@ -1,12 +1,12 @@
 //! Pages of lists: where one begins, how the next is named, and whether it is still the same.
 
-use super::fields::limit;
+use super::{fields::limit, kept::lasting};
 use crate::admin::{Admin, problem::Problem};
 use crate::input::Section;
 use crate::shapes;
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use data_encoding::BASE64URL_NOPAD;
@@ -19,8 +19,6 @@ use std::convert::Infallible;
 pub(super) struct Asked {
     path: String,
     query: Vec<(String, String)>,
-    /// The versions that the client has.
-    known: String,
     wants_csv: bool,
 }
 
@@ -29,14 +27,11 @@ impl FromRequestParts<Admin> for Asked {
 
     async fn from_request_parts(parts: &mut Parts, _: &Admin) -> Result<Self, Infallible> {
         let query = parts.uri.query().unwrap_or_default();
-        let known = parts.headers.get_all(header::IF_NONE_MATCH).iter();
-        let known: Vec<&str> = known.filter_map(|value| value.to_str().ok()).collect();
         let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         Ok(Self {
             wants_csv: accept.is_some_and(|accept| accept.trim().starts_with("text/csv")),
             path: parts.uri.path().to_owned(),
             query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
-            known: known.join(","),
         })
     }
 }
@@ -127,9 +122,9 @@ pub(super) fn page<T, S: Serialize>(
     let mut response = if cut.is_csv {
         let (columns, row) = form.table;
         let text = shapes::csv(columns, rows.iter().map(row)).map_err(Problem::inner)?;
-        tagged(asked, "text/csv; charset=utf-8", text)
+        tagged("text/csv; charset=utf-8", text)
     } else {
-        answer(asked, &rows.iter().map(form.shape).collect::<Vec<S>>())?
+        answer(&rows.iter().map(form.shape).collect::<Vec<S>>())?
     };
     if let Some(after) = next {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -144,25 +139,21 @@ pub(super) fn page<T, S: Serialize>(
             }
         }
     }
-    Ok(response)
+    Ok(lasting(response))
 }
 
-/// `value` as JSON; 304 where the client has just that.
-pub(super) fn answer(asked: &Asked, value: &impl Serialize) -> Result<Response, Problem> {
+/// `value` as JSON.
+pub(super) fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     let body = serde_json::to_vec(value).map_err(Problem::inner)?;
-    Ok(tagged(asked, "application/json", body))
+    Ok(tagged("application/json", body))
 }
 
-fn tagged(asked: &Asked, media_type: &'static str, body: Vec<u8>) -> Response {
+/// With a tag that tells one version from another.
+fn tagged(media_type: &'static str, body: Vec<u8>) -> Response {
     let hash = Sha256::digest(&body);
     let start = hash.first_chunk::<12>().map_or(&[][..], |start| start.as_slice());
     let tag = format!("W/\"{}\"", BASE64URL_NOPAD.encode(start));
-    let is_known = asked.known.split(',').any(|known| known.trim() == tag);
-    let mut response = if is_known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, media_type)], body).into_response()
-    };
+    let mut response = ([(header::CONTENT_TYPE, media_type)], body).into_response();
     if let Ok(value) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, value);
     }

@@ -2,7 +2,7 @@
 
 use super::{Answer, World};
 use crate::domain::{Span, State, SubscriptionId, SubscriptionStatus, fixtures};
-use crate::store::{FleetChanges, Polled};
+use crate::store::{FleetChanges, Grant, Polled, Role, Scope};
 use std::collections::BTreeSet;
 
 /// Every row of a list, by following its links; `key` tells rows apart.
@@ -154,4 +154,66 @@ async fn what_the_client_has_is_not_sent_again() {
         .await
         .unwrap();
     assert_eq!(ask(&tag).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_is_given_again_only_while_nothing_changed_for_anybody() {
+    let world = World::new().await;
+    let path = "/api/v1/subscriptions?limit=2";
+    let first = world.get(path).await;
+    for _ in 0..3 {
+        let again = world.get(path).await;
+        assert_eq!((&again.body, again.header("etag")), (&first.body, first.header("etag")));
+        assert_eq!(again.header("x-next-after"), first.header("x-next-after"));
+        assert_eq!(again.header("content-type"), "application/json");
+    }
+    // Another process writes: the very next answer knows it.
+    let url = world.engine().settings().database.url().to_owned();
+    let other = crate::store::Store::open(&url).await.unwrap();
+    for n in 0..3 {
+        let status =
+            if n % 2 == 0 { SubscriptionStatus::Paused } else { SubscriptionStatus::Active };
+        let id = SubscriptionId::parse("l0").unwrap();
+        other.set_status(&id, status, world.clock.now()).await.unwrap();
+        let now = world.get(path).await;
+        assert_eq!(now.json()[0]["status"], status.as_str());
+        assert_eq!(world.get(path).await.body, now.body);
+        // And whoever has an older one is given the new one.
+        let has = |tag: &str| {
+            let token = format!("Bearer {}", world.tokens["viewer"]);
+            vec![
+                ("Host", world.at.to_string()),
+                ("Authorization", token),
+                ("If-None-Match", tag.to_owned()),
+            ]
+        };
+        // Rows that are as they were make the answer that they made.
+        let expected = if n % 2 == 0 { 200 } else { 304 };
+        let old = world.send("GET", path, &has(first.header("etag")), "").await;
+        assert_eq!(old.status, expected);
+        let same = world.send("GET", path, &has(now.header("etag")), "").await;
+        assert_eq!((same.status, same.body.as_str()), (304, ""));
+    }
+    // The same question within another scope is another question.
+    let grant = Grant { role: Role::Viewer, scope: Scope::Tag("nobody-has-it".into()) };
+    let token = world.engine().store().create_token(&grant, "test", world.clock.now()).await;
+    let headers =
+        [("Host", world.at.to_string()), ("Authorization", format!("Bearer {}", token.unwrap().1))];
+    for _ in 0..3 {
+        assert_eq!(world.get(path).await.json().as_array().unwrap().len(), 2);
+        assert_eq!(world.send("GET", path, &headers, "").await.body, "[]");
+    }
+}
+
+#[tokio::test]
+async fn questions_without_number_are_not_all_remembered() {
+    let world = World::new().await;
+    for round in 0..2 {
+        for limit in 1..150 {
+            let answer = world.get(&format!("/api/v1/subscriptions?limit={limit}")).await;
+            assert_eq!(answer.status, 200, "{round} {limit}");
+        }
+    }
+    let same = world.get("/api/v1/subscriptions?limit=149").await;
+    assert_eq!(same.json().as_array().unwrap().len(), 5);
 }
