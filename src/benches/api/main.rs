@@ -103,10 +103,36 @@ async fn measure(installation: &Installation, lines: usize, requests: usize) -> 
         })
         .await?;
     busy.abort();
+    println!();
+    for path in ["/", "/lines/line-7", "/topups", "/notices"] {
+        page(&client, &daemon.base, path).await?;
+    }
     for (name, figure) in [("b", list), ("c", same), ("d", news)] {
         let ratio = reference.saturating_mul(10).checked_div(figure).unwrap_or(0);
         println!("   a / {name}: {}.{}", ratio / 10, ratio % 10);
     }
+    Ok(())
+}
+
+/// How long a page's first byte takes, one request after the other, and how long the page is.
+async fn page(client: &reqwest::Client, base: &str, path: &str) -> anyhow::Result<()> {
+    let (mut times, mut size) = (Vec::new(), 0);
+    for _ in 0..50 {
+        let began = Instant::now();
+        let answer = client.get(format!("{base}{path}")).send().await?.error_for_status()?;
+        times.push(began.elapsed());
+        size = answer.bytes().await?.len();
+    }
+    times.sort();
+    let ms = |time: Option<&Duration>| {
+        time.and_then(|time| u64::try_from(time.as_micros()).ok()).map(|us| tenths(us, 1000))
+    };
+    let (middle, last) = (ms(times.get(25)), ms(times.last()));
+    println!(
+        "page {path:<18} first byte after {} ms, at most {} ms; {size} bytes",
+        middle.unwrap_or_default(),
+        last.unwrap_or_default()
+    );
     Ok(())
 }
 
