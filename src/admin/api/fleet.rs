@@ -176,17 +176,35 @@ pub(super) async fn fleet(
         _ => Value::Object(object(&headers, &body)?),
     };
     let (fleet, plan, told) = planned(&admin, &document, prune).await?;
+    let before = stored_fleet(admin.engine().store()).await?;
     if !plan_only {
         admin.engine().write_fleet(&fleet, &plan).await?;
     }
-    let after = (!plan_only).then(|| json!(plan).to_string());
+    let after = stored_fleet(admin.engine().store()).await?;
     let mut answer = json!(plan);
     if let Value::Object(fields) = &mut answer {
         fields.insert("simulated".into(), told.iter().map(Foretold::document).collect());
     }
     let mut response = Json(answer).into_response();
-    response.extensions_mut().insert(Changed { before: None, after });
+    response.extensions_mut().insert(changed(&plan, &before, &after));
     Ok(response)
+}
+
+/// What a plan names, as it was and as it is.
+pub(in crate::admin) fn changed(plan: &Plan, before: &StoredFleet, after: &StoredFleet) -> Changed {
+    let created = plan.create.iter().chain(&plan.delete).map(|item| (item.kind, &item.id));
+    let named: Vec<(Kind, &String)> =
+        created.chain(plan.update.iter().map(|update| (update.kind, &update.id))).collect();
+    let at = |stored: &StoredFleet| {
+        let mut found: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
+        for (kind, id) in &named {
+            if let Some(document) = documents(stored, *kind).get(*id) {
+                found.entry(list_of(*kind)).or_default().insert(id, document);
+            }
+        }
+        (!found.is_empty()).then(|| json!(found).to_string())
+    };
+    Changed { before: at(before), after: at(after) }
 }
 
 /// The three handlers of one kind.

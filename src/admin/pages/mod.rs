@@ -12,6 +12,7 @@ mod line;
 mod notices;
 mod overview;
 mod providers;
+mod sheet;
 mod sign_in;
 mod subscriber;
 mod topups;
@@ -50,7 +51,7 @@ const TEMPLATES: [(&str, &str); 23] = [
     ("line.html", include_str!("templates/line.html")),
     ("line_new.html", include_str!("templates/line_new.html")),
     ("rules.html", include_str!("templates/rules.html")),
-    ("rule.html", include_str!("templates/rule.html")),
+    ("sheet.html", include_str!("templates/sheet.html")),
     ("line_topup.html", include_str!("templates/line_topup.html")),
     ("topups.html", include_str!("templates/topups.html")),
     ("topup.html", include_str!("templates/topup.html")),
@@ -112,13 +113,14 @@ fn all() -> Vec<Page> {
     vec![
         look("/", get(overview::look)),
         whole(Role::Admin, "/lines/new", get(declare::line).post(declare::save_line)),
+        whole(Role::Admin, "/lines/edit", get(sheet::line).post(sheet::save_line)),
         look("/lines/{id}", get(line::look)),
         act("/lines/{id}/poll", post(line::poll)),
         act("/lines/{id}/pause", post(line::pause)),
         act("/lines/{id}/resume", post(line::resume)),
         act("/lines/{id}/topup", post(line::topup)),
-        whole(Role::Viewer, "/rules", get(declare::rules)),
-        whole(Role::Admin, "/rules/edit", get(declare::rule).post(declare::save_rule)),
+        whole(Role::Viewer, "/rules", get(sheet::rules)),
+        whole(Role::Admin, "/rules/edit", get(sheet::rule).post(sheet::save_rule)),
         look("/events", get(live::events)),
         look("/topups", get(topups::list)),
         look("/topups/{id}", get(topups::one)),

@@ -89,3 +89,39 @@ async fn only_admins_declare() {
     }
     assert_eq!(oli.get("/rules").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_line_is_changed_as_text_and_the_audit_has_both_sides() {
+    let world = World::new().await;
+    let document = serde_json::json!({ "subscriptions": [{
+        "id": "new-line", "subscriber": "li", "label": "Old name", "msisdn": "+12025550144", "reader": "carrier",
+    }] });
+    let path = "/api/v1/fleet";
+    assert_eq!(world.ask("POST", path, "admin", &document.to_string()).await.status, 200);
+    let ana = world.signed_in(Role::Admin).await;
+    assert!(ana.get("/lines/new-line").await.body.contains("/lines/edit?id=new-line"));
+    assert_eq!(ana.get("/lines/edit?id=nothing").await.status, 404);
+    let page = ana.get("/lines/edit?id=new-line").await;
+    assert!(page.status == 200 && page.body.contains("Old name"), "{}", page.body);
+    let csrf = ana.csrf().await;
+    let text = "id = \"new-line\"\nsubscriber = \"li\"\nlabel = \"New name\"\nmsisdn = \"+12025550144\"\nreader = \"carrier\"\n";
+    let form =
+        |text, sure| [("csrf", csrf.as_str()), ("id", "new-line"), ("text", text), ("sure", sure)];
+    let other = text.replace("new-line", "other-line");
+    let refused = ana.post("/lines/edit", &form(&other, "yes")).await;
+    assert!(refused.status == 422 && refused.body.contains("other-line"), "{refused:?}");
+    let seen = ana.post("/lines/edit", &form(text, "")).await;
+    assert!(seen.status == 200 && seen.body.contains("New name"), "{}", seen.body);
+    assert!(ana.get("/lines/new-line").await.body.contains("Old name"), "a look stores nothing");
+    let saved = ana.post("/lines/edit", &form(text, "yes")).await;
+    assert_eq!((saved.status, saved.header("location")), (303, "/lines/new-line"));
+    assert!(ana.get("/lines/new-line").await.body.contains("New name"));
+    let acts = world.engine().store().audit_page((None, None), None, 1).await.unwrap();
+    let (before, after) = (acts[0].what.before.clone(), acts[0].what.after.clone());
+    assert!(before.is_some_and(|before| before.contains("Old name")), "{acts:?}");
+    assert!(after.is_some_and(|after| after.contains("New name")), "{acts:?}");
+    // An operator acts on lines and does not change what they are.
+    let oli = world.signed_in(Role::Operator).await;
+    assert_eq!(oli.get("/lines/edit?id=new-line").await.status, 403);
+    assert!(!oli.get("/lines/new-line").await.body.contains("/lines/edit"));
+}
