@@ -10,41 +10,62 @@ use axum::{
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header::HeaderName},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 /// Everything below has no token and proves itself otherwise.
 pub(super) const PREFIX: &str = "/hooks/";
 
+/// What became of forwarded messages: how many.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MessagesHeard {
+    /// Written down as readings.
+    stored: usize,
+    /// Known already.
+    known: usize,
+    /// None of ours.
+    ignored: usize,
+}
+
+/// What a provider's call led to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LookedAt {
+    /// So many top-ups and lines are looked at now.
+    looked_at: u64,
+}
+
 /// A text message that a phone forwards. Whatever is understood is answered with success, also
 /// where it is none of ours: the phone would post it again and again.
-#[utoipa::path(post, path = "/hooks/sms/{provider}", request_body = Value, responses((status = 200, description = "It was understood", body = Value)))]
+#[utoipa::path(post, path = "/hooks/sms/{provider}", request_body = Value, responses((status = 200, description = "It was understood", body = MessagesHeard)))]
 pub(super) async fn sms(
     State(admin): State<Admin>,
     Path(provider): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<MessagesHeard>, Problem> {
     let (signature, timestamp) = (once(&headers, "x-signature"), once(&headers, "x-timestamp"));
     let heard = admin.engine().hear(&provider, &Post { body: &body, signature, timestamp }).await?;
     let count = |is: fn(&Heard) -> bool| heard.iter().filter(|heard| is(heard)).count();
-    Ok(Json(json!({
-        "stored": count(|heard| matches!(heard, Heard::Stored(_))),
-        "known": count(|heard| matches!(heard, Heard::Known)),
-        "ignored": count(|heard| matches!(heard, Heard::Ignored(_))),
-    })))
+    Ok(Json(MessagesHeard {
+        stored: count(|heard| matches!(heard, Heard::Stored(_))),
+        known: count(|heard| matches!(heard, Heard::Known)),
+        ignored: count(|heard| matches!(heard, Heard::Ignored(_))),
+    }))
 }
 
 /// A provider says that there is news. What it says is looked up, never believed.
-#[utoipa::path(post, path = "/hooks/providers/{provider}", request_body = Value, responses((status = 200, description = "It was understood", body = Value)))]
+#[utoipa::path(post, path = "/hooks/providers/{provider}", request_body = Value, responses((status = 200, description = "It was understood", body = LookedAt)))]
 pub(super) async fn provider(
     State(admin): State<Admin>,
     Path(provider): Path<String>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<LookedAt>, Problem> {
     let call = call(&admin, query, &headers, &body);
-    Ok(Json(json!({ "looked_at": admin.engine().hint(&provider, &call).await? })))
+    Ok(Json(LookedAt { looked_at: admin.engine().hint(&provider, &call).await? }))
 }
 
 /// Some providers look whether anybody is here before they take an address.
@@ -54,7 +75,7 @@ pub(super) async fn here() -> StatusCode {
 }
 
 /// A channel's vendor reports what became of messages.
-#[utoipa::path(method(get, post), path = "/hooks/channels/{channel}", responses((status = 200, description = "It was understood", body = Value)))]
+#[utoipa::path(method(get, post), path = "/hooks/channels/{channel}", responses((status = 200, description = "It was understood: `reports`, how many were news, or what the vendor wants to hear", body = BTreeMap<String, Value>)))]
 pub(super) async fn channel(
     State(admin): State<Admin>,
     Path(channel): Path<String>,

@@ -95,6 +95,14 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page is broken; see the log")
     }
 
+    /// Values that are only wrong beside what the rows say.
+    pub(super) fn as_conflict(self) -> Self {
+        match self.status {
+            StatusCode::UNPROCESSABLE_ENTITY => Self { status: StatusCode::CONFLICT, ..self },
+            _ => self,
+        }
+    }
+
     /// True where the request itself was refused, and nothing was done.
     pub(super) fn is_refusal(&self) -> bool {
         self.status.is_client_error()

@@ -86,14 +86,24 @@ impl<'a> Section<'a> {
     /// A string; numbers and booleans count as their text (the environment knows only strings).
     pub fn text(&mut self, key: &str) -> Option<String> {
         match self.value(key)? {
-            Value::Text(text) | Value::Fraction(text) => Some(text.clone()),
+            // PostgreSQL does not keep the character NUL, and programs see nothing beyond it.
+            Value::Text(text) | Value::Fraction(text) if !text.contains('\0') => Some(text.clone()),
             Value::Integer(n) => Some(n.to_string()),
             Value::Boolean(b) => Some(b.to_string()),
-            Value::List(_) | Value::Table(_) => {
+            Value::Text(_) | Value::Fraction(_) | Value::List(_) | Value::Table(_) => {
                 self.fault(key, "allowed is a string");
                 None
             }
         }
+    }
+
+    /// A string in quotes: a number is none, nor is a word such as `true`.
+    pub fn string(&mut self, key: &str) -> Option<String> {
+        if !matches!(self.value(key)?, Value::Text(_)) {
+            self.fault(key, "allowed is a string");
+            return None;
+        }
+        self.text(key)
     }
 
     /// A string that must be there and not be empty.
@@ -211,6 +221,7 @@ impl<'a> Section<'a> {
                 let texts: Option<Vec<String>> = items
                     .iter()
                     .map(|(item, _)| match item {
+                        Value::Text(text) if text.contains('\0') => None,
                         Value::Text(text) | Value::Fraction(text) => Some(text.clone()),
                         Value::Integer(n) => Some(n.to_string()),
                         Value::Boolean(_) | Value::List(_) | Value::Table(_) => None,

@@ -1,6 +1,6 @@
 //! What readings foretell.
 
-use super::{At, Money, amount, at, money};
+use super::{At, Money, amount, at, money, words};
 use crate::domain::{
     self, ExternalTopup, LEAST_CHANGES, LEAST_DAYS, Reading, Runout, SubscriptionId,
 };
@@ -48,7 +48,7 @@ pub struct Forecast {
     /// When that was worked out.
     pub at: At,
     /// How far it can be trusted.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::Trust)]
     pub trust: &'static str,
     /// What it still lacks, in words.
     pub missing: String,

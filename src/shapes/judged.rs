@@ -1,6 +1,6 @@
 //! What was decided and why, and whether money may be spent.
 
-use super::{At, Next, Topup, at, topup};
+use super::{At, Next, Topup, at, topup, words};
 use crate::domain::{self, Decision, Rule, Snapshot, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -86,7 +86,7 @@ pub struct RuleState {
     /// The rule.
     pub id: String,
     /// What it may do.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::Mode)]
     pub mode: &'static str,
     /// Its conditions, in words.
     pub conditions: Vec<String>,

@@ -1,6 +1,6 @@
 //! Lines and what was read of them.
 
-use super::{At, Money, amount, at, money};
+use super::{At, Money, amount, at, money, words};
 use crate::domain::{self, Quantity};
 use crate::store::SubscriptionView;
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub struct Bucket {
     /// What it is called.
     pub name: String,
     /// What it counts.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::BucketMetric)]
     pub metric: &'static str,
     /// How much is left.
     pub left: Left,
@@ -113,7 +113,8 @@ pub struct Subscription {
     pub payers: Vec<String>,
     /// Its tags.
     pub tags: Vec<String>,
-    /// `active`, `paused`, `held` or `closed`.
+    /// How it is.
+    #[schema(value_type = words::LineStatus)]
     pub status: String,
     /// Its newest reading.
     pub reading: Option<Latest>,

@@ -11,6 +11,7 @@ mod people;
 mod receipt;
 mod simulation;
 mod topups;
+pub mod words;
 
 pub use csv::{LEDGER_COLUMNS, LINE_COLUMNS, READING_COLUMNS, TOPUP_COLUMNS};
 pub use csv::{csv, ledger_row, line_row, reading_row, topup_row};
@@ -18,7 +19,7 @@ pub use foretold::{Forecast, LineForecast, forecast, missing};
 pub use judged::{Explanation, MoneySwitch, explain, money_switch};
 pub use lines::{Next, Reading, Subscription, reading, subscription};
 pub use people::{Notice, Subscriber, notice, subscriber};
-pub use receipt::{Receipt, ReceiptDocument, receipts_page};
+pub use receipt::{Limits, Receipt, ReceiptDocument, receipts_page};
 pub use simulation::{amounts, figures, figures_less, spend_words};
 pub use topups::{
     LedgerEntry, Topup, TopupEvent, TopupWithEvents, ledger_entry, topup, topup_with_events,

@@ -1,6 +1,6 @@
 //! People, and what they were told.
 
-use super::{At, at};
+use super::{At, at, words};
 use crate::domain;
 use crate::store::StoredNotice;
 use serde::Serialize;
@@ -52,14 +52,15 @@ pub struct Notice {
     /// About which line.
     pub subscription: Option<String>,
     /// What about.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::NoticeKind)]
     pub kind: &'static str,
     /// How much it matters.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::Severity)]
     pub severity: &'static str,
     /// How it goes; null where the person has no channel.
     pub channel: Option<String>,
     /// How far it is.
+    #[schema(value_type = words::NoticeState)]
     pub state: String,
     /// When its cause happened.
     pub created_at: At,

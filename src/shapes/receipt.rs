@@ -49,7 +49,27 @@ pub struct Quote {
     /// What the plan cost then.
     pub renewal_price: Option<super::Money>,
     /// The limits it was reserved under.
+    #[schema(value_type = Option<Limits>)]
     pub limits: Json,
+}
+
+/// The limits of an order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Limits {
+    /// One order.
+    pub order: Option<super::Money>,
+    /// A line in 24 hours.
+    pub subscription_24h: Option<super::Money>,
+    /// A line in 30 days.
+    pub subscription_30d: Option<super::Money>,
+    /// A person in 30 days.
+    pub subscriber_30d: Option<super::Money>,
+    /// Everything in 24 hours, by currency.
+    pub global_24h: Vec<super::Money>,
+    /// Orders on a line in 24 hours.
+    pub orders_24h: Option<i64>,
+    /// Orders on a line in 30 days.
+    pub orders_30d: Option<i64>,
 }
 
 /// When a top-up came how far.

@@ -1,6 +1,6 @@
 //! Top-ups, their histories, and the money they moved.
 
-use super::{At, Money, amount, at, money};
+use super::{At, Money, amount, at, money, words};
 use crate::domain;
 use crate::store;
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub struct Topup {
     /// What the line got.
     pub delivered: Option<Money>,
     /// How far it is.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::TopupState)]
     pub state: &'static str,
     /// Our idempotency key, sent unchanged on every try.
     pub reference: String,

@@ -1,6 +1,6 @@
 //! What is counted at every scrape of `/metrics`, by index: no count looks at all that ever was.
 
-use super::{Store, StoreError, Wallet, rows::Columns};
+use super::{Store, StoreError, SubscriptionView, Wallet, rows::Columns};
 use crate::domain::{Money, Span, State, Timestamp};
 
 /// Counts by state, when the first is due, when the oldest tried in vain was made.
@@ -74,8 +74,6 @@ pub struct Ends {
     pub week: i64,
 }
 
-const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
-
 /// One look at all lines; `next_poll_at` is set while a line is active. $1 is now, $2 a day, $3 a
 /// week later.
 const WATCHES: &str = "SELECT reader, COUNT(CASE WHEN poll_failures > 1 THEN 1 END) AS failing, \
@@ -119,11 +117,12 @@ impl Store {
         )
         .fetch_one(self.reader())
         .await?;
-        let counts = filled(&STATUSES, &lines).into_iter().map(|(word, n)| match word {
-            "active" => (word, n.saturating_sub(held)),
-            "held" => (word, held),
-            _ => (word, n),
-        });
+        let counts =
+            filled(&SubscriptionView::STATUSES, &lines).into_iter().map(|(word, n)| match word {
+                "active" => (word, n.saturating_sub(held)),
+                "held" => (word, held),
+                _ => (word, n),
+            });
         Ok(counts.collect())
     }
 

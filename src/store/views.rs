@@ -22,6 +22,9 @@ pub struct SubscriptionView {
 }
 
 impl SubscriptionView {
+    /// How a line can be.
+    pub const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
+
     /// When the service stops, by the newest `ok` reading.
     pub fn service_end_at(&self) -> Option<Timestamp> {
         self.good.as_ref()?.values.service_end_at

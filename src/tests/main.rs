@@ -24,6 +24,7 @@ mod simulate;
 mod links;
 mod model;
 mod fuzz;
+mod api;
 mod books;
 mod browser;
 mod commands;

@@ -47,7 +47,7 @@ pub(super) async fn topup(
     let (amount, product): (Money, Option<String>) = body.read(|section| {
         let amount = section.positive_money("amount");
         let amount = needed(section, "amount", "allowed is money such as \"10.00 USD\"", amount);
-        let product = section.text("product");
+        let product = section.string("product");
         Some((amount?, product))
     })?;
     let (product, actor) = (product.as_deref(), caller.actor());
@@ -122,11 +122,11 @@ pub(super) async fn sms(
     body: Body,
 ) -> Result<Response, Problem> {
     let sms = body.read(|section| {
-        let text = section.text("text");
+        let text = section.string("text");
         let text = needed(section, "text", "allowed is what the message says", text);
         let instant = "allowed is an instant in RFC 3339, such as \"2026-12-01T08:00:00Z\"";
         let at = section.parsed("at", instant, Timestamp::parse_rfc3339);
-        let (id, from) = (section.text("id"), section.text("from"));
+        let (id, from) = (section.string("id"), section.string("from"));
         Some(Sms { id, from, at, text: text?, ..Sms::default() })
     })?;
     let reading = admin.engine().sms_by_hand(&id, &sms).await?;
@@ -142,7 +142,7 @@ pub(super) async fn approve(
     key: Key,
     body: Body,
 ) -> Result<Response, Problem> {
-    let hash = body.read(|section| Some(section.text("hash")))?;
+    let hash = body.read(|section| Some(section.string("hash")))?;
     let (id, actor) = (topup.id.as_str(), caller.actor());
     let yes = async { Ok(admin.engine().approve(id, hash.as_deref(), &actor).await?) };
     Box::pin(once(&admin, &caller, &key, &body, &Aim::at(&topup), yes)).await
@@ -174,7 +174,9 @@ pub(super) async fn resolve(
         let words = [("paid", Resolution::Paid), ("failed", Resolution::Failed)];
         let as_what = section.word("as", &words);
         let as_what = needed(section, "as", "allowed: paid, failed", as_what);
-        let note = section.required("note", "allowed is a sentence: how do you know?");
+        let how = "allowed is a sentence: how do you know?";
+        let note = section.string("note").filter(|note| !note.trim().is_empty());
+        let note = needed(section, "note", how, note);
         let checked = section.boolean("checked").unwrap_or(false);
         Some((as_what?, note?, checked))
     })?;
@@ -190,7 +192,7 @@ pub(super) async fn money_off(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Act<shapes::MoneySwitch> {
-    let reason = body.read(|section| Some(section.text("reason").unwrap_or_default()))?;
+    let reason = body.read(|section| Some(section.string("reason").unwrap_or_default()))?;
     let why = format!("{} ({})", reason.trim(), caller.actor());
     Ok(Json(shapes::money_switch(&admin.engine().set_money(Some(why.trim())).await?)))
 }

@@ -2,8 +2,16 @@
 //! `fields`); a test holds the two against each other.
 #![expect(dead_code, reason = "described, never made")]
 
+use super::texts::{
+    AmountText, Count, DayText, InstantText, PlaceText, ScopeText, SizeText, SpanText, Told, Words,
+};
+use crate::shapes::{
+    self,
+    words::{BucketMetric, LineOrder, LineStatus, NoticeKind, NoticeState, Role, TopupState},
+};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
 /// An order by hand.
@@ -11,7 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 pub(super) struct Order {
     /// Such as `10.00 USD`.
-    amount: String,
+    amount: AmountText,
     /// Where another than the line's own product is meant.
     product: Option<String>,
 }
@@ -31,7 +39,7 @@ pub(super) struct Resolution {
     /// `paid` or `failed`.
     r#as: Outcome,
     /// How you know.
-    note: String,
+    note: Words,
     /// The provider's own console was looked at.
     checked: Option<bool>,
 }
@@ -59,7 +67,7 @@ pub(super) struct Off {
 #[serde(deny_unknown_fields)]
 pub(super) struct Acknowledgement {
     /// Tell it again after this, such as `2d`.
-    snooze: Option<String>,
+    snooze: Option<SpanText>,
 }
 
 /// A text message of the operator.
@@ -73,7 +81,7 @@ pub(super) struct HandSms {
     /// With it the same message is written down once.
     id: Option<String>,
     /// When it was received; now, where nothing is said.
-    at: Option<String>,
+    at: Option<InstantText>,
 }
 
 /// At least one value; dates that are not named stay as they were told last.
@@ -81,23 +89,23 @@ pub(super) struct HandSms {
 #[serde(deny_unknown_fields)]
 pub(super) struct HandReading {
     /// Such as `5.00 USD`, in the line's currency.
-    balance: Option<String>,
+    balance: Option<AmountText>,
     /// Such as `500 MB`.
-    data_left: Option<String>,
+    data_left: Option<SizeText>,
     /// Call minutes.
-    minutes_left: Option<i32>,
+    minutes_left: Option<Count>,
     /// Text messages.
-    sms_left: Option<i32>,
+    sms_left: Option<Count>,
     /// A date (its start where the operator is) or RFC 3339.
-    service_end: Option<String>,
+    service_end: Option<DayText>,
     /// Likewise.
-    number_loss: Option<String>,
+    number_loss: Option<DayText>,
     /// What the operator says it takes next, such as `16.20 USD`.
-    next_charge: Option<String>,
+    next_charge: Option<AmountText>,
     /// Balances with an expiry of their own.
     buckets: Option<Vec<HandBucket>>,
     /// Now where absent; neither in the future nor before the newest reading.
-    at: Option<String>,
+    at: Option<InstantText>,
 }
 
 /// A balance with an expiry of its own.
@@ -105,20 +113,25 @@ pub(super) struct HandReading {
 #[serde(deny_unknown_fields)]
 pub(super) struct HandBucket {
     /// What it is called.
-    name: String,
+    name: Words,
     /// What it counts; `data_left` where nothing is said.
-    metric: Option<String>,
+    metric: Option<BucketMetric>,
     /// Money, a size or a number, as the metric wants.
-    left: String,
+    left: Left,
     /// A date (its start where the operator is) or RFC 3339.
-    expires: Option<String>,
+    expires: Option<DayText>,
 }
 
-/// A rule as in the fleet file.
+/// Money, a size or a number, as the metric wants.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct Rule {
-    /// Its id.
-    id: String,
+#[serde(untagged)]
+pub(super) enum Left {
+    /// Money.
+    Money(AmountText),
+    /// A size.
+    Size(SizeText),
+    /// Minutes or messages.
+    Count(Count),
 }
 
 /// Which subscriptions.
@@ -129,8 +142,9 @@ pub(super) struct LinesQuery {
     subscriber: Option<String>,
     /// With this tag.
     tag: Option<String>,
-    /// `active`, `paused`, `held` or `closed`; closed ones are left out otherwise.
-    status: Option<String>,
+    /// So; closed ones are left out otherwise.
+    #[param(inline)]
+    status: Option<LineStatus>,
     /// At this operator.
     operator: Option<String>,
     /// Read by this reader.
@@ -138,14 +152,17 @@ pub(super) struct LinesQuery {
     /// With this in the id, the label or a number.
     q: Option<String>,
     /// By `id`, `label` or `service_end` (what goes dark first).
-    sort: Option<String>,
+    #[param(inline)]
+    sort: Option<LineOrder>,
     /// `json` or `csv`.
-    format: Option<String>,
+    #[param(inline)]
+    format: Option<Told>,
     /// At most this many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    #[param(inline)]
+    after: Option<PlaceText>,
 }
 
 /// How much, and as what.
@@ -153,12 +170,14 @@ pub(super) struct LinesQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct FormQuery {
     /// `json` or `csv`.
-    format: Option<String>,
+    #[param(inline)]
+    format: Option<Told>,
     /// At most this many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    #[param(inline)]
+    after: Option<PlaceText>,
 }
 
 /// Which top-ups.
@@ -168,20 +187,25 @@ pub(super) struct TopupsQuery {
     /// On this line.
     subscription: Option<String>,
     /// In this state.
-    state: Option<String>,
+    #[param(inline)]
+    state: Option<TopupState>,
     /// Through this payer.
     payer: Option<String>,
     /// A date (UTC) or RFC 3339, included.
-    from: Option<String>,
+    #[param(inline)]
+    from: Option<DayText>,
     /// A date (UTC) or RFC 3339, not included.
-    to: Option<String>,
+    #[param(inline)]
+    to: Option<DayText>,
     /// `json` or `csv`.
-    format: Option<String>,
+    #[param(inline)]
+    format: Option<Told>,
     /// At most this many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    #[param(inline)]
+    after: Option<PlaceText>,
 }
 
 /// Which notices.
@@ -193,16 +217,19 @@ pub(super) struct NoticesQuery {
     /// About this line.
     subscription: Option<String>,
     /// In this state.
-    state: Option<String>,
+    #[param(inline)]
+    state: Option<NoticeState>,
     /// Of this kind.
-    kind: Option<String>,
+    #[param(inline)]
+    kind: Option<NoticeKind>,
     /// By this channel.
     channel: Option<String>,
     /// At most this many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    #[param(inline)]
+    after: Option<PlaceText>,
 }
 
 /// Which money movements.
@@ -210,16 +237,20 @@ pub(super) struct NoticesQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct LedgerQuery {
     /// A date (UTC) or RFC 3339, included.
-    from: Option<String>,
+    #[param(inline)]
+    from: Option<DayText>,
     /// A date (UTC) or RFC 3339, not included.
-    to: Option<String>,
+    #[param(inline)]
+    to: Option<DayText>,
     /// `json` or `csv`.
-    format: Option<String>,
+    #[param(inline)]
+    format: Option<Told>,
     /// At most this many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    #[param(inline)]
+    after: Option<PlaceText>,
 }
 
 /// What becomes of a fleet file.
@@ -233,7 +264,7 @@ pub(super) struct FleetQuery {
 }
 
 /// What changes, or would.
-#[derive(Deserialize, ToSchema)]
+#[derive(ToSchema)]
 pub(super) struct FleetPlan {
     /// What is new.
     create: Vec<FleetItem>,
@@ -244,14 +275,26 @@ pub(super) struct FleetPlan {
     /// How many entries stay as they are.
     unchanged: u32,
     /// What rules that begin to pay by themselves would have done over the last 90 days.
-    simulated: Vec<Value>,
+    simulated: Vec<Foretold>,
+}
+
+/// What there is in a fleet.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum EntryKind {
+    /// Who owns lines.
+    Subscriber,
+    /// A line.
+    Subscription,
+    /// A rule.
+    Rule,
 }
 
 /// An entry that comes or goes.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct FleetItem {
-    /// `subscriber`, `subscription` or `rule`.
-    kind: String,
+    /// What it is.
+    kind: EntryKind,
     /// Its id.
     id: String,
 }
@@ -259,12 +302,54 @@ pub(super) struct FleetItem {
 /// An entry that changes.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct FleetUpdate {
-    /// `subscriber`, `subscription` or `rule`.
-    kind: String,
+    /// What it is.
+    kind: EntryKind,
     /// Its id.
     id: String,
-    /// Each field, `from` and `to`.
-    changes: Value,
+    /// Each field that changes.
+    changes: BTreeMap<String, FieldChange>,
+}
+
+/// A field, before and after; null where it is absent.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct FieldChange {
+    /// Before.
+    from: Value,
+    /// After.
+    to: Value,
+}
+
+/// What a rule that begins to pay by itself would have done.
+#[derive(ToSchema)]
+pub(super) struct Foretold {
+    /// The rule.
+    rule: String,
+    /// The lines it is for.
+    lines: u32,
+    /// Those of them that fewer days are known of.
+    lines_with_fewer_days: u32,
+    /// How far back it was looked.
+    days: u32,
+    /// Why there are no figures.
+    missing: Option<String>,
+    /// Readings that were looked at.
+    readings: i64,
+    /// How often it would have been in breach.
+    episodes: i64,
+    /// What it would have ordered.
+    orders: i64,
+    /// What people would have been asked for.
+    approvals: i64,
+    /// Orders that limits would have stopped.
+    cap_hits: i64,
+    /// What it would have spent, by currency.
+    spend: Vec<shapes::Money>,
+    /// What people would have been told, by kind.
+    notices: BTreeMap<String, i64>,
+    /// Days without service.
+    days_dark: f64,
+    /// Days after the number was lost.
+    days_lost: f64,
 }
 
 /// Which acts.
@@ -279,17 +364,18 @@ pub(super) struct AuditQuery {
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    #[param(inline)]
+    after: Option<PlaceText>,
 }
 
 /// A token to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenAsked {
-    /// `viewer`, `operator` or `admin`.
-    role: String,
-    /// `subscriber:ID` or `tag:WORD`; everything, where nothing is said.
-    scope: Option<String>,
+    /// What it may do.
+    role: Role,
+    /// With what; everything, where nothing is said.
+    scope: Option<ScopeText>,
     /// What it is for.
     note: Option<String>,
 }

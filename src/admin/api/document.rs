@@ -3,12 +3,11 @@
 
 use super::{act, fleet, installation, lists, live, look};
 use crate::admin::{
-    guard::policy_with_style,
+    guard::{self, policy_with_style},
     health, hook,
     problem::{Problem, ProblemDocument},
     routes::{self, Route},
 };
-use crate::domain::State;
 use axum::{
     http::{HeaderValue, Method, header},
     response::{Html, IntoResponse, Response},
@@ -92,8 +91,9 @@ static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
 
 const CSS: &str = include_str!("docs.css");
 
-/// Answers that are problems: the status, and when it comes.
-const PROBLEMS: [(&str, &str); 10] = [
+/// Answers that are problems: the status, and when it comes. Which operation may give which is told
+/// by [`may_answer`]; no handler names them.
+const PROBLEMS: [(&str, &str); 11] = [
     ("400", "It cannot be understood"),
     ("401", "No token, or one that is unknown or revoked"),
     ("403", "The role is too small, or this is about more than the token's part of the fleet"),
@@ -102,12 +102,16 @@ const PROBLEMS: [(&str, &str); 10] = [
     ("413", "The body is larger than 1 MiB"),
     ("415", "The body is of another type than JSON"),
     ("422", "Values that cannot be right, all of them named"),
-    ("429", "Too many at once; `Retry-After` tells when to come again"),
+    ("421", "The Host header names somebody else"),
+    ("500", "Something failed inside; the log has the details"),
     ("503", "It took too long; look how far it came before asking again"),
 ];
 
 /// What acts at most once for an `Idempotency-Key`.
 const KEYED: [&str; 3] = ["/topup", "/approve", "/resolve"];
+
+/// What may as well be said without a body.
+const WORDLESS: [&str; 3] = ["/acknowledge", "/approve", "/money/off"];
 
 /// The operation of a route in `document`.
 fn operation<'a>(document: &'a mut Value, route: &Route) -> Option<&'a mut Value> {
@@ -129,9 +133,9 @@ fn document() -> Value {
     set(&mut document, &["openapi"], json!("3.1.0"));
     let bearer = json!({ "type": "http", "scheme": "bearer", "description": "Made by `topupd token create`" });
     set(&mut document, &["components", "securitySchemes"], json!({ "token": bearer }));
-    let states: Vec<&str> = State::ALL.iter().map(|state| state.as_str()).collect();
-    let state = ["components", "schemas", "Topup", "properties", "state", "enum"];
-    set(&mut document, &state, json!(states));
+    for kind in ["DeclaredSubscriber", "DeclaredSubscription", "DeclaredRule"] {
+        loosen(&mut document, kind);
+    }
     for route in routes::all() {
         if let Some(operation) = operation(&mut document, &route) {
             describe(operation, &route);
@@ -142,7 +146,6 @@ fn document() -> Value {
 
 /// Who may, and what else may be answered.
 fn describe(operation: &mut Value, route: &Route) {
-    let says = [Method::POST, Method::PUT, Method::PATCH].contains(&route.method);
     let security = match route.needs {
         Some(role) => {
             set(operation, &["x-role"], json!(role.as_str()));
@@ -157,43 +160,131 @@ fn describe(operation: &mut Value, route: &Route) {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     let mut parameters = parameters.cloned().unwrap_or_default();
     for name in route.path.split(['{', '}']).skip(1).step_by(2) {
-        parameters.push(
-            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }),
-        );
+        // What is called so in config is not held to the form of ids.
+        let mut schema = json!({ "type": "string" });
+        if name == "id" {
+            set(&mut schema, &["pattern"], json!("^[A-Za-z0-9][A-Za-z0-9._-]*$"));
+            set(&mut schema, &["maxLength"], json!(64));
+        }
+        parameters.push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));
     }
-    if KEYED.iter().any(|end| route.path.ends_with(end)) {
+    if is_keyed(route) {
+        // Visible characters, with blanks in between.
+        let schema =
+            json!({ "type": "string", "pattern": "^[!-~]([ -~]*[!-~])?$", "maxLength": 255 });
         parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 },
+            "name": "Idempotency-Key", "in": "header", "schema": schema,
             "description": "The same request with the same key acts once; kept for 24 hours",
         }));
     }
     set(operation, &["parameters"], json!(parameters));
-    if route.path.starts_with("/hooks/") {
-        set(operation, &["responses", "default"], problem("Why not"));
-        return;
+    if WORDLESS.iter().any(|end| route.path.ends_with(end)) {
+        set(operation, &["requestBody", "required"], json!(false));
+    }
+    let body = operation.pointer_mut("/requestBody/content/application~1json/schema/$ref");
+    if let Some(Value::String(name)) = body {
+        name.push_str(match route.method {
+            Method::PUT => "Body",
+            Method::PATCH => "Change",
+            _ => "",
+        });
     }
     for (status, why) in PROBLEMS {
-        let comes = match status {
-            "401" | "403" => route.needs.is_some(),
-            "404" => route.path.contains('{'),
-            "409" => route.method != Method::GET || route.path.ends_with("/receipt"),
-            "413" | "415" => says,
-            _ => route.needs.is_some(),
-        };
-        if comes {
-            set(operation, &["responses", status], problem(why));
+        if may_answer(status, operation, route) {
+            set(operation, &["responses", status], problem(status, why));
         }
     }
-    if operation.pointer("/responses/200").is_some() && route.method == Method::GET {
-        let known = json!({ "description": "As `If-None-Match` has it" });
-        set(operation, &["responses", "304"], known);
-    }
-    set(operation, &["responses", "default"], problem("Another error: 405, 421 or 500"));
+    headers(operation, route);
 }
 
-fn problem(why: &str) -> Value {
+fn is_keyed(route: &Route) -> bool {
+    route.method == Method::POST && KEYED.iter().any(|end| route.path.ends_with(end))
+}
+
+/// True where an operation may end with this problem.
+fn may_answer(status: &str, operation: &Value, route: &Route) -> bool {
+    let is_hook = route.path.starts_with(hook::PREFIX);
+    let is_health = guard::HEALTH.contains(&route.path);
+    let says = operation.get("requestBody").is_some();
+    let is_look = [Method::GET, Method::HEAD].contains(&route.method);
+    match status {
+        "401" => route.needs.is_some() || (is_hook && route.method != Method::HEAD),
+        "403" => route.needs.is_some(),
+        "404" => route.path.contains('{'),
+        "409" => route.needs.is_some() && (!is_look || route.path.ends_with("/receipt")),
+        "413" => says,
+        "415" => says && route.needs.is_some(),
+        "421" => !is_hook && !is_health,
+        "400" | "422" => route.needs.is_some() || is_hook,
+        // What is not ready says so in its own words.
+        _ => operation.pointer(&format!("/responses/{status}")).is_none(),
+    }
+}
+
+/// What stands in the heads of answers, and what lists are beside JSON.
+fn headers(operation: &mut Value, route: &Route) {
+    let text = |why: &str| json!({ "description": why, "schema": { "type": "string" } });
+    let always =
+        |why: &str| json!({ "description": why, "required": true, "schema": { "type": "string" } });
+    let of_body = "/responses/200/content/application~1json/schema/type";
+    if operation.pointer(of_body) == Some(&json!("array")) {
+        let tag = always("For `If-None-Match`");
+        let known =
+            json!({ "description": "As `If-None-Match` has it", "headers": { "ETag": tag } });
+        set(operation, &["responses", "304"], known);
+        let next = text("Where there are more: what to go on after");
+        let link = text("Where there are more: the next page");
+        let heads = json!({ "ETag": tag, "X-Next-After": next, "Link": link });
+        set(operation, &["responses", "200", "headers"], heads);
+        let forms = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+        if forms.into_iter().any(|parameter| parameter["name"] == "format") {
+            let table = json!({ "schema": { "type": "string" } });
+            set(operation, &["responses", "200", "content", "text/csv"], table);
+        }
+    }
+    if is_keyed(route) {
+        let place = always("The top-up");
+        let replayed = text("`true` where an earlier request had this answer");
+        set(operation, &["responses", "202", "headers"], json!({ "Location": place }));
+        for status in ["200", "202"] {
+            set(
+                operation,
+                &["responses", status, "headers", "Idempotent-Replayed"],
+                replayed.clone(),
+            );
+        }
+    }
+}
+
+fn problem(status: &str, why: &str) -> Value {
     let schema = json!({ "$ref": "#/components/schemas/Problem" });
-    json!({ "description": why, "content": { "application/problem+json": { "schema": schema } } })
+    let content = json!({ "application/problem+json": { "schema": schema } });
+    let mut answer = json!({ "description": why, "content": content });
+    if ["401", "403"].contains(&status) {
+        let head = json!({ "required": true, "schema": { "type": "string" } });
+        set(&mut answer, &["headers"], json!({ "WWW-Authenticate": head }));
+    }
+    answer
+}
+
+/// Entries as they are written: the path names them, so that the body need not (`…Body`); and as they
+/// are changed: every field may be absent, and null takes one away (`…Change`).
+fn loosen(document: &mut Value, kind: &str) {
+    let at = format!("/components/schemas/{kind}");
+    let Some(whole) = document.pointer(&at).cloned() else { return };
+    let mut body = whole.clone();
+    if let Some(needed) = body.get_mut("required").and_then(Value::as_array_mut) {
+        needed.retain(|name| name != "id");
+    }
+    let mut change = whole;
+    set(&mut change, &["required"], json!([]));
+    let fields = change.get_mut("properties").and_then(Value::as_object_mut);
+    for field in fields.into_iter().flat_map(|fields| fields.values_mut()) {
+        *field = json!({ "oneOf": [{ "type": "null" }, field.take()] });
+    }
+    for (name, schema) in [("Body", body), ("Change", change)] {
+        set(document, &["components", "schemas", &format!("{kind}{name}")], schema);
+    }
 }
 
 /// This document; it tells nothing about anybody.

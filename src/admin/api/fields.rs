@@ -124,12 +124,16 @@ fn convert(json: Json) -> Option<Value> {
         Json::Null => return None,
         Json::Bool(b) => Value::Boolean(b),
         Json::Number(n) => {
-            n.as_i64().map_or_else(|| Value::Fraction(n.to_string()), Value::Integer)
+            // To JSON `7.0` is as whole as `7`.
+            let text = n.to_string();
+            let whole = text.strip_suffix(".0").unwrap_or(&text).parse();
+            whole.map_or_else(|_| Value::Fraction(text.clone()), Value::Integer)
         }
         Json::String(text) => Value::Text(text),
         Json::Array(items) => {
-            let items = items.into_iter().filter_map(convert);
-            Value::List(items.map(|item| (item, origin.clone())).collect())
+            // Left out of a list, a null would go unseen.
+            let item = |item| convert(item).unwrap_or_else(|| Value::Text("null".into()));
+            Value::List(items.into_iter().map(|json| (item(json), origin.clone())).collect())
         }
         Json::Object(fields) => Value::Table(table(fields)),
     })

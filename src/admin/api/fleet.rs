@@ -1,7 +1,7 @@
 //! What people declare, by program: the same validation, plan and rows as `topupd apply`.
 
 use super::{
-    asks,
+    asks, declared,
     fields::{Params, media_type, object},
 };
 use crate::admin::{Admin, guard::Changed, problem::Problem};
@@ -148,7 +148,8 @@ async fn remove(admin: &Admin, kind: Kind, id: &str) -> Result<Response, Problem
         "subscriptions": rest(Kind::Subscription),
         "rules": rest(Kind::Rule),
     });
-    apply(admin, &fleet, true).await?;
+    // What stays is sound by itself: where it is not, it is because of what goes.
+    apply(admin, &fleet, true).await.map_err(|problem| problem.as_conflict())?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let changed = Changed { before: Some(before.to_string()), after: None };
     response.extensions_mut().insert(changed);
@@ -156,7 +157,7 @@ async fn remove(admin: &Admin, kind: Kind, id: &str) -> Result<Response, Problem
 }
 
 /// Applies a fleet file, as JSON or as TOML; `plan=true` tells what it would change.
-#[utoipa::path(post, path = "/api/v1/fleet", params(asks::FleetQuery), request_body(content((Value = "application/json"), (String = "application/toml"))), responses((status = 200, description = "What changed, or would", body = asks::FleetPlan)))]
+#[utoipa::path(post, path = "/api/v1/fleet", params(asks::FleetQuery), request_body(content((declared::FleetFile = "application/json"), (String = "application/toml"))), responses((status = 200, description = "What changed, or would", body = asks::FleetPlan)))]
 pub(super) async fn fleet(
     State(admin): State<Admin>,
     params: Params,
@@ -209,12 +210,12 @@ pub(in crate::admin) fn changed(plan: &Plan, before: &StoredFleet, after: &Store
 
 /// The three handlers of one kind.
 macro_rules! entries {
-    ($module:ident, $kind:expr, $path:literal, $word:literal) => {
+    ($module:ident, $kind:expr, $shape:ty, $path:literal, $word:literal) => {
         pub(super) mod $module {
             use super::*;
 
             #[doc = concat!("Declares a ", $word, " as a whole.")]
-            #[utoipa::path(put, path = $path, request_body = Value, responses((status = 200, description = "It is changed", body = Value), (status = 201, description = "It is new", body = Value)))]
+            #[utoipa::path(put, path = $path, request_body = $shape, responses((status = 200, description = "It is changed", body = $shape), (status = 201, description = "It is new", body = $shape)))]
             pub(in crate::admin::api) async fn put(
                 State(admin): State<Admin>,
                 Path(id): Path<String>,
@@ -225,7 +226,7 @@ macro_rules! entries {
             }
 
             #[doc = concat!("Changes the named fields of a ", $word, "; null takes one away.")]
-            #[utoipa::path(patch, path = $path, request_body = Value, responses((status = 200, description = "How it is now", body = Value)))]
+            #[utoipa::path(patch, path = $path, request_body = $shape, responses((status = 200, description = "How it is now", body = $shape)))]
             pub(in crate::admin::api) async fn patch(
                 State(admin): State<Admin>,
                 Path(id): Path<String>,
@@ -247,6 +248,18 @@ macro_rules! entries {
     };
 }
 
-entries!(subscription, Kind::Subscription, "/api/v1/subscriptions/{id}", "subscription");
-entries!(subscriber, Kind::Subscriber, "/api/v1/subscribers/{id}", "subscriber");
-entries!(rule, Kind::Rule, "/api/v1/rules/{id}", "rule");
+entries!(
+    subscription,
+    Kind::Subscription,
+    declared::DeclaredSubscription,
+    "/api/v1/subscriptions/{id}",
+    "subscription"
+);
+entries!(
+    subscriber,
+    Kind::Subscriber,
+    declared::DeclaredSubscriber,
+    "/api/v1/subscribers/{id}",
+    "subscriber"
+);
+entries!(rule, Kind::Rule, declared::DeclaredRule, "/api/v1/rules/{id}", "rule");

@@ -6,7 +6,7 @@ use super::{
     paging::{Asked, Cut, Form, after, answer, page, place},
 };
 use crate::admin::{Admin, problem::Problem};
-use crate::shapes::At;
+use crate::shapes::{self, At};
 use crate::store::{AuditRow, Grant, Role, Scope, StoreError, Token};
 use axum::{
     Json,
@@ -85,7 +85,7 @@ pub(super) struct ProviderState {
     /// Why its failures are told as one.
     down: Option<String>,
     /// Our float there, when the books were compared last.
-    float: Option<crate::shapes::Money>,
+    float: Option<shapes::Money>,
 }
 
 /// The providers, and how they do.
@@ -114,7 +114,7 @@ pub(super) async fn providers(
             failing: lines.map_or(0, |(_, failing, _)| *failing),
             out: why(&switch.payers_out, name),
             down: why(&switch.readers_out, name),
-            float: wallet.map(|wallet| crate::shapes::amount(wallet.balance)),
+            float: wallet.map(|wallet| shapes::amount(wallet.balance)),
         });
     }
     answer(&states)
@@ -126,7 +126,7 @@ pub(super) struct TokenState {
     /// Its id.
     id: String,
     /// What it may do.
-    #[schema(value_type = String)]
+    #[schema(value_type = shapes::words::Role)]
     role: &'static str,
     /// With what: nothing (everything), `subscriber:ID` or `tag:WORD`.
     scope: String,
@@ -179,7 +179,7 @@ pub(super) async fn create_token(
         let role = section.word("role", &Role::WORDS);
         let role = needed(section, "role", "allowed: viewer, operator, admin", role);
         let scope = section.parsed("scope", Scope::ALLOWED, Scope::parse).unwrap_or_default();
-        let note = section.text("note").unwrap_or_default();
+        let note = section.string("note").unwrap_or_default();
         Some((Grant { role: role?, scope }, note))
     })?;
     let engine = admin.engine();

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::admin::{Admin, guard::Caller, problem::Problem};
 use crate::config::fleet::rule_from_document;
-use crate::domain::{NoticeKind, Span, State as TopupState, Timestamp};
+use crate::domain::{NoticeKind, Span, State as TopupState, SubscriptionId, Timestamp};
 use crate::input::{End, Section};
 use crate::shapes;
 use crate::store::{
@@ -21,8 +21,6 @@ use serde_json::Value;
 
 /// What a list gives.
 type List = Result<Response, Problem>;
-
-const STATUSES: [&str; 4] = ["active", "paused", "held", "closed"];
 
 /// A word out of those of a list, as itself.
 fn word(section: &mut Section<'_>, key: &str, words: &[&'static str]) -> Option<String> {
@@ -54,7 +52,10 @@ pub(super) async fn subscriptions(
         let order = section.word("sort", &LineOrder::WORDS).unwrap_or_default();
         // Sorted by id, the place is the id itself.
         let from = match order {
-            LineOrder::Id => section.text("after").map(|id| (String::new(), id)),
+            LineOrder::Id => {
+                let id = section.checked("after", SubscriptionId::parse);
+                id.map(|id| (String::new(), id.to_string()))
+            }
             LineOrder::Label | LineOrder::ServiceEnd => after(section, |words| match words {
                 [key, id] => Some((key.clone(), id.clone())),
                 _ => None,
@@ -63,7 +64,7 @@ pub(super) async fn subscriptions(
         let lines = LinesAsked {
             subscriber: section.text("subscriber"),
             tag: section.text("tag"),
-            status: word(section, "status", &STATUSES),
+            status: word(section, "status", &SubscriptionView::STATUSES),
             operator: section.text("operator"),
             reader: section.text("reader"),
             text: section.text("q"),
@@ -105,7 +106,7 @@ pub(super) async fn readings(
 }
 
 /// The rules as they were applied; of a scope, those that apply to its lines.
-#[utoipa::path(get, path = "/api/v1/rules", responses((status = 200, description = "The rules", body = [super::asks::Rule])))]
+#[utoipa::path(get, path = "/api/v1/rules", responses((status = 200, description = "The rules", body = [super::declared::DeclaredRule])))]
 pub(super) async fn rules(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,

@@ -5,6 +5,7 @@
 
 mod act;
 mod asks;
+mod declared;
 mod document;
 mod fields;
 pub(super) mod fleet;
@@ -17,6 +18,7 @@ mod once;
 mod own;
 mod paging;
 pub(super) mod routes;
+mod texts;
 
 #[cfg(test)]
 pub(super) use document::DOCUMENT;

@@ -9,7 +9,7 @@ const READINGS: &str = "/api/v1/subscriptions/l0/readings";
 #[tokio::test]
 async fn a_reading_by_hand_becomes_the_newest() {
     let world = World::new().await;
-    let body = r#"{"balance":"5.00 USD","data_left":"500 MB","minutes_left":"30","sms_left":7,
+    let body = r#"{"balance":"5.00 USD","data_left":"500 MB","minutes_left":"30","sms_left":7.0,
         "service_end":"2026-12-01","number_loss":"2027-01-01T00:00:00Z","at":"2026-11-20T23:00:00Z"}"#;
     let answer = world.post(READINGS, body).await;
     assert_eq!(answer.status, 201, "{answer:?}");

@@ -65,7 +65,7 @@ async fn an_entry_is_put_changed_and_taken_away_with_its_history() {
     let new = as_admin("PUT", "/api/v1/subscriptions/l9", &document.to_string()).await;
     assert_eq!(new.status, 201, "{new:?}");
     // Away, but not while others refer to it.
-    let held = as_admin("DELETE", "/api/v1/subscribers/li", "").await.problem(422);
+    let held = as_admin("DELETE", "/api/v1/subscribers/li", "").await.problem(409);
     assert!(held.contains("li"), "{held}");
     assert_eq!(as_admin("DELETE", "/api/v1/subscriptions/l9", "").await.status, 204);
     assert_eq!(world.get("/api/v1/subscriptions/l9").await.json()["status"], "closed");

@@ -220,7 +220,8 @@ async fn bodies_are_read_as_the_document_says() {
         }
         answer.problem(422);
         let errors = answer.json()["errors"].as_array().unwrap().clone();
-        let known = errors.iter().find(|error| error["field"] == "nonsense").unwrap();
+        let known = errors.iter().find(|e| e["field"].as_str().unwrap().ends_with("nonsense"));
+        let known = known.unwrap();
         for field in schema["properties"].as_object().unwrap().keys() {
             let allowed = known["allowed"].as_str().unwrap();
             assert!(allowed.contains(field.as_str()), "{path}: {field} is not in {allowed}");

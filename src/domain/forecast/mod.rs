@@ -51,6 +51,9 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Collecting, Self::Told, Self::Proven];
+
     /// The word in table, API and page.
     pub const fn as_str(self) -> &'static str {
         match self {
