@@ -8,10 +8,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::net::{IpAddr, SocketAddr};
 
 /// Who asks, once the token or the session is known.
 #[derive(Clone, Debug)]
@@ -186,13 +183,24 @@ fn is_own_name(name: &str, listen: SocketAddr) -> bool {
     }
 }
 
-/// How long an answer may take, its body's arrival included.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// No name and no text holds the character NUL: PostgreSQL does not even compare with it.
+pub(super) async fn address(request: Request, next: Next) -> Result<Response, Problem> {
+    let place = request.uri().path_and_query().map(|place| place.as_str());
+    if place.is_some_and(|place| place.contains("%00")) {
+        let detail = "the address holds the character NUL";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    Ok(next.run(request).await)
+}
 
-/// Gives up on requests that take too long.
-pub(super) async fn deadline(request: Request, next: Next) -> Result<Response, Problem> {
-    tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| {
-        let detail = "this took longer than 30 s; look how far it came before asking again";
+/// Gives up on requests that take too long, their body's arrival included.
+pub(super) async fn deadline(
+    State(admin): State<Admin>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    tokio::time::timeout(admin.0.limits.answer, next.run(request)).await.map_err(|_| {
+        let detail = "this took too long; look how far it came before asking again";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     })
 }

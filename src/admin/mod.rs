@@ -4,6 +4,7 @@
 //! same functions as the command line's; the stages act on them.
 
 mod api;
+mod connections;
 mod guard;
 mod health;
 mod hook;
@@ -17,16 +18,15 @@ mod tests;
 
 use crate::flow::{Beats, Engine};
 use axum::{Router, extract::DefaultBodyLimit, middleware};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use connections::Limits;
+use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     net::TcpListener,
-    sync::{Notify, Semaphore, watch},
+    sync::{Semaphore, watch},
 };
 
 /// The largest body taken.
 const BODY_MAX: usize = 1 << 20;
-/// After the stop, answers under way get this long.
-const LINGER: Duration = Duration::from_secs(10);
 
 /// Answers on `listener` until `stop` comes, then ends what is under way.
 pub async fn serve(
@@ -34,6 +34,16 @@ pub async fn serve(
     beats: Beats,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    serve_within(Limits::USUAL, engine, beats, listener, stop).await
+}
+
+async fn serve_within(
+    limits: Limits,
+    engine: Engine,
+    beats: Beats,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let listen = listener.local_addr()?;
     let pages = pages::Pages::environment().map_err(std::io::Error::other)?;
@@ -47,19 +57,13 @@ pub async fn serve(
         questions: api::kept::Questions::default(),
         watchers: Arc::new(Semaphore::new(api::live::WATCHERS)),
         closing,
+        limits,
     }));
-    let stopped = Arc::new(Notify::new());
-    let tell = Arc::clone(&stopped);
-    let server = axum::serve(listener, router(&admin)).with_graceful_shutdown(async move {
+    let stop = async move {
         stop.await;
         close.send_replace(true);
-        tell.notify_one();
-    });
-    // A client that holds its connection open must not hold up the end of the program.
-    tokio::select! {
-        ended = server => ended,
-        () = async { stopped.notified().await; tokio::time::sleep(LINGER).await } => Ok(()),
-    }
+    };
+    connections::serve(listener, router(&admin), limits, stop).await
 }
 
 /// What every answer is made from. Cheap to clone.
@@ -78,6 +82,7 @@ struct Parts {
     watchers: Arc<Semaphore>,
     /// True once no answer may go on for long.
     closing: watch::Receiver<bool>,
+    limits: Limits,
 }
 
 impl Admin {
@@ -104,7 +109,7 @@ impl Admin {
 }
 
 /// From the outside in: headers, errors as problem documents, the Host check, the time limit, the
-/// body limit, and then each route with its own role.
+/// check of the address, the body limit, and then each route with its own role.
 fn router(admin: &Admin) -> Router {
     let mut router = Router::new().fallback(problem::not_found);
     for route in routes::all() {
@@ -123,7 +128,8 @@ fn router(admin: &Admin) -> Router {
     router
         .merge(pages::routes(admin))
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn(guard::deadline))
+        .layer(middleware::from_fn(guard::address))
+        .layer(middleware::from_fn_with_state(admin.clone(), guard::deadline))
         .layer(middleware::from_fn_with_state(admin.clone(), guard::host))
         .layer(middleware::from_fn(problem::reword))
         .layer(middleware::from_fn(guard::dress))

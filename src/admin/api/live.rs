@@ -35,8 +35,9 @@ pub(in crate::admin) const WATCHERS: usize = 64;
 const TICK: Duration = Duration::from_millis(500);
 /// More changes than this in one tick are not told one by one.
 const MANY: usize = 200;
-/// Who watches has to come again then, and is asked again who they are.
-const LIFE: Duration = Duration::from_mins(15);
+/// Who watches has to come again then, and is asked again who they are: before the connection is
+/// too old.
+const LIFE: Duration = Duration::from_mins(4);
 /// Notices written a little earlier may be committed a little later.
 const OVERLAP: Span = Span::seconds(10);
 

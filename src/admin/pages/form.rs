@@ -27,7 +27,14 @@ impl FromRequest<Admin> for Form {
         let bytes = Bytes::from_request(request, admin).await.map_err(|rejection| {
             Problem::new(rejection.status(), "the form is too large or ended early")
         })?;
-        Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+        let form: Vec<(String, String)> =
+            url::form_urlencoded::parse(&bytes).into_owned().collect();
+        // As in `guard::address`.
+        if form.iter().any(|(_, text)| text.contains('\0')) {
+            let detail = "a text holds the character NUL";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
+        Ok(Self(form))
     }
 }
 

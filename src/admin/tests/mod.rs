@@ -5,6 +5,7 @@ mod acts;
 mod declare;
 mod document;
 mod hooks;
+mod hostile;
 mod keys;
 mod lists;
 mod live;
@@ -13,7 +14,7 @@ mod metrics;
 mod pages;
 mod scope;
 
-use super::serve;
+use super::{connections::Limits, serve_within};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -84,11 +85,24 @@ impl World {
         Self::with(listen, beats, BTreeMap::new()).await
     }
 
+    async fn within(limits: Limits) -> Self {
+        Self::made("127.0.0.1:0", Beats::default(), BTreeMap::new(), limits).await
+    }
+
     /// With more providers than the carrier.
     async fn with(
         listen: &str,
         beats: Beats,
+        providers: BTreeMap<String, Arc<dyn Provider>>,
+    ) -> Self {
+        Self::made(listen, beats, providers, Limits::USUAL).await
+    }
+
+    async fn made(
+        listen: &str,
+        beats: Beats,
         mut providers: BTreeMap<String, Arc<dyn Provider>>,
+        limits: Limits,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/t.db", dir.path().display());
@@ -124,7 +138,8 @@ impl World {
         let listener = TcpListener::bind(listen).await.unwrap();
         let at = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(app.engine().clone(), beats, listener, async move {
+        let engine = app.engine().clone();
+        let server = tokio::spawn(serve_within(limits, engine, beats, listener, async move {
             stopped.await.ok();
         }));
         Self { app, clock, at, tokens, stop, server, _dir: dir }
