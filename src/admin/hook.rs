@@ -12,7 +12,6 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// Everything below has no token and proves itself otherwise.

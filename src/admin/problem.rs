@@ -96,7 +96,7 @@ impl Problem {
     }
 
     /// Values that are only wrong beside what the rows say.
-    pub(super) fn as_conflict(self) -> Self {
+    pub(super) fn into_conflict(self) -> Self {
         match self.status {
             StatusCode::UNPROCESSABLE_ENTITY => Self { status: StatusCode::CONFLICT, ..self },
             _ => self,

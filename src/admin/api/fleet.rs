@@ -149,7 +149,7 @@ async fn remove(admin: &Admin, kind: Kind, id: &str) -> Result<Response, Problem
         "rules": rest(Kind::Rule),
     });
     // What stays is sound by itself: where it is not, it is because of what goes.
-    apply(admin, &fleet, true).await.map_err(|problem| problem.as_conflict())?;
+    apply(admin, &fleet, true).await.map_err(|problem| problem.into_conflict())?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let changed = Changed { before: Some(before.to_string()), after: None };
     response.extensions_mut().insert(changed);
