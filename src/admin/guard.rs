@@ -1,10 +1,10 @@
 //! Who may come in, how long it may take, and the headers of every answer.
 
-use super::{Admin, hook, link, pages, problem::Problem, routes::Reach};
-use crate::store::{Audited, Grant, Role, Scope};
+use super::{Admin, audit::audited, hook, link, pages, problem::Problem, routes::Reach};
+use crate::store::{Grant, Role, Scope};
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -58,56 +58,6 @@ pub(super) async fn authorise(
     let caller = Caller { actor: format!("api:{token}"), grant };
     request.extensions_mut().insert(caller.clone());
     audited(&admin, &caller, request, next).await
-}
-
-/// Answers, and writes down what somebody did; looks are not written down.
-pub(super) async fn audited(
-    admin: &Admin,
-    caller: &Caller,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let asked = (request.method() != Method::GET && request.method() != Method::HEAD)
-        .then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let response = next.run(request).await;
-    if let Some((method, path)) = asked {
-        let (act, target) = act_of(&method, &path);
-        let status = response.status().as_u16();
-        tracing::info!(actor = caller.actor, act, target, status, "somebody acted");
-        let changed = response.extensions().get::<Changed>().cloned().unwrap_or_default();
-        let what = Audited {
-            actor: caller.actor.clone(),
-            act,
-            target,
-            status: i64::from(status),
-            before: changed.before,
-            after: changed.after,
-        };
-        admin.engine().store().audit(&what, admin.engine().now()).await?;
-    }
-    Ok(response)
-}
-
-/// How something was before an act and is now, as JSON: an act puts it on its answer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Changed {
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
-}
-
-/// The act and its target in paths such as `/api/v1/topups/{id}/approve`, `/lines/{id}/pause`
-/// and `/api/v1/money/off`.
-fn act_of(method: &Method, path: &str) -> (String, String) {
-    let path = path.strip_prefix("/api/v1").unwrap_or(path);
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    match parts.as_slice() {
-        [about, target] if *method != Method::POST => {
-            (format!("{} {about}", method.as_str().to_lowercase()), (*target).to_owned())
-        }
-        [_, target, act] => ((*act).to_owned(), (*target).to_owned()),
-        [about, act] => (format!("{about} {act}"), String::new()),
-        _ => (parts.join(" "), String::new()),
-    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

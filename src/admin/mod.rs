@@ -4,6 +4,7 @@
 //! same functions as the command line's; the stages act on them.
 
 mod api;
+mod audit;
 mod connections;
 mod guard;
 mod health;

@@ -4,7 +4,7 @@ use super::{
     asks, declared,
     fields::{Params, media_type, object},
 };
-use crate::admin::{Admin, guard::Changed, problem::Problem};
+use crate::admin::{Admin, audit::Changed, problem::Problem};
 use crate::config::fleet::{Fleet, Kind, Plan, StoredFleet};
 use crate::flow::stored_fleet;
 use crate::sim::{AT_ONCE, Foretold, Past, SimulationError, foretell};

@@ -1,6 +1,6 @@
 //! Providers and channels: what they can, how they fare, and what stops paying.
 
-use super::super::{Admin, guard::Changed, problem::Problem};
+use super::super::{Admin, audit::Changed, problem::Problem};
 use super::{Pages, form::Sent, sign_in::first_confirm, view::When, visitor::Visitor};
 use crate::domain::{MoneySwitch, Span, Timestamp};
 use crate::providers::Declares;

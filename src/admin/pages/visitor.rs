@@ -1,11 +1,7 @@
 //! Who looks at a page: somebody signed in, or, as long as nobody can sign in, whoever sits at this
 //! machine and may only look.
 
-use super::super::{
-    Admin,
-    guard::{self, Caller},
-    problem::Problem,
-};
+use super::super::{Admin, audit::audited, guard::Caller, problem::Problem};
 use super::{Needs, words::Locale};
 use crate::store::{Grant, Role, Scope, Session};
 use axum::{
@@ -96,7 +92,7 @@ pub(super) async fn enter(
     request.extensions_mut().insert(visitor.caller.clone());
     let caller = visitor.caller.clone();
     request.extensions_mut().insert(visitor);
-    guard::audited(&admin, &caller, request, next).await
+    audited(&admin, &caller, request, next).await
 }
 
 async fn visitor(admin: &Admin, headers: &HeaderMap) -> Result<Option<Visitor>, Problem> {

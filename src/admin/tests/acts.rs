@@ -1,7 +1,7 @@
 //! What people do through the API, and what is refused.
 
 use super::World;
-use crate::domain::{Span, State, SubscriptionId, fixtures};
+use crate::domain::{NoticeKind, Span, State, SubscriptionId, fixtures};
 use crate::store::FleetChanges;
 
 const READINGS: &str = "/api/v1/subscriptions/l0/readings";
@@ -206,4 +206,38 @@ async fn money_off_works_at_once_and_on_clears_what_tripped() {
     );
     assert!(!flag.exists());
     assert_eq!(world.get("/api/v1/money").await.json(), on);
+}
+
+#[tokio::test]
+async fn every_act_is_written_down_with_how_it_was_and_is() {
+    let world = World::new().await;
+    let topup = world.topup("l0", &[State::AwaitingApproval]).await;
+    let notice = world.notice("li", Some("l0"), NoticeKind::LowBalance).await;
+    let acts = [
+        ("/api/v1/subscriptions/l1/pause".to_owned(), "", "active", "paused"),
+        ("/api/v1/subscriptions/l1/resume".to_owned(), "", "paused", "active"),
+        (
+            "/api/v1/subscriptions/l2/topup".to_owned(),
+            r#"{"amount":"10.00 USD"}"#,
+            "null",
+            "proposed",
+        ),
+        (format!("/api/v1/topups/{}/reject", topup.id), "", "awaiting_approval", "cancelled"),
+        (format!("/api/v1/notices/{}/acknowledge", notice.id), "", "null", "2026"),
+        ("/api/v1/money/off".to_owned(), r#"{"reason":"on holiday"}"#, "true", "on holiday"),
+    ];
+    for (path, body, was, is) in acts {
+        let answer = world.post(&path, body).await;
+        assert!(answer.status < 300, "{path}: {answer:?}");
+        let store = world.engine().store();
+        let written = store.audit_page((None, None), None, 1).await.unwrap().remove(0).what;
+        let (before, after) = (written.before.unwrap(), written.after.unwrap());
+        assert!(before.contains(was) && after.contains(is), "{path}: {before} -> {after}");
+        assert_ne!(before, after, "{path}");
+    }
+    // What was refused is written down, too, and changed nothing.
+    assert_eq!(world.post(&format!("/api/v1/topups/{}/approve", topup.id), "").await.status, 409);
+    let store = world.engine().store();
+    let refused = store.audit_page((None, None), None, 1).await.unwrap().remove(0).what;
+    assert_eq!((refused.status, refused.before, refused.after), (409, None, None));
 }
