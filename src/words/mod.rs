@@ -184,11 +184,11 @@ impl Words {
         Ok(words)
     }
 
-    /// A made-up notice of `kind` that knows every fact, in words.
+    /// A made-up notice of `kind`, in words.
     pub fn sample(&self, kind: NoticeKind, locale: &str) -> Result<Message, WordsError> {
         self.render(&NoticeText {
             link: Some("https://topupd.example.com/n/sample"),
-            ..sample::notice(kind, locale, &sample::full())
+            ..sample::notice(kind, locale, &sample::typical(kind))
         })
     }
 

@@ -49,6 +49,59 @@ pub(super) fn full() -> Facts {
     }
 }
 
+/// What a notice of `kind` is about when it is sent, for people who look at samples.
+pub(super) fn typical(kind: NoticeKind) -> Facts {
+    let all = full();
+    let Facts { reason, detail, transaction_id, next, next_at, .. } = all.clone();
+    let Facts { spent, topups, period, journal_head, items, .. } = all.clone();
+    let order = Facts {
+        reason: None,
+        detail: None,
+        transaction_id: None,
+        reminder: None,
+        spent: None,
+        topups: None,
+        period: None,
+        journal_head: None,
+        items: Vec::new(),
+        ..all
+    };
+    match kind {
+        NoticeKind::TopupStarted | NoticeKind::TopupTask | NoticeKind::PinReady => order,
+        NoticeKind::TopupPaid | NoticeKind::TopupVerified | NoticeKind::TopupReversed => {
+            Facts { transaction_id, ..order }
+        }
+        NoticeKind::TopupFailed
+        | NoticeKind::TopupUnknown
+        | NoticeKind::TopupHeld
+        | NoticeKind::TopupRefused
+        | NoticeKind::ApprovalWanted => Facts { reason, detail, ..order },
+        NoticeKind::LowBalance
+        | NoticeKind::ExpiryNear
+        | NoticeKind::Stale
+        | NoticeKind::Recovered
+        | NoticeKind::Flapping
+        | NoticeKind::ExternalTopup => Facts {
+            amount: None,
+            payer: None,
+            balance_before: None,
+            reference: None,
+            topup: None,
+            order_hash: None,
+            ..order
+        },
+        NoticeKind::Digest => Facts { items, next, next_at, ..minimal() },
+        NoticeKind::Statement => Facts { spent, topups, period, items, ..minimal() },
+        NoticeKind::Report => Facts { spent, topups, period, journal_head, ..minimal() },
+        NoticeKind::ProviderIncident
+        | NoticeKind::ChannelTrouble
+        | NoticeKind::PayingStopped
+        | NoticeKind::BooksDisagree
+        | NoticeKind::Undelivered
+        | NoticeKind::Test => Facts { payer: order.payer, next, next_at, ..minimal() },
+    }
+}
+
 /// No fact at all.
 pub(super) fn minimal() -> Facts {
     Facts::default()
