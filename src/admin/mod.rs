@@ -14,6 +14,7 @@ mod pages;
 pub mod password;
 mod problem;
 mod routes;
+mod traced;
 #[cfg(test)]
 mod tests;
 
@@ -109,8 +110,8 @@ impl Admin {
     }
 }
 
-/// From the outside in: headers, errors as problem documents, the Host check, the time limit, the
-/// check of the address, the body limit, and then each route with its own role.
+/// From the outside in: the span, headers, errors as problem documents, the Host check, the time
+/// limit, the check of the address, the body limit, and then each route with its own role.
 fn router(admin: &Admin) -> Router {
     let mut router = Router::new().fallback(problem::not_found);
     for route in routes::all() {
@@ -134,5 +135,6 @@ fn router(admin: &Admin) -> Router {
         .layer(middleware::from_fn_with_state(admin.clone(), guard::host))
         .layer(middleware::from_fn(problem::reword))
         .layer(middleware::from_fn(guard::dress))
+        .layer(middleware::from_fn(traced::traced))
         .with_state(admin.clone())
 }

@@ -3,6 +3,7 @@
 use super::context::{CliError, Context};
 use crate::app::{App, Paying};
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::{admin, systemd, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -14,8 +15,19 @@ enum End {
 }
 
 pub(super) async fn run(context: &Context, accept_missing: bool) -> Result<(), CliError> {
-    let mut settings = context.settings()?;
-    telemetry::start(settings.log.format, settings.log.level);
+    let settings = context.settings()?;
+    let traces = telemetry::start_traced(settings.log, settings.telemetry.otlp.as_ref());
+    let ended = lives(context, settings, accept_missing).await;
+    traces.end().await;
+    ended
+}
+
+/// One life after the other, until somebody stops the daemon.
+async fn lives(
+    context: &Context,
+    mut settings: Settings,
+    accept_missing: bool,
+) -> Result<(), CliError> {
     let listen = |kind| signal(kind).map_err(anyhow::Error::from);
     let mut signals = Signals {
         terminate: listen(SignalKind::terminate())?,

@@ -18,6 +18,7 @@ mod log;
 mod notices;
 mod fleet_files;
 mod safety;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use hooks::Hook;
 pub use log::{Log, LogFormat};
 pub use notices::Notices;
 pub use safety::{Resubmit, Safety};
+pub use telemetry::{Otlp, Telemetry};
 
 use crate::{
     channels::{self, ChannelConfig},
@@ -58,6 +60,8 @@ pub struct Settings {
     pub notices: Notices,
     /// `[log]`: what is logged, and how.
     pub log: Log,
+    /// `[telemetry]`: where traces go.
+    pub telemetry: Telemetry,
     /// `[fleet]`: files that the daemon applies by itself.
     pub fleet: FleetFiles,
     /// `[hooks.NAME]`, by the provider's name: who may call and say that there is news.
@@ -97,6 +101,7 @@ impl Settings {
             safety: Safety::read(root.section_or_empty("safety")),
             notices: Notices::read(root.section_or_empty("notices")),
             log: Log::read(root.section_or_empty("log")),
+            telemetry: Telemetry::read(root.section_or_empty("telemetry")),
             fleet: FleetFiles::read(root.section_or_empty("fleet")),
             providers,
             channels: named(root.section("channels"), channels::read_config),

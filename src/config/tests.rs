@@ -72,7 +72,7 @@ fn all_faults_of_all_files_and_the_environment_come_at_once() {
             "the environment: flow.verify: found \"1m\"; unknown key; allowed here: approval_expires, concurrency, confirm_after, drain, notify_after, poll_every, reconcile_after, retry_after, stale_after, verify_after",
             "b.toml:2: caps.order: found \"10\"; `10` is not an amount of money (write for example \"10.00 USD\")",
             "b.toml:4: safety.resubmit: found \"always\"; allowed: never, strict",
-            "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, notices, providers, safety",
+            "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, notices, providers, safety, telemetry",
         ]
     );
 }
@@ -115,6 +115,26 @@ fn each_wrong_value_says_what_is_allowed() {
         (
             "[log]\nlevel = \"loud\"",
             "a.toml:2: log.level: found \"loud\"; allowed: error, warn, info, debug, trace",
+        ),
+        (
+            "[telemetry]\notlp = \"127.0.0.1:4318\"",
+            "a.toml:2: telemetry.otlp: found \"127.0.0.1:4318\"; allowed is the address of a collector such as \"http://127.0.0.1:4318\", without a user, a password or a query",
+        ),
+        (
+            "[telemetry]\notlp = \"https://me:s3cret@traces.example\"",
+            "a.toml:2: telemetry.otlp: found <secret>; allowed is the address of a collector such as \"http://127.0.0.1:4318\", without a user, a password or a query",
+        ),
+        (
+            "[telemetry]\notlp = \"https://traces.example\"\notlp_headers = \"s3cret\"",
+            "a.toml:3: telemetry.otlp_headers: found <secret>; allowed are headers with commas between them, such as \"Authorization=Bearer KEY,X-Scope-OrgID=1\"",
+        ),
+        (
+            "[telemetry]\notlp = \"http://traces.example\"\notlp_headers = \"X-Key=s3cret\"",
+            "a.toml:3: telemetry.otlp_headers: found <secret>; allowed where otlp is https, or on this machine: all others could read along",
+        ),
+        (
+            "[telemetry]\notlp_headers = \"X-Key=s3cret\"",
+            "a.toml:2: telemetry.otlp_headers: found <secret>; allowed only beside otlp",
         ),
         ("flow = 1", "a.toml:1: flow: found 1; allowed is a table"),
         (

@@ -3,13 +3,15 @@
 //! Invariant: `submitting` is committed before the first byte leaves, with no transaction open
 //! while it is on the wire; whatever is not clearly yes or no afterwards is `unknown`.
 
-use super::{Engine, EngineError, Stage, StageReport, answer, decide::order_of};
+use super::{Engine, EngineError, Stage, StageReport, answer, decide::order_of, traced};
 use crate::clock::since_boot;
 use crate::domain::{Span, State, Timestamp, Topup};
 use crate::failpoint;
 use crate::providers::Answer;
 use crate::store::{Change, Sent, StoreError};
+use crate::telemetry::spans;
 use futures_util::StreamExt;
+use tracing::Instrument as _;
 
 /// From the claim to the call: a process that was paused longer gives up instead of sending.
 const SEND_BUDGET: Span = Span::seconds(5);
@@ -157,7 +159,10 @@ impl Engine {
                 Ok(()) => {
                     tracing::info!(topup.id = %claimed.id, provider = claimed.payer, amount = %claimed.amount, "sending top-up");
                     failpoint::at("act:sending").await;
-                    let answer = payer.topup(&order, request).await;
+                    let span = spans::call(&claimed.payer, "topup");
+                    let answer = payer.topup(&order, request).instrument(span.clone()).await;
+                    let (word, is_failed) = traced::sent(&answer);
+                    spans::came_out(&span, word, is_failed);
                     failpoint::at("act:answered").await;
                     answer
                 }

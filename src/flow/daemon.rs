@@ -1,7 +1,7 @@
 //! The running daemon: one loop per stage (and per reader), a drain at the end.
 
 use super::heartbeat::Heartbeat;
-use super::{Beats, Engine, EngineError, Stage, StageReport, schedule};
+use super::{Beats, Engine, EngineError, Stage, StageReport, schedule, traced};
 use crate::clock::since_boot;
 use crate::domain::Span;
 use tokio::{sync::watch, task::JoinSet};
@@ -43,7 +43,7 @@ impl Daemon {
                 );
             }
             // Open outcomes come first, before any new money.
-            engine.run_stage(Stage::Reconcile).await?;
+            traced::round(Stage::Reconcile, None, engine.run_stage(Stage::Reconcile)).await?;
         }
         let longest = engine.settings().flow.poll_every;
         engine.store().poll_by(now.plus(longest).plus(longest.divided_by(10))).await?;
@@ -59,7 +59,7 @@ impl Daemon {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = stage.as_str();
-                let run = || engine.run_stage(stage);
+                let run = || traced::round(stage, None, engine.run_stage(stage));
                 turn(&engine, name, stage, stopped, run).await;
             });
         }
@@ -72,7 +72,7 @@ impl Daemon {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = format!("poll {reader}");
-                let run = || engine.poll_reader(&reader);
+                let run = || traced::round(Stage::Poll, Some(&reader), engine.poll_reader(&reader));
                 turn(&engine, &name, Stage::Poll, stopped, run).await;
             });
         }
@@ -81,7 +81,7 @@ impl Daemon {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = format!("act {payer}");
-                let run = || engine.pay_through(&payer);
+                let run = || traced::round(Stage::Act, Some(&payer), engine.pay_through(&payer));
                 turn(&engine, &name, Stage::Act, stopped, run).await;
             });
         }

@@ -6,6 +6,7 @@ use super::{
     answer::Pace,
     books::{self, BOOKS},
     decide::order_of,
+    traced,
 };
 use crate::domain::{Span, State, Timestamp, Topup};
 use crate::providers::{Answer, Booked, Evidence, Found, Listed, Lookup, Provider};
@@ -104,7 +105,7 @@ impl Engine {
             return Ok(false);
         };
         let snapshot = self.store().snapshot(&topup.subscription).await?.snapshot;
-        let Found::One(answer) = payer.find(&order_of(&snapshot, topup)).await else {
+        let Found::One(answer) = traced::find(&payer, &snapshot, topup).await else {
             return Ok(false);
         };
         let now = self.now();

@@ -41,6 +41,7 @@ mod messages;
 mod meters;
 mod stuck;
 mod tell;
+mod traced;
 mod notify;
 mod daemon;
 

@@ -5,9 +5,11 @@ use super::{Engine, EngineError, Stage, StageReport};
 use crate::channels::{Channel, Outcome, Recipient};
 use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, Timestamp};
 use crate::store::{DueNotice, Tried};
+use crate::telemetry::spans;
 use crate::words::NoticeText;
 use futures_util::StreamExt;
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 /// One try may take this long before somebody else may take the notice over.
 const LEASE: Span = Span::minutes(2);
@@ -95,7 +97,15 @@ impl Engine {
                     subscription: notice.subscription.as_deref(),
                 };
                 match self.0.parts.words.render(&text) {
-                    Ok(message) => channel.send(&message, &recipient).await,
+                    Ok(message) => {
+                        let name = notice.channel.as_deref().unwrap_or_default();
+                        let span = spans::delivery(name, notice.kind.as_str());
+                        let sending = channel.send(&message, &recipient);
+                        let outcome = sending.instrument(span.clone()).await;
+                        let is_failed = !matches!(outcome, Outcome::Accepted { .. });
+                        spans::came_out(&span, describe(&outcome).0, is_failed);
+                        outcome
+                    }
                     Err(error) => {
                         Outcome::BadConfig { why: format!("the text cannot be made: {error}") }
                     }

@@ -4,7 +4,7 @@
 //! Invariant: a code leaves the vault only for somebody who asks for it by name, and goes to a
 //! device at most once: where that stays silent, a person looks.
 
-use super::{Engine, EngineError, OrderError, decide::order_of, tell::about_topup};
+use super::{Engine, EngineError, OrderError, tell::about_topup, traced};
 use crate::domain::{NoticeKind, Timestamp, Topup};
 use crate::providers::{Answer, Found, Pin};
 use crate::store::StoredPin;
@@ -110,7 +110,7 @@ impl Engine {
         let payer =
             self.provider(&topup.payer).ok_or_else(|| refuse("its payer is not configured"))?;
         let snapshot = self.store().snapshot(&topup.subscription).await?.snapshot;
-        match payer.find(&order_of(&snapshot, topup)).await {
+        match traced::find(payer, &snapshot, topup).await {
             Found::One(answer) => self.keep_pin(topup, &answer, self.now()).await?,
             Found::Nothing => return Err(refuse("the provider does not know it")),
             Found::Several { .. } => {

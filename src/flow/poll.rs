@@ -1,12 +1,14 @@
 //! Poll: due lines → readings. Each reader has its own loop, so a slow one never starves others.
 
-use super::{Engine, EngineError, Stage, StageReport, assess::assess};
+use super::{Engine, EngineError, Stage, StageReport, assess::assess, traced};
 use crate::clock::since_boot;
 use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_poll};
 use crate::providers::Provider;
 use crate::store::{DuePoll, Polled};
+use crate::telemetry::spans;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tracing::Instrument as _;
 
 /// Readings written in one commit at most.
 const BATCH: usize = 512;
@@ -112,11 +114,13 @@ impl Engine {
             limit.until_ready().await;
         }
         let asked = since_boot();
-        let answer = provider.read(&poll.subscription).await;
+        let span = spans::call(reader, "read");
+        let answer = provider.read(&poll.subscription).instrument(span.clone()).await;
         let took = Span::from_ms(since_boot().ms().saturating_sub(asked.ms()));
         let now = self.now();
         let retry_after = answer.as_ref().err().and_then(|error| error.retry_after);
         let (quality, values, detail) = assess(&poll.subscription, poll.currency, answer);
+        spans::came_out(&span, tracing::field::display(quality), traced::is_useless(quality));
         self.meters().polled(reader, quality, took);
         if quality != Quality::Ok {
             let detail = detail.as_deref().unwrap_or_default();

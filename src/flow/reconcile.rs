@@ -4,7 +4,7 @@
 //! possible send, only while look-ups are proven to work, and only three times spread over a
 //! while; then a strict provider may get the same reference again, any other case is `held`.
 
-use super::{Engine, EngineError, Stage, StageReport, answer, answer::Pace, decide::order_of};
+use super::{Engine, EngineError, Stage, StageReport, answer, answer::Pace, traced};
 use crate::config::Resubmit;
 use crate::domain::{Movement, Span, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup, Provider, RefUnique};
@@ -96,7 +96,7 @@ impl Engine {
         if payer.declares().lookup == Lookup::ListOnly && payer.declares().lists {
             return self.look_in_list(topup, &payer, &row, &pace).await;
         }
-        let found = payer.find(&order_of(&row.snapshot, topup)).await;
+        let found = traced::find(&payer, &row.snapshot, topup).await;
         let now = self.now();
         match found {
             Found::One(answer) => self.found_one(topup, &pace, &answer, now).await,
@@ -223,7 +223,7 @@ impl Engine {
             return Ok(None);
         };
         let row = self.store().snapshot(&known.subscription).await?;
-        Ok(match payer.find(&order_of(&row.snapshot, &known)).await {
+        Ok(match traced::find(payer, &row.snapshot, &known).await {
             Found::One(_) | Found::Several { .. } => None,
             Found::Nothing => Some(format!(
                 "not found, but neither is the verified {}: the look-up is blind",

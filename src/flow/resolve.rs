@@ -1,6 +1,6 @@
 //! What people do: order by hand, approve, reject, resolve. They write rows; the stages act.
 
-use super::{Engine, EngineError, Stage, answer, decide::order_of};
+use super::{Engine, EngineError, Stage, answer, traced};
 use crate::domain::{Money, Span, State, SubscriptionId, SubscriptionStatus, Topup};
 use crate::providers::{Answer, Found, Lookup};
 use crate::store::{Change, HandOrder, StoreError};
@@ -241,7 +241,7 @@ impl Engine {
             )));
         };
         let row = self.store().snapshot(&topup.subscription).await?;
-        Ok(match payer.find(&order_of(&row.snapshot, topup)).await {
+        Ok(match traced::find(payer, &row.snapshot, topup).await {
             Found::Nothing | Found::One(Answer::Refused(_) | Answer::Reversed(_)) => None,
             Found::One(answer) if !checked => {
                 Some(format!("the look-up found it: {}", answer::words(&answer).0))

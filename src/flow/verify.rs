@@ -1,7 +1,7 @@
 //! Verify: paid → seen on the line. Only a reading that moved makes `verified`; money that does
 //! not show in time is `held`, never bought again.
 
-use super::{Engine, EngineError, Stage, StageReport, answer, decide::order_of};
+use super::{Engine, EngineError, Stage, StageReport, answer, traced};
 use crate::domain::{Movement, Span, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup};
 use crate::store::{Change, SnapshotRow, StoreError};
@@ -119,7 +119,7 @@ impl Engine {
     ) -> Result<bool, EngineError> {
         let reversed =
             match self.provider(&topup.payer).filter(|p| p.declares().lookup != Lookup::None) {
-                Some(payer) => match payer.find(&order_of(&row.snapshot, topup)).await {
+                Some(payer) => match traced::find(payer, &row.snapshot, topup).await {
                     Found::One(Answer::Reversed(evidence)) => Some(evidence),
                     Found::One(_)
                     | Found::Nothing

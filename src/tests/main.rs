@@ -29,6 +29,7 @@ mod books;
 mod browser;
 mod commands;
 mod monitoring;
+mod traces;
 mod official;
 mod outside;
 mod outbox;
