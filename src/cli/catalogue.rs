@@ -4,14 +4,12 @@ use super::context::{CliError, Context, subscription_id};
 use super::out::{Out, table};
 use super::remote::known;
 use crate::clock::Clock;
-use crate::domain::{Money, Span, Subscription};
-use crate::providers::{Order, Product, Provider};
+use crate::domain::{Money, Subscription, SubscriptionId};
+use crate::flow::{self, Catalogue};
+use crate::providers::{Product, Provider};
+use crate::shapes;
 use crate::store::Store;
-use serde_json::{Value as Json, json};
 use std::sync::Arc;
-
-/// A catalogue is asked for again after a day.
-const KEPT: Span = Span::days(1);
 
 async fn built(context: &Context, name: &str) -> Result<Arc<dyn Provider>, CliError> {
     let settings = context.settings()?;
@@ -33,30 +31,24 @@ pub(super) async fn products(
 ) -> Result<(), CliError> {
     let provider = built(context, name).await?;
     let store = context.store().await?;
-    if !provider.declares().sells {
-        return named(&store, name, id, out).await;
-    }
-    let now = Clock::System.now();
-    let kept = store.catalogue(name, id.unwrap_or_default()).await?;
-    let fresh = kept.filter(|(_, at)| !refresh && now.since(*at) < KEPT);
-    let found: Vec<Product> = match fresh.and_then(|(text, _)| serde_json::from_str(&text).ok()) {
-        Some(found) => found,
-        None => {
-            let line = match id {
-                Some(id) => Some(line(&store, id).await?),
-                None => None,
-            };
-            let found = provider.products(line.as_ref()).await;
-            let found = found.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-            let text = serde_json::to_string(&found).map_err(|error| anyhow::anyhow!(error))?;
-            store.keep_catalogue(name, id.unwrap_or_default(), &text, now).await?;
-            found
-        }
+    let line = match id {
+        Some(id) => Some(line(&store, id).await?),
+        None => None,
     };
-    let document = serde_json::to_value(&found).map_err(|error| anyhow::anyhow!(error))?;
-    out.result(&document, || {
-        let rows: Vec<Vec<String>> = found.iter().map(row).collect();
-        table(&["PRODUCT", "KIND", "NAME", "FACE VALUE", "COST", "DAYS", "DATA"], &rows)
+    let asked = (name, provider.as_ref());
+    let found = flow::catalogue(&store, asked, line.as_ref(), refresh, Clock::System.now()).await;
+    let found = found.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    out.result(&shapes::catalogue(&found), || match &found {
+        Catalogue::Sold(found) => {
+            let rows: Vec<Vec<String>> = found.iter().map(row).collect();
+            table(&["PRODUCT", "KIND", "NAME", "FACE VALUE", "COST", "DAYS", "DATA"], &rows)
+        }
+        Catalogue::Named(found) => {
+            let row = |(line, product): &(SubscriptionId, String)| {
+                vec![line.to_string(), product.clone()]
+            };
+            table(&["SUBSCRIPTION", "PRODUCT"], &found.iter().map(row).collect::<Vec<_>>())
+        }
     });
     Ok(())
 }
@@ -84,30 +76,6 @@ fn row(product: &Product) -> Vec<String> {
     ]
 }
 
-/// The products that the fleet names at a provider.
-async fn named(store: &Store, name: &str, id: Option<&str>, out: &Out) -> Result<(), CliError> {
-    let views = match id {
-        Some(id) => store.views_of(&[subscription_id(id)?.to_string()]).await?,
-        None => store.views(None, "", i64::MAX).await?,
-    };
-    let found: Vec<(String, String)> = views
-        .iter()
-        .filter_map(|v| {
-            v.subscription.products.get(name).map(|p| (v.subscription.id.to_string(), p.clone()))
-        })
-        .collect();
-    let documents = found
-        .iter()
-        .map(|(line, product)| json!({ "subscription": line, "product": product }))
-        .collect();
-    out.result(&Json::Array(documents), || {
-        let rows: Vec<Vec<String>> =
-            found.iter().map(|(line, product)| vec![line.clone(), product.clone()]).collect();
-        table(&["SUBSCRIPTION", "PRODUCT"], &rows)
-    });
-    Ok(())
-}
-
 /// What an order of `amount` for a subscription would cost. Moves nothing.
 pub(super) async fn quote(
     context: &Context,
@@ -121,14 +89,9 @@ pub(super) async fn quote(
     })?;
     let provider = built(context, name).await?;
     let line = line(&context.store().await?, id).await?;
-    let product = line.products.get(name).cloned();
-    let order = Order { line, reference: String::new(), amount, product, transaction_id: None };
-    let quote = provider.quote(&order).await;
+    let quote = flow::price((name, provider.as_ref()), &line, amount).await;
     let quote = quote.map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-    let document = json!({
-        "provider": name, "subscription": id, "amount": amount, "cost": quote.cost,
-        "delivered": quote.delivered, "bonus": quote.bonus, "why": quote.why,
-    });
+    let document = shapes::price((name, &line.id), amount, &quote);
     out.result(&document, || {
         let bonus = quote.bonus.as_ref().map(|bonus| format!("; {bonus}")).unwrap_or_default();
         format!("{} for {amount} at {name}: {}{bonus}", quote.cost, quote.why)

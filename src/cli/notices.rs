@@ -4,10 +4,8 @@ use super::args::NoticesVerb;
 use super::context::{CliError, Context, actor, subscriber_id};
 use super::out::{Out, table};
 use super::preview::{Wanted, preview};
-use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity};
-use crate::flow::Stage;
 use crate::shapes;
-use crate::store::{StoredNotice, notice_id};
+use crate::store::StoredNotice;
 
 pub(super) async fn notices(
     context: &Context,
@@ -83,30 +81,10 @@ fn listing(found: &[StoredNotice]) -> String {
 async fn test(context: &Context, subscriber: &str, out: &Out) -> Result<(), CliError> {
     let app = context.app().await?;
     let engine = app.engine();
-    let subscriber = engine.store().subscriber(&subscriber_id(subscriber)?).await?;
-    let now = engine.now();
-    let dedupe = format!("test|{}", now.ms());
-    let facts = Facts { label: "topupd".into(), ..Facts::default() };
-    let draft = NoticeDraft {
-        subscriber: subscriber.id.clone(),
-        subscription: None,
-        topup: None,
-        kind: NoticeKind::Test,
-        severity: Severity::Info,
-        dedupe,
-        at: now,
-        facts,
-    };
-    let id = notice_id(&draft);
-    engine.store().say(&[draft]).await?;
-    engine.run_stage(Stage::Notify).await?;
-    let found = engine.store().notices(Some(subscriber.id.as_str()), 1000).await?;
-    let Some(sent) = found.into_iter().find(|n| n.id == id) else {
-        return Err(anyhow::anyhow!("the test notice is gone").into());
-    };
+    let sent = engine.send_test(&subscriber_id(subscriber)?).await?;
     out.result(&shapes::notice(&sent), || match (&sent.last_error, sent.state.as_str()) {
         (_, "sent") => {
-            format!("sent to {} by {}", subscriber.id, sent.channel.clone().unwrap_or_default())
+            format!("sent to {} by {}", sent.subscriber, sent.channel.clone().unwrap_or_default())
         }
         (Some(why), state) => format!("{state}: {why}"),
         (None, state) => state.to_owned(),

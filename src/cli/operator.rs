@@ -4,12 +4,12 @@ use super::args::OperatorVerb;
 use super::context::CliError;
 use super::out::{Out, table};
 use crate::operators::{self, Ask, Operator};
-use serde_json::{Value as Json, json};
+use crate::shapes;
 
 pub(super) fn operator(verb: &OperatorVerb, out: Out) -> Result<(), CliError> {
     match verb {
         OperatorVerb::List => {
-            let document = Json::Array(operators::all().iter().map(shape).collect());
+            let document: Vec<_> = operators::all().iter().map(shapes::operator).collect();
             out.result(&document, || {
                 let heads = ["OPERATOR", "NAME", "COUNTRY", "BALANCE", "REPLIES", "NUMBER LOST"];
                 table(&heads, &operators::all().iter().map(row).collect::<Vec<_>>())
@@ -20,7 +20,7 @@ pub(super) fn operator(verb: &OperatorVerb, out: Out) -> Result<(), CliError> {
             let found = operators::find(id).ok_or_else(|| {
                 CliError::Usage(format!("operator: found {id:?}; see `topupd operator list`"))
             })?;
-            out.result(&shape(found), || words(found));
+            out.result(&shapes::operator(found), || words(found));
             Ok(())
         }
     }
@@ -80,30 +80,4 @@ fn words(operator: &Operator) -> String {
 
 fn zone(operator: &Operator) -> String {
     operator.zone.map_or_else(|| "line".to_owned(), |zone| zone.name().to_owned())
-}
-
-fn shape(operator: &Operator) -> Json {
-    let ask = |ask: &Ask| match ask {
-        Ask::Ussd(code) => json!({ "ussd": code }),
-        Ask::Sms { to, text } => json!({ "sms": text, "to": to }),
-    };
-    json!({
-        "id": operator.id,
-        "name": operator.name,
-        "also": operator.also,
-        "network": operator.network,
-        "country": operator.country,
-        "currency": operator.currency.code(),
-        "time_zone": zone(operator),
-        "balance": operator.balance.iter().map(ask).collect::<Vec<_>>(),
-        "redeem": operator.redeem.iter().map(ask).collect::<Vec<_>>(),
-        "replies": operator.replies.len(),
-        "renewal": operator.renewal.as_str(),
-        "cycle_days": operator.cycle_days,
-        "charge_window": operator.charge_window.map(|window| window.to_string()),
-        "number_loss_days": operator.number_loss_days,
-        "notes": operator.notes,
-        "sources": operator.sources,
-        "unverified": operator.unverified,
-    })
 }

@@ -5,6 +5,7 @@ use super::catalogue;
 use super::context::{CliError, Context};
 use super::out::{Out, table};
 use crate::providers::{Declares, Lookup, RefUnique};
+use crate::shapes;
 use serde_json::{Value as Json, json};
 
 pub(super) async fn provider(
@@ -47,10 +48,9 @@ pub(super) async fn provider(
                 config.build(name).await.map_err(|fault| CliError::Faults(vec![fault]))?;
             match provider.test().await {
                 Ok(report) => {
-                    out.result(
-                        &json!({ "provider": name, "ok": true, "detail": report.detail }),
-                        || format!("{name}: ok, {}", report.detail),
-                    );
+                    let (provider, detail) = (name.clone(), report.detail);
+                    let document = shapes::ProviderTest { provider, ok: true, detail };
+                    out.result(&document, || format!("{name}: ok, {}", document.detail));
                     Ok(())
                 }
                 Err(error) => Err(anyhow::anyhow!("{name}: {error}").into()),
@@ -75,9 +75,11 @@ pub(super) async fn channel(
         ChannelVerb::List => {
             let all: Vec<(&String, &'static str)> =
                 settings.channels.iter().map(|(name, config)| (name, config.kind())).collect();
-            let documents =
-                all.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
-            out.result(&Json::Array(documents), || {
+            let channel = |(name, kind): &(&String, &'static str)| shapes::Channel {
+                name: (*name).clone(),
+                kind,
+            };
+            out.result(&all.iter().map(channel).collect::<Vec<_>>(), || {
                 let rows: Vec<Vec<String>> = all
                     .iter()
                     .map(|(name, kind)| vec![(*name).clone(), (*kind).to_owned()])
@@ -91,9 +93,8 @@ pub(super) async fn channel(
             let channel = config.build(name).map_err(|fault| CliError::Faults(vec![fault]))?;
             match channel.test().await {
                 Ok(detail) => {
-                    out.result(&json!({ "channel": name, "ok": true, "detail": detail }), || {
-                        format!("{name}: ok, {detail}")
-                    });
+                    let document = shapes::ChannelTest { channel: name.clone(), ok: true, detail };
+                    out.result(&document, || format!("{name}: ok, {}", document.detail));
                     Ok(())
                 }
                 Err(why) => Err(anyhow::anyhow!("{name}: {why}").into()),

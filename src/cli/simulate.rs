@@ -7,9 +7,8 @@ use super::out::{Out, table};
 use crate::domain::{Span, Subscription, Timestamp};
 use crate::flow::Engine;
 use crate::shapes;
-use crate::sim::replay::{Figures, Report, Told};
+use crate::sim::replay::{Figures, Told};
 use crate::sim::{Past, Simulated, Simulation, open_lines, overlay};
-use serde_json::{Value as Json, json};
 
 pub(super) async fn simulate(
     context: &Context,
@@ -38,7 +37,7 @@ pub(super) async fn simulate(
     let simulated =
         run(engine, &what, |until| out.progress(&format!("replayed up to {until}"))).await?;
     out.progress("");
-    out.result(&document(&simulated), || words(&simulated));
+    out.result(&shapes::simulation(&simulated), || words(&simulated));
     Ok(())
 }
 
@@ -63,35 +62,6 @@ async fn lines(engine: &Engine, ids: &[String]) -> Result<Vec<Subscription>, Cli
         lines = open_lines(engine.store()).await?;
     }
     Ok(lines)
-}
-
-fn document(simulated: &Simulated) -> Json {
-    let report = &simulated.report;
-    let lines: Vec<Json> = report
-        .lines
-        .iter()
-        .map(|line| {
-            let mut one = shapes::figures(&line.figures);
-            if let Json::Object(fields) = &mut one {
-                fields.insert("id".into(), json!(line.id.as_str()));
-            }
-            one
-        })
-        .collect();
-    let story = report.story.iter().map(|told| {
-        json!({ "at": told.at.rfc3339(), "id": told.line.as_str(), "what": told.what, "why": told.why })
-    });
-    let active = simulated.active.as_ref().map(Report::total);
-    json!({
-        "from": report.from.rfc3339(),
-        "to": report.to.rfc3339(),
-        "lines": lines,
-        "total": shapes::figures(&report.total()),
-        "active": active.as_ref().map(shapes::figures),
-        "difference": active.as_ref().map(|active| shapes::figures_less(&report.total(), active)),
-        "rules_applied": simulated.rules_applied,
-        "story": story.collect::<Vec<_>>(),
-    })
 }
 
 fn words(simulated: &Simulated) -> String {

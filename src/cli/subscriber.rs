@@ -3,7 +3,7 @@
 use super::args::SubscriberVerb;
 use super::context::{CliError, Context, audit, subscriber_id};
 use super::out::Out;
-use serde_json::json;
+use crate::shapes;
 
 pub(super) async fn subscriber(
     context: &Context,
@@ -17,21 +17,15 @@ pub(super) async fn subscriber(
     if !engine.store().is_subscriber(&id).await? {
         return Err(anyhow::anyhow!("there is no subscriber {id}").into());
     }
-    let admin = &engine.settings().admin;
-    let loopback = || admin.listen.map(|listen| format!("http://{listen}"));
-    let Some(base) = admin.public_url.clone().or_else(loopback) else {
+    let Some(page) = engine.page_link(&id)? else {
         return Err(CliError::Usage(
             "admin.listen: found \"off\"; a page needs an address to listen on".into(),
         ));
     };
-    if admin.public_url.is_none() {
+    if engine.settings().admin.public_url.is_none() {
         out.note("[admin] public_url is not set: this link opens on this machine alone");
     }
-    let (path, lapses) = engine.page_of(&id, now)?;
     audit(engine.store(), "subscriber link", id.as_str(), None, now).await?;
-    let link = format!("{base}{path}");
-    let document =
-        json!({ "subscriber": id.as_str(), "link": link, "lapses_at": lapses.rfc3339() });
-    out.result(&document, || link.clone());
+    out.result(&shapes::link(&page), || page.link.clone());
     Ok(())
 }

@@ -6,10 +6,10 @@ use super::out::{Out, table};
 use super::token::{role_of, scope_of};
 use crate::admin::password;
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::shapes;
 use crate::store::{Grant, Store};
 use secrecy::SecretString;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::io::IsTerminal as _;
 
 pub(super) async fn user(context: &Context, verb: &UserVerb, out: &Out) -> Result<(), CliError> {
@@ -58,14 +58,7 @@ pub(super) async fn user(context: &Context, verb: &UserVerb, out: &Out) -> Resul
 
 async fn list(store: &Store, out: &Out) -> Result<(), CliError> {
     let users = store.users().await?;
-    let documents = users
-        .iter()
-        .map(|u| {
-            json!({ "name": u.name, "role": u.grant.role.as_str(), "scope": u.grant.scope.text(),
-                    "created_at": u.created_at.rfc3339(), "disabled_at": u.disabled_at.map(Timestamp::rfc3339) })
-        })
-        .collect();
-    out.result(&Json::Array(documents), || {
+    out.result(&users.iter().map(shapes::user).collect::<Vec<_>>(), || {
         let rows: Vec<Vec<String>> = users
             .iter()
             .map(|u| {

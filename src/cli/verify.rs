@@ -4,77 +4,42 @@ use super::args::DiscrepanciesVerb;
 use super::context::{CliError, Context, actor};
 use super::out::{Out, table};
 use crate::app::recorder_file;
-use crate::flow::BooksReport;
-use crate::store::{Anchor, Discrepancy, Head, Proof, Replay};
-use serde_json::{Value as Json, json};
+use crate::flow::{BooksReport, prove_books};
+use crate::shapes;
+use crate::store::Anchor;
 
 pub(super) async fn verify(
     context: &Context,
     anchors: &[String],
     out: &Out,
 ) -> Result<(), CliError> {
-    let mut known = anchors.iter().map(|text| typed(text)).collect::<Result<Vec<Anchor>, _>>()?;
+    let anchors = anchors.iter().map(|text| typed(text)).collect::<Result<Vec<Anchor>, _>>()?;
     let path = recorder_file(&context.settings()?);
-    let mut damage = None;
-    match Replay::load(&path) {
-        Ok(replay) => {
-            damage = replay.damage;
-            known.extend(replay.heads.into_iter().map(|(seq, hash)| Anchor {
-                head: Head { seq, hash },
-                origin: format!("the flight recorder {}", path.display()),
-            }));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(anyhow::anyhow!("{}: {error}", path.display()).into()),
-    }
-    let proof = context.store().await?.prove(&known).await?;
-    report(&proof, damage.as_deref(), out);
-    if proof.findings.is_empty() && damage.is_none() { Ok(()) } else { Err(CliError::Quiet) }
+    let proven = prove_books(&context.store().await?, &path, anchors).await;
+    let proven = proven.map_err(anyhow::Error::from)?;
+    let document = shapes::proof(&proven);
+    out.result(&document, || words(&document));
+    if document.ok { Ok(()) } else { Err(CliError::Quiet) }
 }
 
 fn typed(text: &str) -> Result<Anchor, CliError> {
-    let head = text.split_once(':').and_then(|(seq, hash)| {
-        let is_hash = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
-        let seq = seq.parse::<i64>().ok().filter(|seq| *seq > 0 && is_hash)?;
-        Some(Head { seq, hash: hash.to_ascii_lowercase() })
-    });
-    let head = head.ok_or_else(|| {
-        CliError::Usage(format!(
-            "--anchor: found {text:?}; allowed is SEQ:HASH as `topupd verify` prints it"
-        ))
-    })?;
-    Ok(Anchor { head, origin: "--anchor".to_owned() })
+    let anchor = Anchor::parse(text, "--anchor");
+    anchor.ok_or_else(|| CliError::Usage(format!("--anchor: found {text:?}; {}", Anchor::ALLOWED)))
 }
 
-fn report(proof: &Proof, damage: Option<&str>, out: &Out) {
-    let findings: Vec<Json> = proof
-        .findings
-        .iter()
-        .map(|f| json!({ "proof": f.proof, "row": f.row, "why": f.why }))
-        .chain(damage.map(|why| json!({ "proof": "recorder", "row": "recorder", "why": why })))
-        .collect();
-    let document = json!({
-        "ok": findings.is_empty(),
-        "findings": findings,
-        "links": proof.links,
-        "topups": proof.topups,
-        "ledger": proof.entries,
-        "notices": proof.notices,
-        "anchors": proof.anchors,
-        "head": proof.head.to_string(),
-    });
-    out.result(&document, || {
-        let mut lines: Vec<String> =
-            proof.findings.iter().map(|f| format!("{}: {}: {}", f.proof, f.row, f.why)).collect();
-        lines.extend(damage.map(|why| format!("recorder: {why}")));
-        let Proof { links, topups, entries, notices, anchors, head, .. } = proof;
-        lines.push(format!(
-            "{}: {links} links, {topups} top-ups, {entries} ledger entries, {notices} notices, {anchors} anchors",
-            if lines.is_empty() { "everything holds" } else { "NOT everything holds" }
-        ));
-        lines.push(format!("head {head}"));
-        lines.join("\n")
-    });
+fn words(document: &shapes::Proof) -> String {
+    let line = |f: &shapes::Finding| match f.proof {
+        "recorder" => format!("recorder: {}", f.why),
+        proof => format!("{proof}: {}: {}", f.row, f.why),
+    };
+    let mut lines: Vec<String> = document.findings.iter().map(line).collect();
+    let shapes::Proof { ok, links, topups, ledger, notices, anchors, head, .. } = document;
+    lines.push(format!(
+        "{}: {links} links, {topups} top-ups, {ledger} ledger entries, {notices} notices, {anchors} anchors",
+        if *ok { "everything holds" } else { "NOT everything holds" }
+    ));
+    lines.push(format!("head {head}"));
+    lines.join("\n")
 }
 
 pub(super) async fn reconcile(
@@ -84,37 +49,23 @@ pub(super) async fn reconcile(
 ) -> Result<(), CliError> {
     let app = context.app().await?;
     let engine = app.engine();
-    let now = engine.now();
-    let can = |name: &String| {
-        engine.provider(name).is_some_and(|p| p.declares().lists || p.declares().wallet)
-    };
-    if let Some(other) = payers.iter().find(|name| !can(name)) {
-        let allowed: Vec<&String> = engine.providers().keys().filter(|name| can(name)).collect();
+    let able = engine.bookkeepers();
+    if let Some(other) = payers.iter().find(|name| !able.contains(&name.as_str())) {
         return Err(CliError::Usage(format!(
-            "{other:?} lists no transactions and has no wallet; allowed are {allowed:?}"
+            "{other:?} lists no transactions and has no wallet; allowed are {able:?}"
         )));
     }
-    let names: Vec<String> = if payers.is_empty() {
-        engine.providers().keys().filter(|name| can(name)).cloned().collect()
-    } else {
-        payers.to_vec()
-    };
+    let names: Vec<&str> =
+        if payers.is_empty() { able } else { payers.iter().map(String::as_str).collect() };
     let mut reports: Vec<BooksReport> = Vec::new();
     for name in names {
-        let from = now.minus(crate::domain::Span::hours(48));
-        match engine.compare_books(&name, from, now).await? {
+        match engine.compare_now(name).await? {
             Ok(report) => reports.push(report),
             Err(why) => return Err(anyhow::anyhow!("{name}: {why}").into()),
         }
     }
-    let documents: Vec<Json> = reports
-        .iter()
-        .map(|r| {
-            let found: Vec<Json> = r.found.iter().map(document).collect();
-            json!({ "payer": r.payer, "theirs": r.theirs, "ours": r.ours, "found": found })
-        })
-        .collect();
-    out.result(&Json::Array(documents), || {
+    let documents: Vec<_> = reports.iter().map(shapes::comparison).collect();
+    out.result(&documents, || {
         if reports.is_empty() {
             return "no provider lists its transactions or has a wallet".into();
         }
@@ -134,14 +85,6 @@ pub(super) async fn reconcile(
     Ok(())
 }
 
-fn document(d: &Discrepancy) -> Json {
-    json!({
-        "id": d.id, "kind": d.kind, "payer": d.payer, "topup": d.topup,
-        "transaction_id": d.transaction_id, "what": d.what, "found_at": d.found_at.rfc3339(),
-        "closed_at": d.closed_at.map(crate::domain::Timestamp::rfc3339),
-    })
-}
-
 pub(super) async fn discrepancies(
     context: &Context,
     verb: &DiscrepanciesVerb,
@@ -150,7 +93,7 @@ pub(super) async fn discrepancies(
     match verb {
         DiscrepanciesVerb::List { all } => {
             let found = context.store().await?.discrepancies(!all).await?;
-            out.result(&Json::Array(found.iter().map(document).collect()), || {
+            out.result(&found.iter().map(shapes::discrepancy).collect::<Vec<_>>(), || {
                 let rows: Vec<Vec<String>> = found
                     .iter()
                     .map(|d| {
@@ -174,9 +117,8 @@ pub(super) async fn discrepancies(
             if !app.engine().store().close_discrepancy(id, &by, now).await? {
                 return Err(anyhow::anyhow!("there is no open discrepancy {id}").into());
             }
-            out.result(&json!({ "id": id, "closed_at": now.rfc3339() }), || {
-                format!("{id} is settled")
-            });
+            let closed = shapes::Closed { id: id.clone(), closed_at: shapes::At(now) };
+            out.result(&closed, || format!("{id} is settled"));
             Ok(())
         }
     }

@@ -29,6 +29,23 @@ pub struct BooksReport {
 }
 
 impl Engine {
+    /// The providers with books that can be compared with ours.
+    pub fn bookkeepers(&self) -> Vec<&str> {
+        let all = self.providers().iter();
+        all.filter(|(_, p)| p.declares().lists || p.declares().wallet)
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    /// Compares with the books of `payer` now, as far back as every day.
+    pub async fn compare_now(
+        &self,
+        payer: &str,
+    ) -> Result<Result<BooksReport, String>, EngineError> {
+        let now = self.now();
+        self.compare_books(payer, now.minus(REACH), now).await
+    }
+
     /// Compares with every payer that is due.
     pub(super) async fn compare_due(&self, now: Timestamp) -> Result<usize, EngineError> {
         let mut done: usize = 0;

@@ -51,6 +51,17 @@ impl Reply {
     }
 }
 
+/// The link to a subscriber's own page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageLink {
+    /// Whose.
+    pub subscriber: SubscriberId,
+    /// Where it leads.
+    pub link: String,
+    /// When it opens nothing any more.
+    pub lapses_at: Timestamp,
+}
+
 /// How long a snooze is.
 const SNOOZE: Span = Span::days(2);
 
@@ -114,6 +125,19 @@ impl Engine {
         let proof = self.0.parts.vault.sign(PAGE_PURPOSE, &plain)?;
         let ends = Timestamp::from_ms(ends.saturating_mul(1000));
         Ok((format!("/s/{plain}.{proof}"), ends))
+    }
+
+    /// The link to a subscriber's own page; `None` where there is no address to open it at.
+    pub fn page_link(&self, subscriber: &SubscriberId) -> Result<Option<PageLink>, EngineError> {
+        let admin = &self.settings().admin;
+        let loopback = || admin.listen.map(|listen| format!("http://{listen}"));
+        let Some(base) = admin.public_url.clone().or_else(loopback) else { return Ok(None) };
+        let (path, lapses_at) = self.page_of(subscriber, self.now())?;
+        Ok(Some(PageLink {
+            subscriber: subscriber.clone(),
+            link: format!("{base}{path}"),
+            lapses_at,
+        }))
     }
 
     /// Whose page a link opens. One who is gone has no page any more.

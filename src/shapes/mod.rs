@@ -3,23 +3,33 @@
 //!
 //! The shapes describe themselves: the API's document is made from them.
 
+mod books;
+mod catalogue;
 mod csv;
 mod foretold;
 mod judged;
 mod lines;
+mod operators;
 mod people;
+mod pins;
 mod receipt;
 mod simulation;
 mod topups;
 pub mod words;
 
+pub use books::{Closed, Comparison, Discrepancy, Finding, Proof, comparison, discrepancy, proof};
+pub use catalogue::{Catalogue, Channel, ChannelTest, NamedProduct, Price, Product, ProviderTest};
+pub use catalogue::{catalogue, price};
 pub use csv::{LEDGER_COLUMNS, LINE_COLUMNS, READING_COLUMNS, TOPUP_COLUMNS};
 pub use csv::{csv, ledger_row, line_row, reading_row, topup_row};
 pub use foretold::{Forecast, LineForecast, forecast, missing};
 pub use judged::{Explanation, MoneySwitch, explain, money_switch};
 pub use lines::{Next, Reading, Subscription, reading, subscription};
-pub use people::{Notice, Subscriber, notice, subscriber};
+pub use operators::{Ask, Operator, operator};
+pub use people::{Link, Notice, Subscriber, User, link, notice, subscriber, user};
+pub use pins::{Pin, ShownPin, pin, shown_pin};
 pub use receipt::{Limits, Receipt, ReceiptDocument, receipts_page};
+pub use simulation::{Simulation, Told, simulation};
 pub use simulation::{amounts, figures, figures_less, spend_words};
 pub use topups::{
     LedgerEntry, Topup, TopupEvent, TopupWithEvents, ledger_entry, topup, topup_with_events,

@@ -2,7 +2,8 @@
 
 use super::{At, at, words};
 use crate::domain;
-use crate::store::StoredNotice;
+use crate::flow::PageLink;
+use crate::store::{self, StoredNotice};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,6 +40,53 @@ pub fn subscriber(s: &domain::Subscriber) -> Subscriber {
         time_zone: s.time_zone.name(),
         quiet_hours: s.quiet_hours.map(|q| q.to_string()),
         channels: s.channels.clone(),
+    }
+}
+
+/// Somebody who may sign in to the pages, or could.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct User {
+    /// The name they sign in with.
+    pub name: String,
+    /// What they may do.
+    #[schema(value_type = String)]
+    pub role: &'static str,
+    /// With what: nothing (everything), `subscriber:ID` or `tag:WORD`.
+    pub scope: String,
+    /// When they were added.
+    pub created_at: At,
+    /// Since when they may not sign in any more.
+    pub disabled_at: Option<At>,
+}
+
+/// A user.
+pub fn user(u: &store::User) -> User {
+    User {
+        name: u.name.clone(),
+        role: u.grant.role.as_str(),
+        scope: u.grant.scope.text(),
+        created_at: At(u.created_at),
+        disabled_at: at(u.disabled_at),
+    }
+}
+
+/// The link to a subscriber's own page.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Link {
+    /// Whose.
+    pub subscriber: String,
+    /// Where it leads; whoever holds it may look and answer.
+    pub link: String,
+    /// When it opens nothing any more.
+    pub lapses_at: At,
+}
+
+/// A link.
+pub fn link(page: &PageLink) -> Link {
+    Link {
+        subscriber: page.subscriber.to_string(),
+        link: page.link.clone(),
+        lapses_at: At(page.lapses_at),
     }
 }
 

@@ -1,9 +1,79 @@
 //! The figures of a simulation as JSON.
 
+use super::At;
 use crate::domain::{Currency, Money, Span};
-use crate::sim::replay::Figures;
+use crate::sim::{
+    Simulated,
+    replay::{Figures, Report},
+};
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What a simulation found.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Simulation {
+    /// From where.
+    pub from: At,
+    /// To where.
+    pub to: At,
+    /// The figures of each line, with its id.
+    pub lines: Vec<Json>,
+    /// The figures of all lines.
+    pub total: Json,
+    /// The same under the active rules, beside a draft.
+    pub active: Option<Json>,
+    /// What the draft has more, or less where negative.
+    pub difference: Option<Json>,
+    /// How often rules were applied meanwhile.
+    pub rules_applied: usize,
+    /// What would have happened, where the story was asked for.
+    pub story: Vec<Told>,
+}
+
+/// One thing that would have happened.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Told {
+    /// When.
+    pub at: At,
+    /// To which line.
+    pub id: String,
+    /// A word for it.
+    #[schema(value_type = String)]
+    pub what: &'static str,
+    /// In words.
+    pub why: String,
+}
+
+/// A simulation.
+pub fn simulation(simulated: &Simulated) -> Simulation {
+    let report = &simulated.report;
+    let lines = report.lines.iter().map(|line| {
+        let mut one = figures(&line.figures);
+        if let Json::Object(fields) = &mut one {
+            fields.insert("id".into(), json!(line.id.as_str()));
+        }
+        one
+    });
+    let story = report.story.iter().map(|told| Told {
+        at: At(told.at),
+        id: told.line.to_string(),
+        what: told.what,
+        why: told.why.clone(),
+    });
+    let active = simulated.active.as_ref().map(Report::total);
+    Simulation {
+        from: At(report.from),
+        to: At(report.to),
+        lines: lines.collect(),
+        total: figures(&report.total()),
+        active: active.as_ref().map(figures),
+        difference: active.as_ref().map(|active| figures_less(&report.total(), active)),
+        rules_applied: simulated.rules_applied,
+        story: story.collect(),
+    }
+}
 
 /// The figures of a line or of all. Days are decimal numbers with two places.
 pub fn figures(f: &Figures) -> Json {

@@ -14,8 +14,7 @@ use crate::domain::{
     Metric, Money, Quantity, Snapshot, Span, Subscription, SubscriptionId, SubscriptionStatus,
     Timestamp, Topup,
 };
-use crate::flow::OrderError;
-use crate::providers::Order;
+use crate::flow::{OrderError, price};
 use crate::shapes::{LineForecast, missing};
 use crate::store::{NoticesAsked, StoreError};
 use axum::{
@@ -331,11 +330,8 @@ async fn ask(
     let provider = payer.and_then(|name| admin.engine().provider(name));
     let quote = match (payer, provider.filter(|provider| provider.declares().quotes)) {
         (Some(name), Some(provider)) => {
-            let product = line.products.get(name).cloned();
-            let reference = String::new();
-            let order =
-                Order { line: line.clone(), reference, amount, product, transaction_id: None };
-            let asked = tokio::time::timeout(QUOTE_LIMIT.to_std(), provider.quote(&order)).await;
+            let price = price((name, provider.as_ref()), line, amount);
+            let asked = tokio::time::timeout(QUOTE_LIMIT.to_std(), price).await;
             Some(match asked {
                 Ok(Ok(quote)) => Ok(format!("{} ({})", quote.cost, quote.why)),
                 Ok(Err(error)) => Err(error.to_string()),

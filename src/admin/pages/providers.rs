@@ -18,8 +18,6 @@ use std::collections::BTreeMap;
 
 /// Where this page is.
 const HERE: &str = "/providers";
-/// How far back books are compared by hand.
-const REACH: Span = Span::hours(48);
 
 /// A provider as the page shows it.
 #[derive(Debug, Serialize)]
@@ -221,12 +219,10 @@ pub(super) async fn compare(
     Sent { visitor, .. }: Sent,
 ) -> Result<Response, Problem> {
     let engine = admin.engine();
-    let can = |d: &Declares| d.lists || d.wallet;
-    if !engine.provider(&name).is_some_and(|provider| can(provider.declares())) {
+    if !engine.bookkeepers().contains(&name.as_str()) {
         return Err(StoreError::NotFound(format!("provider {name} with books")).into());
     }
-    let now = engine.now();
-    match Box::pin(engine.compare_books(&name, now.minus(REACH), now)).await? {
+    match Box::pin(engine.compare_now(&name)).await? {
         Ok(_) => Ok(Redirect::to(HERE).into_response()),
         Err(why) => show(&admin, &visitor, Some(&format!("{name}: {why}"))).await,
     }

@@ -25,6 +25,20 @@ pub struct Anchor {
     pub origin: String,
 }
 
+impl Anchor {
+    /// What is allowed where one is typed.
+    pub const ALLOWED: &'static str = "allowed is SEQ:HASH as `topupd verify` prints it";
+
+    /// A head as `SEQ:HASH`.
+    pub fn parse(text: &str, origin: &str) -> Option<Self> {
+        let (seq, hash) = text.split_once(':')?;
+        let is_hash = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+        let seq = seq.parse::<i64>().ok().filter(|seq| *seq > 0 && is_hash)?;
+        let head = Head { seq, hash: hash.to_ascii_lowercase() };
+        Some(Self { head, origin: origin.to_owned() })
+    }
+}
+
 /// Something that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
