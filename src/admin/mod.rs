@@ -58,6 +58,7 @@ async fn serve_within(
         wrong: pages::Wrong::default(),
         questions: api::kept::Questions::default(),
         watchers: Arc::new(Semaphore::new(api::live::WATCHERS)),
+        readers_of_all: Semaphore::new(1),
         closing,
         limits,
     }));
@@ -82,6 +83,8 @@ struct Parts {
     questions: api::kept::Questions,
     /// Seats for those who watch what changes.
     watchers: Arc<Semaphore>,
+    /// The seat for what reads the whole past.
+    readers_of_all: Semaphore,
     /// True once no answer may go on for long.
     closing: watch::Receiver<bool>,
     limits: Limits,

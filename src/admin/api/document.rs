@@ -1,7 +1,9 @@
 //! The document of the API, made from the code: the handlers tell what they take and give, the list
 //! of routes tells who may; and a page that shows it.
 
-use super::{act, fleet, installation, lists, live, look};
+use super::{
+    act, books, catalogue, codes, fleet, installation, lists, live, look, people, receipts, replay,
+};
 use crate::admin::{
     guard::{self, policy_with_style},
     health, hook,
@@ -70,6 +72,30 @@ use utoipa::OpenApi;
         fleet::rule::put,
         fleet::rule::patch,
         fleet::rule::delete,
+        fleet::stored,
+        books::verify,
+        books::discrepancies,
+        books::close,
+        books::reconcile,
+        replay::simulate,
+        receipts::receipts,
+        catalogue::operators,
+        catalogue::operator,
+        catalogue::products,
+        catalogue::quote,
+        catalogue::test_provider,
+        catalogue::channels,
+        catalogue::test_channel,
+        people::users,
+        people::disable,
+        people::link,
+        people::preview,
+        people::test,
+        codes::pins,
+        codes::show,
+        codes::redeem,
+        codes::end,
+        codes::fetch,
         openapi,
         docs,
         health::healthz,
@@ -105,6 +131,15 @@ const PROBLEMS: [(&str, &str); 11] = [
     ("421", "The Host header names somebody else"),
     ("500", "Something failed inside; the log has the details"),
     ("503", "It took too long; look how far it came before asking again"),
+];
+
+/// What asks providers and channels while the client waits.
+const ASKING: [&str; 5] = ["/products", "/quote", "/test", "/reconcile", "/fetch"];
+
+/// What may become of that.
+const ASKED: [(&str, &str); 2] = [
+    ("502", "The other side refused, or its answer is of no use"),
+    ("504", "The other side gave no answer in time"),
 ];
 
 /// What acts at most once for an `Idempotency-Key`.
@@ -195,6 +230,12 @@ fn describe(operation: &mut Value, route: &Route) {
         }
     }
     headers(operation, route);
+    if ASKING.iter().any(|end| route.path.ends_with(end)) && !route.path.ends_with("/notices/test")
+    {
+        for (status, why) in ASKED {
+            set(operation, &["responses", status], problem(status, why));
+        }
+    }
 }
 
 fn is_keyed(route: &Route) -> bool {

@@ -19,7 +19,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-const FILE: &str = "the request";
+pub(super) const FILE: &str = "the request";
 
 /// The word of a kind in paths and in fleet files.
 fn list_of(kind: Kind) -> &'static str {
@@ -156,6 +156,32 @@ async fn remove(admin: &Admin, kind: Kind, id: &str) -> Result<Response, Problem
     Ok(response)
 }
 
+/// What a body declares, as JSON or as TOML.
+pub(super) fn declared(headers: &HeaderMap, body: &Bytes) -> Result<Value, Problem> {
+    if media_type(headers) != "application/toml" {
+        return Ok(Value::Object(object(headers, body)?));
+    }
+    let text = String::from_utf8_lossy(body);
+    let bad = |error| Problem::new(StatusCode::BAD_REQUEST, format!("{error}"));
+    toml::from_str(&text).map_err(bad)
+}
+
+/// The fleet as it was declared: what this gives can be applied again. What happened since is in the
+/// lists of readings, top-ups, notices and the ledger.
+#[utoipa::path(get, path = "/api/v1/fleet", responses((status = 200, description = "The fleet", body = Value)))]
+pub(super) async fn stored(
+    State(admin): State<Admin>,
+    params: Params,
+) -> Result<Json<Value>, Problem> {
+    params.read(|_| Some(()))?;
+    let stored = stored_fleet(admin.engine().store()).await?;
+    let all = [Kind::Subscriber, Kind::Subscription, Kind::Rule].map(|kind| {
+        let entries = documents(&stored, kind).values().cloned();
+        (list_of(kind).to_owned(), Value::Array(entries.collect()))
+    });
+    Ok(Json(Value::Object(all.into_iter().collect())))
+}
+
 /// Applies a fleet file, as JSON or as TOML; `plan=true` tells what it would change.
 #[utoipa::path(post, path = "/api/v1/fleet", params(asks::FleetQuery), request_body(content((declared::FleetFile = "application/json"), (String = "application/toml"))), responses((status = 200, description = "What changed, or would", body = asks::FleetPlan)))]
 pub(super) async fn fleet(
@@ -168,14 +194,7 @@ pub(super) async fn fleet(
         let plan = section.boolean("plan").unwrap_or(false);
         Some((plan, section.boolean("prune").unwrap_or(false)))
     })?;
-    let document = match media_type(&headers).as_str() {
-        "application/toml" => {
-            let text = String::from_utf8_lossy(&body);
-            let bad = |error| Problem::new(StatusCode::BAD_REQUEST, format!("{error}"));
-            toml::from_str::<Value>(&text).map_err(bad)?
-        }
-        _ => Value::Object(object(&headers, &body)?),
-    };
+    let document = declared(&headers, &body)?;
     let (fleet, plan, told) = planned(&admin, &document, prune).await?;
     let before = stored_fleet(admin.engine().store()).await?;
     if !plan_only {

@@ -225,7 +225,11 @@ pub(super) async fn ledger(
 }
 
 /// `from` (included) and `to` (not included); a date is the start of that day in UTC.
-fn span(section: &mut Section<'_>, usual: Timestamp, now: Timestamp) -> (Timestamp, Timestamp) {
+pub(super) fn span(
+    section: &mut Section<'_>,
+    usual: Timestamp,
+    now: Timestamp,
+) -> (Timestamp, Timestamp) {
     let allowed = "allowed is a date such as \"2026-12-01\" or an instant in RFC 3339";
     let mut end =
         |key| section.parsed(key, allowed, |text| End::parse(text)?.instant(chrono_tz::UTC));

@@ -5,6 +5,9 @@
 
 mod act;
 mod asks;
+mod books;
+mod catalogue;
+mod codes;
 mod declared;
 mod document;
 mod fields;
@@ -17,8 +20,13 @@ mod look;
 mod once;
 mod own;
 mod paging;
+mod people;
+mod receipts;
+mod replay;
 pub(super) mod routes;
 mod texts;
+mod wait;
+mod wants;
 
 #[cfg(test)]
 pub(super) use document::DOCUMENT;

@@ -1,9 +1,9 @@
 //! Every route of the API, the role it needs, what it is about, and who answers.
 
 use super::{
-    act, document,
+    act, books, catalogue, codes, document,
     fleet::{self, rule, subscriber, subscription},
-    installation, lists, live, look,
+    installation, lists, live, look, people, receipts, replay,
 };
 use crate::admin::{
     Admin,
@@ -82,6 +82,31 @@ pub(in crate::admin) fn all() -> Vec<Route> {
         post_to(ACT, "/api/v1/topups/{id}/approve", post(act::approve)),
         post_to(ACT, "/api/v1/topups/{id}/reject", post(act::reject)),
         post_to(ACT, "/api/v1/topups/{id}/resolve", post(act::resolve)),
+        see(LOOK, "/api/v1/operators", get(catalogue::operators)),
+        see(LOOK, "/api/v1/operators/{name}", get(catalogue::operator)),
+        see(LOOK, "/api/v1/receipts", get(receipts::receipts)),
+        see(LOOK_AROUND, "/api/v1/verify", get(books::verify)),
+        see(LOOK_AROUND, "/api/v1/discrepancies", get(books::discrepancies)),
+        post_to(ACT_FOR_ALL, "/api/v1/discrepancies/{id}/close", post(books::close)),
+        post_to(ACT_FOR_ALL, "/api/v1/reconcile", post(books::reconcile)),
+        post_to(ACT_FOR_ALL, "/api/v1/simulate", post(replay::simulate)),
+        see(LOOK_AROUND, "/api/v1/providers/{name}/products", get(catalogue::products)),
+        see(LOOK_AROUND, "/api/v1/providers/{name}/quote", get(catalogue::quote)),
+        post_to(ACT_FOR_ALL, "/api/v1/providers/{name}/test", post(catalogue::test_provider)),
+        see(LOOK_AROUND, "/api/v1/channels", get(catalogue::channels)),
+        post_to(ACT_FOR_ALL, "/api/v1/channels/{name}/test", post(catalogue::test_channel)),
+        see(LOOK_AROUND, "/api/v1/notices/preview", get(people::preview)),
+        post_to(ACT_FOR_ALL, "/api/v1/notices/test", post(people::test)),
+        see(RULE, "/api/v1/fleet", get(fleet::stored)),
+        see(RULE, "/api/v1/users", get(people::users)),
+        post_to(RULE, "/api/v1/users/{name}/disable", post(people::disable)),
+        post_to(RULE, "/api/v1/subscribers/{id}/link", post(people::link)),
+        // A code is money: who may see one, or say that it is spent, may do everything.
+        see(RULE, "/api/v1/pins", get(codes::pins)),
+        post_to(RULE, "/api/v1/pins/{id}/show", post(codes::show)),
+        post_to(RULE, "/api/v1/pins/{id}/redeem", post(codes::redeem)),
+        post_to(RULE, "/api/v1/pins/{id}/end", post(codes::end)),
+        post_to(RULE, "/api/v1/pins/{id}/fetch", post(codes::fetch)),
         // Stopping is for everybody who works here; letting money flow again is not.
         post_to(ACT_FOR_ALL, "/api/v1/money/off", post(act::money_off)),
         post_to(RULE, "/api/v1/money/on", post(act::money_on)),

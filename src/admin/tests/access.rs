@@ -1,6 +1,6 @@
 //! Who may come in, and how refusals look.
 
-use super::World;
+use super::{World, filled};
 use crate::admin::{hook, routes};
 use crate::store::{Grant, Role};
 use axum::http::Method;
@@ -8,7 +8,7 @@ use axum::http::Method;
 fn somewhere(path: &str) -> String {
     let known = path.starts_with("/api/v1/subscriptions/");
     let id = if known { "l0" } else { "t_0000" };
-    path.replace("{id}", id)
+    filled(path, id)
 }
 
 #[tokio::test]
@@ -54,8 +54,11 @@ async fn lookers_look_and_only_actors_act() {
         }
         // What changes who may, what is declared, or lets money flow again is for admins.
         let declares = [Method::PUT, Method::PATCH, Method::DELETE].contains(&route.method);
-        let of_admins = ["/money/on", "/fleet", "/tokens", "/audit"];
-        let is_of_admins = declares || of_admins.iter().any(|end| route.path.ends_with(end));
+        let of_admins = ["/money/on", "/fleet", "/tokens", "/audit", "/link"];
+        // So are people, and codes that are money.
+        let is_of_admins = declares
+            || of_admins.iter().any(|end| route.path.ends_with(end))
+            || ["/api/v1/users", "/api/v1/pins"].iter().any(|begin| route.path.starts_with(begin));
         assert_eq!(route.needs == Some(Role::Admin), is_of_admins, "{}", route.path);
     }
 }

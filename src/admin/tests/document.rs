@@ -1,11 +1,11 @@
 //! The document says what the router does, and answers are what it says.
 
-use super::World;
+use super::{World, filled};
 use crate::admin::{api::DOCUMENT, routes};
 use crate::domain::{
     Facts, NoticeDraft, NoticeKind, Severity, Span, State, SubscriberId, SubscriptionId, fixtures,
 };
-use crate::store::Role;
+use crate::store::{Discrepancy, Role};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 
@@ -70,7 +70,7 @@ fn merged(schema: &Json, document: &Json) -> Json {
 
 /// Why `json` is not of `schema`: the parts of JSON Schema that the document uses, and no field
 /// that it does not name.
-fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<String> {
+pub(super) fn misfit(json: &Json, schema: &Json, document: &Json, place: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let schema = document.pointer(reference.strip_prefix('#')?)?;
         return misfit(json, schema, document, place);
@@ -149,10 +149,16 @@ async fn answers_are_as_the_document_says() {
         facts: Facts::default(),
     };
     world.engine().store().say(&[notice]).await.unwrap();
+    let differs = Discrepancy::new("wallet", "carrier", "x", "it fell".into(), fixtures::at(0));
+    assert!(world.engine().store().find_discrepancy(&differs).await.unwrap());
     world.clock.advance(Span::minutes(1));
     for route in routes::all().into_iter().filter(|route| route.needs == Some(Role::Viewer)) {
+        // The carrier names no prices; see the tests of what can be typed.
+        if route.path.ends_with("/quote") {
+            continue;
+        }
         let id = if route.path.contains("/topups/") { topup.id.as_str() } else { "l0" };
-        let answer = world.get(&route.path.replace("{id}", id)).await;
+        let answer = world.get(&filled(route.path, id)).await;
         assert_eq!(answer.status, 200, "{}", route.path);
         if answer.header("content-type") == "text/event-stream" {
             let told = document["paths"][route.path]["get"]["responses"]["200"]["content"]
@@ -162,12 +168,9 @@ async fn answers_are_as_the_document_says() {
             continue;
         }
         let json = answer.json();
-        let is_rules = route.path.ends_with("/rules");
-        assert!(
-            is_rules || json.as_array().is_none_or(|items| !items.is_empty()),
-            "{}",
-            route.path
-        );
+        let is_bare =
+            ["/rules", "/channels", "/products"].iter().any(|end| route.path.ends_with(end));
+        assert!(is_bare || json.as_array().is_none_or(|items| !items.is_empty()), "{}", route.path);
         let place = format!(
             "/paths/{}/get/responses/200/content/application~1json/schema",
             route.path.replace('/', "~1")

@@ -11,11 +11,15 @@ mod lists;
 mod live;
 mod looks;
 mod metrics;
+mod others;
 mod pages;
+mod past;
 mod scope;
+mod terminal;
 
 use super::{connections::Limits, serve_within};
 use crate::app::App;
+use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::{Money, State, Subscriber, SubscriberId, SubscriptionId, Topup, fixtures};
@@ -86,7 +90,7 @@ impl World {
     }
 
     async fn within(limits: Limits) -> Self {
-        Self::made("127.0.0.1:0", Beats::default(), BTreeMap::new(), limits).await
+        Self::made("127.0.0.1:0", Beats::default(), Default::default(), limits).await
     }
 
     /// With more providers than the carrier.
@@ -95,13 +99,16 @@ impl World {
         beats: Beats,
         providers: BTreeMap<String, Arc<dyn Provider>>,
     ) -> Self {
-        Self::made(listen, beats, providers, Limits::USUAL).await
+        Self::made(listen, beats, (providers, BTreeMap::new()), Limits::USUAL).await
     }
 
     async fn made(
         listen: &str,
         beats: Beats,
-        mut providers: BTreeMap<String, Arc<dyn Provider>>,
+        (mut providers, channels): (
+            BTreeMap<String, Arc<dyn Provider>>,
+            BTreeMap<String, Arc<dyn Channel>>,
+        ),
         limits: Limits,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -115,14 +122,10 @@ impl World {
         let declares = Declares { reads: true, tops_up: true, ..Declares::default() };
         let carrier: Arc<dyn Provider> = Arc::new(Carrier(declares));
         providers.insert("carrier".to_owned(), carrier);
-        let app = App::with(
-            settings,
-            clock.clone(),
-            crate::app::Paying::IfFree,
-            (providers, BTreeMap::new()),
-        )
-        .await
-        .unwrap();
+        let app =
+            App::with(settings, clock.clone(), crate::app::Paying::IfFree, (providers, channels))
+                .await
+                .unwrap();
         let store = app.engine().store();
         let mut fleet = FleetChanges::default();
         fleet.subscribers.push((li(), "{}".into()));
@@ -212,6 +215,17 @@ impl World {
         }
         topup
     }
+}
+
+/// A path of the list of routes, with `id` where an id goes and a name that is known where a name
+/// does; nobody signs in and no channel is configured, so theirs is not.
+fn filled(path: &str, id: &str) -> String {
+    let name = match path.split('/').nth(3) {
+        Some("providers") => "carrier",
+        Some("operators") => "t-mobile-us",
+        _ => "t_0000",
+    };
+    path.replace("{id}", id).replace("{name}", name)
 }
 
 fn li() -> Subscriber {

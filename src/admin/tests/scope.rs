@@ -1,6 +1,6 @@
 //! Who holds a part of the fleet sees and touches that part, and learns of no other.
 
-use super::World;
+use super::{World, filled};
 use crate::admin::routes::{self, Reach, Route};
 use crate::domain::{
     Facts, NoticeDraft, NoticeKind, Severity, State, Subscriber, SubscriberId, SubscriptionId,
@@ -73,7 +73,7 @@ impl Parted {
             Some("subscriptions") => "l0",
             _ => "li",
         };
-        route.path.replace("{id}", id)
+        filled(route.path, id)
     }
 
     async fn token(&self, role: Role, scope: Scope) -> String {
