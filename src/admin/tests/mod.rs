@@ -69,6 +69,9 @@ impl Provider for Carrier {
     }
 }
 
+/// Those that the config would name.
+type Named<T> = BTreeMap<String, Arc<T>>;
+
 /// A served store with the lines `l0` to `l4` of `li`.
 struct World {
     app: App,
@@ -105,10 +108,7 @@ impl World {
     async fn made(
         listen: &str,
         beats: Beats,
-        (mut providers, channels): (
-            BTreeMap<String, Arc<dyn Provider>>,
-            BTreeMap<String, Arc<dyn Channel>>,
-        ),
+        (mut providers, channels): (Named<dyn Provider>, Named<dyn Channel>),
         limits: Limits,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
