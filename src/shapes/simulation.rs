@@ -19,12 +19,16 @@ pub struct Simulation {
     /// To where.
     pub to: At,
     /// The figures of each line, with its id.
+    #[schema(value_type = Vec<BTreeMap<String, Json>>)]
     pub lines: Vec<Json>,
     /// The figures of all lines.
+    #[schema(value_type = BTreeMap<String, Json>)]
     pub total: Json,
     /// The same under the active rules, beside a draft.
+    #[schema(value_type = Option<BTreeMap<String, Json>>)]
     pub active: Option<Json>,
     /// What the draft has more, or less where negative.
+    #[schema(value_type = Option<BTreeMap<String, Json>>)]
     pub difference: Option<Json>,
     /// How often rules were applied meanwhile.
     pub rules_applied: usize,
@@ -34,6 +38,7 @@ pub struct Simulation {
 
 /// One thing that would have happened.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Happening)]
 pub struct Told {
     /// When.
     pub at: At,

@@ -146,7 +146,10 @@ const ASKED: [(&str, &str); 2] = [
 const KEYED: [&str; 3] = ["/topup", "/approve", "/resolve"];
 
 /// What may as well be said without a body.
-const WORDLESS: [&str; 3] = ["/acknowledge", "/approve", "/money/off"];
+const WORDLESS: [&str; 5] = ["/acknowledge", "/approve", "/money/off", "/reconcile", "/simulate"];
+
+/// What names something in its body or query.
+const NAMING: [&str; 2] = ["/notices/test", "/simulate"];
 
 /// The operation of a route in `document`.
 fn operation<'a>(document: &'a mut Value, route: &Route) -> Option<&'a mut Value> {
@@ -170,6 +173,13 @@ fn document() -> Value {
     set(&mut document, &["components", "securitySchemes"], json!({ "token": bearer }));
     for kind in ["DeclaredSubscriber", "DeclaredSubscription", "DeclaredRule"] {
         loosen(&mut document, kind);
+    }
+    // No products at all are both: none that it sells, and none that the fleet names.
+    let sold = document.pointer_mut("/components/schemas/Catalogue").and_then(Value::as_object_mut);
+    if let Some(sold) = sold
+        && let Some(either) = sold.remove("oneOf")
+    {
+        sold.insert("anyOf".to_owned(), either);
     }
     for route in routes::all() {
         if let Some(operation) = operation(&mut document, &route) {
@@ -251,7 +261,7 @@ fn may_answer(status: &str, operation: &Value, route: &Route) -> bool {
     match status {
         "401" => route.needs.is_some() || (is_hook && route.method != Method::HEAD),
         "403" => route.needs.is_some(),
-        "404" => route.path.contains('{'),
+        "404" => route.path.contains('{') || NAMING.iter().any(|end| route.path.ends_with(end)),
         "409" => route.needs.is_some() && (!is_look || route.path.ends_with("/receipt")),
         "413" => says,
         "415" => says && route.needs.is_some(),
@@ -268,7 +278,7 @@ fn headers(operation: &mut Value, route: &Route) {
     let always =
         |why: &str| json!({ "description": why, "required": true, "schema": { "type": "string" } });
     let of_body = "/responses/200/content/application~1json/schema/type";
-    if operation.pointer(of_body) == Some(&json!("array")) {
+    if route.method == Method::GET && operation.pointer(of_body) == Some(&json!("array")) {
         let tag = always("For `If-None-Match`");
         let known =
             json!({ "description": "As `If-None-Match` has it", "headers": { "ETag": tag } });

@@ -112,8 +112,13 @@ pub(super) async fn preview(
 pub(super) async fn test(State(admin): State<Admin>, body: Body) -> Result<Response, Problem> {
     let id = body.read(|section| {
         let allowed = "allowed is the id of a subscriber";
-        let id = section.parsed("subscriber", allowed, |text| SubscriberId::parse(text).ok());
-        needed(section, "subscriber", allowed, id)
+        let text = section.string("subscriber");
+        let text = needed(section, "subscriber", allowed, text)?;
+        let id = SubscriberId::parse(&text).ok();
+        if id.is_none() {
+            section.fault("subscriber", allowed);
+        }
+        id
     })?;
     let engine = admin.engine().clone();
     let sent = wait::act(async move { engine.send_test(&id).await }).await?;

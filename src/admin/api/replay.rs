@@ -8,7 +8,7 @@ use super::{
 };
 use crate::admin::{Admin, problem::Problem};
 use crate::config::fleet::Fleet;
-use crate::domain::{SubscriptionId, Timestamp};
+use crate::domain::{Span, SubscriptionId, Timestamp};
 use crate::flow::stored_fleet;
 use crate::input::End;
 use crate::shapes;
@@ -21,6 +21,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
+
+/// A replay goes through every hour of it, whether there are readings or not.
+const LONGEST: Span = Span::days(400);
 
 /// Replays stored readings under the rules of the body, a fleet as JSON or TOML of which only the rules
 /// count; under the active ones where there is no body. Nothing is written, ordered or sent.
@@ -40,13 +43,20 @@ pub(super) async fn simulate(
         let to = section.parsed("to", allowed, instant);
         let ids = section.texts("lines").unwrap_or_default();
         let prune = section.boolean("prune").unwrap_or(false);
-        Some((from?, to, ids, prune, section.boolean("story").unwrap_or(false)))
+        let story = section.boolean("story").unwrap_or(false);
+        Some((from?, to, ids, prune, story))
     })?;
     let engine = admin.engine();
     let (store, now) = (engine.store(), engine.now());
     let to = to.unwrap_or(now).min(now);
     if from >= to {
         return Err(unprocessable(format!("from: allowed is an instant before `to`, {to}")));
+    }
+    if to.since(from) > LONGEST {
+        let days = LONGEST.ms() / Span::days(1).ms();
+        return Err(unprocessable(format!(
+            "from: allowed is an instant at most {days} days before `to`, {to}; `topupd simulate` goes further"
+        )));
     }
     if prune && body.is_empty() {
         return Err(unprocessable("prune: allowed only with rules in the body".into()));

@@ -46,6 +46,11 @@ fn whole(most: i32) -> ObjectBuilder {
     number.minimum(Some(0)).maximum(Some(most))
 }
 
+/// An id without its ends.
+const ID_START: &str = "[a-z0-9][a-z0-9-]{0,30}";
+const ID: &str = "^[a-z0-9][a-z0-9-]{0,30}$";
+const ANCHOR: &str = "7:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
 texts! {
     /// An amount of money, in a currency of ISO 4217 and no finer than that has.
     AmountText: text(r"^-?[0-9]{1,12}(\.[0-9]{1,4})? [A-Z]{3}$", "10.00 USD"),
@@ -53,6 +58,14 @@ texts! {
     SizeText: text(r"^[0-9]{1,6}(\.[0-9]{1,3})? ?([KMGT]i?)?B$", "500 MB"),
     /// A length of time, or several that are added up.
     SpanText: text(r"^([0-9]{1,4}(ms|s|m|min|h|d|w)){1,4}$", "1h30m"),
+    /// The id of something that is declared.
+    IdText: text(ID, "li-tmobile"),
+    /// Several of them, with commas between.
+    IdsText: text(&format!("^{ID_START}(,{ID_START})*$"), "li-tmobile,second"),
+    /// Heads of the journal, with commas between.
+    AnchorsText: text("^[0-9]{1,9}:[0-9a-f]{64}(,[0-9]{1,9}:[0-9a-f]{64})*$", ANCHOR),
+    /// A language that notices speak.
+    LocaleText: words(&crate::words::LOCALES),
     /// What `X-Next-After` said.
     PlaceText: text("^[A-Za-z0-9._-]+$", "WyIxIl0"),
     /// `subscriber:ID` or `tag:WORD`; nothing for everything.

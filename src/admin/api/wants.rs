@@ -2,6 +2,10 @@
 //! books, of payers, and of the past.
 #![expect(dead_code, reason = "described, never made")]
 
+use super::texts::{
+    AmountText, AnchorsText, DayText, IdText, IdsText, LocaleText, PlaceText, Told, Words,
+};
+use crate::shapes::words::NoticeKind;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -18,7 +22,7 @@ pub(super) struct DiscrepanciesQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct Closing {
     /// What it was.
-    note: String,
+    note: Words,
 }
 
 /// Whose books.
@@ -34,7 +38,7 @@ pub(super) struct Payers {
 #[into_params(parameter_in = Query)]
 pub(super) struct VerifyQuery {
     /// Heads from before, each as `SEQ:HASH`, with commas between them.
-    anchor: Option<String>,
+    anchor: Option<AnchorsText>,
 }
 
 /// Which products.
@@ -42,7 +46,7 @@ pub(super) struct VerifyQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct ProductsQuery {
     /// Those that suit this line.
-    subscription: Option<String>,
+    subscription: Option<IdText>,
     /// Ask anew; otherwise what was told is kept for a day.
     refresh: Option<bool>,
 }
@@ -52,9 +56,9 @@ pub(super) struct ProductsQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct QuoteQuery {
     /// For this line.
-    subscription: String,
+    subscription: IdText,
     /// The face value, such as `10.00 USD`.
-    amount: String,
+    amount: AmountText,
 }
 
 /// Which codes.
@@ -70,7 +74,7 @@ pub(super) struct PinsQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct Redeeming {
     /// A provider that redeems codes.
-    with: String,
+    with: Words,
 }
 
 /// What became of a code that somebody entered.
@@ -98,16 +102,16 @@ pub(super) enum Ended {
 #[into_params(parameter_in = Query)]
 pub(super) struct ReceiptsQuery {
     /// A date (UTC) or RFC 3339, included.
-    from: Option<String>,
+    from: Option<DayText>,
     /// A date (UTC) or RFC 3339, not included.
-    to: Option<String>,
+    to: Option<DayText>,
     /// `json` or `csv`.
-    format: Option<String>,
+    format: Option<Told>,
     /// At most this many.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<i32>,
     /// What `X-Next-After` said.
-    after: Option<String>,
+    after: Option<PlaceText>,
 }
 
 /// Which notices are shown.
@@ -115,9 +119,9 @@ pub(super) struct ReceiptsQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct PreviewQuery {
     /// Of this kind.
-    kind: Option<String>,
+    kind: Option<NoticeKind>,
     /// In this language.
-    locale: Option<String>,
+    locale: Option<LocaleText>,
 }
 
 /// Who gets a test notice.
@@ -125,7 +129,7 @@ pub(super) struct PreviewQuery {
 #[serde(deny_unknown_fields)]
 pub(super) struct TestAsked {
     /// The subscriber.
-    subscriber: String,
+    subscriber: IdText,
 }
 
 /// What is replayed.
@@ -133,11 +137,11 @@ pub(super) struct TestAsked {
 #[into_params(parameter_in = Query)]
 pub(super) struct SimulateQuery {
     /// A date (UTC) or RFC 3339, included.
-    from: String,
+    from: DayText,
     /// A date (UTC) or RFC 3339; now, where nothing is said.
-    to: Option<String>,
+    to: Option<DayText>,
     /// These lines, with commas between them; all that are open, where none is named.
-    lines: Option<String>,
+    lines: Option<IdsText>,
     /// Only the rules of the body, none of the active ones.
     prune: Option<bool>,
     /// Tell what would have happened.
