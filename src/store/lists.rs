@@ -12,13 +12,17 @@ use std::collections::HashMap;
 /// True for rows of line `$line` within the scope of the two parameters.
 macro_rules! within {
     ($line:literal, $subscriber:literal, $tag:literal) => {
+        within!(@of $line, "", $subscriber, $tag)
+    };
+    (@of $row:literal, $column:literal, $subscriber:literal, $tag:literal) => {
         concat!(
             "((",
             $subscriber,
             " IS NULL AND ",
             $tag,
             " IS NULL) OR EXISTS (SELECT 1 FROM subscriptions sc WHERE sc.id = ",
-            $line,
+            $row,
+            $column,
             " AND (",
             $subscriber,
             " IS NULL OR sc.subscriber_id = ",
@@ -50,7 +54,24 @@ macro_rules! notices_within {
         )
     };
 }
-pub(super) use {notices_within, within};
+/// True for rows of money `$row` (top-ups, ledger) within the scope of the two parameters. Of a
+/// subscriber's scope are those that were theirs when they were ordered, on lines that still are:
+/// whoever takes over a line does not take over what others paid.
+macro_rules! money_within {
+    ($row:literal, $subscriber:literal, $tag:literal) => {
+        concat!(
+            "(",
+            $subscriber,
+            " IS NULL OR ",
+            $row,
+            ".subscriber_id = ",
+            $subscriber,
+            ") AND ",
+            within!(@of $row, ".subscription_id", $subscriber, $tag)
+        )
+    };
+}
+pub(super) use {money_within, notices_within, within};
 
 /// The ids of the lines asked for, with what they are sorted by.
 macro_rules! lines {
@@ -240,7 +261,7 @@ impl Store {
         let rows = sqlx::query(self.sql(concat!(
             "SELECT t.* FROM topups t WHERE t.created_at >= $1 AND t.created_at < $2 AND ($3 IS NULL OR t.subscription_id = $3) \
              AND ($4 IS NULL OR t.state = $4) AND ($5 IS NULL OR t.payer = $5) AND ",
-            within!("t.subscription_id", "$6", "$7"),
+            money_within!("t", "$6", "$7"),
             " AND (t.created_at < $8 OR (t.created_at = $8 AND t.id > $9)) ORDER BY t.created_at DESC, t.id LIMIT $10"
         )))
         .bind(asked.from.ms())
@@ -305,7 +326,7 @@ impl Store {
         let (at, topup, seq) = after.cloned().unwrap_or((i64::MIN, String::new(), 0));
         let rows = sqlx::query(self.sql(concat!(
             "SELECT l.* FROM ledger l WHERE l.at >= $1 AND l.at < $2 AND ",
-            within!("l.subscription_id", "$3", "$4"),
+            money_within!("l", "$3", "$4"),
             " AND (l.at > $5 OR (l.at = $5 AND (l.topup_id > $6 OR (l.topup_id = $6 AND l.seq > $7)))) \
              ORDER BY l.at, l.topup_id, l.seq LIMIT $8"
         )))

@@ -116,7 +116,7 @@ impl Store {
         let (subscriber, tag) = scope.keys();
         let sql = self.sql(
             "SELECT t.* FROM topups t JOIN subscriptions s ON s.id = t.subscription_id \
-             WHERE t.state IN {ids $1} AND ($2 IS NULL OR s.subscriber_id = $2) \
+             WHERE t.state IN {ids $1} AND ($2 IS NULL OR (s.subscriber_id = $2 AND t.subscriber_id = $2)) \
              AND ($3 IS NULL OR $3 IN {ids s.tags}) ORDER BY t.created_at DESC, t.id LIMIT $4",
         );
         let rows = sqlx::query(sql)

@@ -2,7 +2,7 @@
 
 use super::{
     Scope, Store, StoreError, StoredNotice,
-    lists::{notices_within, within},
+    lists::{money_within, notices_within, within},
     notices, rows,
 };
 use crate::domain::{Subscriber, Subscription, SubscriptionId, Topup};
@@ -28,7 +28,7 @@ impl Store {
         let rows = sqlx::query(self.sql(concat!(
             "SELECT t.* FROM topups t WHERE (t.id = $1 OR t.reference = $1 OR (length($1) >= 4 \
              AND replace(t.id, '_', '') LIKE replace($2, '_', ''))) AND ",
-            within!("t.subscription_id", "$3", "$4"),
+            money_within!("t", "$3", "$4"),
             " ORDER BY CASE WHEN t.id = $1 OR t.reference = $1 THEN 0 ELSE 1 END, t.id LIMIT 2"
         )))
         .bind(id)

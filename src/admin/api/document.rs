@@ -3,6 +3,7 @@
 
 use super::{
     act, books, catalogue, codes, fleet, installation, lists, live, look, people, receipts, replay,
+    texts::{AnchorsText, DayText, IdsText, LocaleText, PlaceText, Told},
 };
 use crate::admin::{
     guard::{self, policy_with_style},
@@ -106,7 +107,8 @@ use utoipa::OpenApi;
         hook::here,
         hook::channel,
     ),
-    components(schemas(ProblemDocument))
+    // What only queries name is not found by itself.
+    components(schemas(ProblemDocument, AnchorsText, DayText, IdsText, LocaleText, PlaceText, Told))
 )]
 struct Described;
 

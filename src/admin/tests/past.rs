@@ -26,9 +26,12 @@ async fn the_past_is_replayed_within_reach_and_nothing_is_written() {
     let drafted = drafted.json();
     assert_eq!(drafted["lines"].as_array().unwrap().len(), 1, "{drafted}");
     assert!(drafted["active"].is_object() && !drafted["story"].as_array().unwrap().is_empty());
-    for (rest, why) in
-        [("", "from"), ("?from=2099-01-01", "before"), ("?from=2020-01-01&prune=true", "body")]
-    {
+    for (rest, why) in [
+        ("", "from"),
+        ("?from=2099-01-01", "before"),
+        ("?from=2026-01-01&prune=true", "body"),
+        ("?from=1026-01-01", "400 days"),
+    ] {
         let refused = world.post(&format!("/api/v1/simulate{rest}"), "").await.problem(422);
         assert!(refused.contains(why), "{refused}");
     }

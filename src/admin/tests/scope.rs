@@ -185,3 +185,31 @@ async fn a_notice_about_no_line_is_for_whom_it_was_told_to() {
     assert_eq!(count(Scope::Tag("home".into())).await, 1);
     assert_eq!(count(Scope::Subscriber("zhang".into())).await, 0);
 }
+
+#[tokio::test]
+async fn whoever_takes_over_a_line_does_not_take_over_what_others_paid() {
+    let parted = Parted::new().await;
+    let (world, store) = (&parted.world, parted.world.engine().store());
+    let mut line = fixtures::line("l0");
+    line.subscriber = SubscriberId::parse("zhang").unwrap();
+    line.tags = vec!["home".to_owned()];
+    let fleet = FleetChanges { subscriptions: vec![(line, "{}".into())], ..Default::default() };
+    store.save_fleet(&fleet, world.clock.now()).await.unwrap();
+    let one = format!("/api/v1/topups/{}", parted.topup);
+    for owner in ["zhang", "li"] {
+        let token = parted.token(Role::Viewer, Scope::Subscriber(owner.into())).await;
+        let headers =
+            [("Host", world.at.to_string()), ("Authorization", format!("Bearer {token}"))];
+        for list in ["/api/v1/topups", "/api/v1/ledger"] {
+            let answer = world.send("GET", list, &headers, "").await;
+            assert_eq!((answer.status, answer.body.as_str()), (200, "[]"), "{owner} {list}");
+        }
+        world.send("GET", &one, &headers, "").await.problem(404);
+        let open = store.open_topups(&Scope::Subscriber(owner.into()), 9).await.unwrap();
+        assert!(open.is_empty(), "{owner}: {open:?}");
+    }
+    // A tag is about lines, whoever has them.
+    let token = parted.token(Role::Viewer, Scope::Tag("home".into())).await;
+    let headers = [("Host", world.at.to_string()), ("Authorization", format!("Bearer {token}"))];
+    assert_eq!(world.send("GET", &one, &headers, "").await.status, 200);
+}
