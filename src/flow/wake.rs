@@ -108,7 +108,7 @@ pub struct Beats {
 type Rounds = BTreeMap<String, (Timestamp, Option<String>)>;
 
 impl Beats {
-    pub(super) fn beat(&self, name: &str, now: Timestamp, error: Option<String>) {
+    pub(crate) fn beat(&self, name: &str, now: Timestamp, error: Option<String>) {
         let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         rounds.insert(name.to_owned(), (now, error));
         // A loop that has only begun is not late with anything.

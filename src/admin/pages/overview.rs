@@ -2,12 +2,12 @@
 
 use super::super::{Admin, problem::Problem};
 use super::{
-    Pages, view,
+    Pages, providers, view,
     view::{Line, Owners, When},
     visitor::Visitor,
 };
 use crate::domain::{Span, Subscriber, Timestamp};
-use crate::store::{StoreError, SubscriptionView};
+use crate::store::{Scope, StoreError, SubscriptionView};
 use axum::{
     Extension,
     extract::{Query, State},
@@ -48,6 +48,14 @@ pub(super) async fn look(
     let mut stops: Vec<String> =
         switch.stops().into_iter().map(|(_, why)| why.to_owned()).collect();
     let is_paying = stops.is_empty();
+    // Who may see a part of the fleet is told of lines, not of the installation.
+    let providers = match scope {
+        Scope::All => providers::fares(&admin, &switch, now).await?,
+        Scope::Subscriber(_) | Scope::Tag(_) => Vec::new(),
+    };
+    let rounds = admin.beats().all();
+    let polls = rounds.iter().filter(|(name, _)| name.starts_with("poll"));
+    let last_round = polls.map(|(_, (at, _))| *at).max();
     stops.extend(switch.payers_out.into_iter().map(|(_, why)| why));
     let about = context! {
         q,
@@ -56,6 +64,8 @@ pub(super) async fn look(
         stops,
         trouble => admin.beats().trouble(Span::minutes(5), now),
         near => Serde(near),
+        providers => Serde(providers),
+        last_round => Serde(last_round.map(|at| When::of(at, chrono_tz::UTC, now))),
         lines => Serde(lines),
         open => Serde(open),
     };

@@ -19,9 +19,12 @@ use std::collections::BTreeMap;
 /// Where this page is.
 const HERE: &str = "/providers";
 
-/// A provider as the page shows it.
+/// How breakers of readers are called.
+const READER: &str = "reader:";
+
+/// A provider as pages show it.
 #[derive(Debug, Serialize)]
-struct Shown {
+pub(super) struct Shown {
     name: String,
     kind: &'static str,
     /// What it can, as the keys of words.
@@ -83,33 +86,9 @@ async fn show(
     let when = |at: Timestamp| When::of(at, chrono_tz::UTC, now);
     let switch = engine.money_switch(now).await?;
     let breakers = store.breakers().await?;
-    let (of_readers, tripped): (Vec<_>, Vec<_>) =
-        breakers.into_iter().partition(|(name, _, _)| name.starts_with("reader:"));
-    let readers = store.reader_figures().await?;
-    let mut providers = Vec::new();
-    for (name, provider) in engine.providers() {
-        let declares = provider.declares();
-        let figures = readers.iter().find(|(reader, _, _)| reader == name);
-        let out = of_readers.iter().find(|(breaker, _, _)| {
-            breaker.strip_prefix("reader:").is_some_and(|reader| reader == name)
-        });
-        let compared = store.reconciled(name).await?;
-        let float = compared.and_then(|(_, wallet)| wallet);
-        providers.push(Shown {
-            name: name.clone(),
-            kind: engine.settings().providers.get(name).map_or("", |config| config.kind()),
-            can: can(declares),
-            class: declares.class().as_str(),
-            lines: figures.map_or(0, |(_, _, lines)| *lines),
-            failing: figures.map_or(0, |(_, failing, _)| *failing),
-            reader_out: out.map(|(_, at, why)| (why.clone(), when(*at))),
-            payer_out: payer_out(&switch, name),
-            float: float.map(|wallet| (wallet.balance.to_string(), when(wallet.at))),
-            compared: compared.map(|(at, _)| when(at)),
-            can_compare: declares.lists || declares.wallet,
-        });
-    }
-    let tripped = tripped.into_iter().map(|(name, at, why)| Tripped { name, why, since: when(at) });
+    let tripped = breakers.into_iter().filter(|(name, _, _)| !name.starts_with(READER));
+    let providers = fares(admin, &switch, now).await?;
+    let tripped = tripped.map(|(name, at, why)| Tripped { name, why, since: when(at) });
     let differs = store.discrepancies(true).await?;
     let differs = differs.into_iter().map(|d: Discrepancy| Differs {
         id: d.id,
@@ -133,6 +112,41 @@ async fn show(
         *response.status_mut() = StatusCode::CONFLICT;
     }
     Ok(response)
+}
+
+/// How every provider fares.
+pub(super) async fn fares(
+    admin: &Admin,
+    switch: &MoneySwitch,
+    now: Timestamp,
+) -> Result<Vec<Shown>, StoreError> {
+    let (engine, store) = (admin.engine(), admin.engine().store());
+    let when = |at: Timestamp| When::of(at, chrono_tz::UTC, now);
+    let breakers = store.breakers().await?;
+    let readers = store.reader_figures().await?;
+    let mut providers = Vec::new();
+    for (name, provider) in engine.providers() {
+        let declares = provider.declares();
+        let figures = readers.iter().find(|(reader, _, _)| reader == name);
+        let is_out = |breaker: &str| breaker.strip_prefix(READER) == Some(name);
+        let out = breakers.iter().find(|(breaker, _, _)| is_out(breaker));
+        let compared = store.reconciled(name).await?;
+        let float = compared.and_then(|(_, wallet)| wallet);
+        providers.push(Shown {
+            name: name.clone(),
+            kind: engine.settings().providers.get(name).map_or("", |config| config.kind()),
+            can: can(declares),
+            class: declares.class().as_str(),
+            lines: figures.map_or(0, |(_, _, lines)| *lines),
+            failing: figures.map_or(0, |(_, failing, _)| *failing),
+            reader_out: out.map(|(_, at, why)| (why.clone(), when(*at))),
+            payer_out: payer_out(switch, name),
+            float: float.map(|wallet| (wallet.balance.to_string(), when(wallet.at))),
+            compared: compared.map(|(at, _)| when(at)),
+            can_compare: declares.lists || declares.wallet,
+        });
+    }
+    Ok(providers)
 }
 
 fn can(d: &Declares) -> Vec<&'static str> {

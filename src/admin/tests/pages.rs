@@ -12,6 +12,7 @@ use crate::domain::{
     Facts, NoticeDraft, NoticeKind, Severity, Span, State, Subscriber, SubscriberId, Subscription,
     SubscriptionId, fixtures,
 };
+use crate::flow::Beats;
 use crate::store::{FleetChanges, Grant, Polled, Role, Scope, StoredNotice, notice_id};
 
 const PASSWORD: &str = "correct horse battery";
@@ -235,7 +236,8 @@ async fn a_scope_hides_what_is_not_in_it() {
             let page = foreign.get(page).await;
             assert!(page.status == 200 && !page.body.contains(topup.id.as_str()), "{name}");
         }
-        assert!(!foreign.get("/").await.body.contains("<b>l1</b>"));
+        let overview = foreign.get("/").await.body;
+        assert!(!overview.contains("<b>l1</b>") && !overview.contains("<b>carrier</b>"));
         assert_eq!(foreign.get(&path).await.status, 404);
         let csrf = foreign.csrf().await;
         let form = [("csrf", csrf.as_str()), ("hash", topup.order_hash.as_str())];
@@ -243,6 +245,20 @@ async fn a_scope_hides_what_is_not_in_it() {
             assert_eq!(foreign.post(&format!("{path}/{act}"), &form).await.status, 404, "{act}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_overview_tells_how_providers_fare_and_when_the_last_round_was() {
+    let beats = Beats::default();
+    beats.beat("poll carrier", fixtures::at(0), None);
+    let world = World::on("127.0.0.1:0", beats).await;
+    let page = world.signed_in(Role::Viewer).await.get("/").await.body;
+    assert!(page.contains("<b>carrier</b>: <span"), "{page}");
+    assert!(page.contains("last round"), "{page}");
+    let store = world.engine().store();
+    store.trip("reader:carrier", "most of its lines fail", world.clock.now()).await.unwrap();
+    let page = world.browser("viewer").await.get("/").await.body;
+    assert!(page.contains("out: most of its lines fail"), "{page}");
 }
 
 #[tokio::test]
