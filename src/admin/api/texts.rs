@@ -63,7 +63,7 @@ texts! {
     /// Several of them, with commas between.
     IdsText: text(&format!("^{ID_START}(,{ID_START})*$"), "li-tmobile,second"),
     /// Heads of the journal, with commas between.
-    AnchorsText: text("^[0-9]{1,9}:[0-9a-f]{64}(,[0-9]{1,9}:[0-9a-f]{64})*$", ANCHOR),
+    AnchorsText: text("^[1-9][0-9]{0,8}:[0-9a-f]{64}(,[1-9][0-9]{0,8}:[0-9a-f]{64})*$", ANCHOR),
     /// A language that notices speak.
     LocaleText: words(&crate::words::LOCALES),
     /// What `X-Next-After` said.
