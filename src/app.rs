@@ -113,7 +113,9 @@ impl App {
             words: Arc::new(words),
             vault,
         };
-        Ok(Self { engine: Engine::new(parts)?, right })
+        let engine = Engine::new(parts)?;
+        engine.compare_clocks().await?;
+        Ok(Self { engine, right })
     }
 
     /// The stages.

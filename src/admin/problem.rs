@@ -149,6 +149,7 @@ impl From<StoreError> for Problem {
             StoreError::BadUrl(_)
             | StoreError::Open { .. }
             | StoreError::NotDurable { .. }
+            | StoreError::NotPrimary { .. }
             | StoreError::Migrate(_)
             | StoreError::Sql(_)
             | StoreError::BadRow { .. } => Self::inner(error),

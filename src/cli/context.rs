@@ -4,10 +4,13 @@ use crate::app::{App, AppError, Paying};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::domain::{SubscriberId, SubscriptionId, Timestamp};
-use crate::flow::OrderError;
+use crate::flow::{Engine, OrderError};
 use crate::input::Fault;
 use crate::store::{Audited, Store, StoreError};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 /// Why a verb ends with something other than 0.
 #[derive(Debug)]
@@ -66,12 +69,22 @@ impl From<AppError> for CliError {
 #[derive(Debug)]
 pub(super) struct Context {
     files: Vec<PathBuf>,
+    /// The engine of the verb, for what is to be said at its end.
+    engine: Mutex<Option<Engine>>,
 }
 
 impl Context {
     pub(super) fn new(files: &[PathBuf]) -> Self {
         let files = if files.is_empty() { config::default_files() } else { files.to_vec() };
-        Self { files }
+        Self { files, engine: Mutex::new(None) }
+    }
+
+    /// Tells running daemons what the verb made due. Where that fails they find it within a second.
+    pub(super) async fn speak(&self) {
+        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(engine) = engine {
+            engine.speak().await.ok();
+        }
     }
 
     /// The validated configuration.
@@ -93,7 +106,9 @@ impl Context {
     async fn open(&self, paying: Paying) -> Result<App, CliError> {
         let settings = self.settings()?;
         crate::telemetry::start(settings.log.format, "warn");
-        Ok(App::open(settings, Clock::System, paying).await?)
+        let app = App::open(settings, Clock::System, paying).await?;
+        *self.engine.lock().unwrap_or_else(PoisonError::into_inner) = Some(app.engine().clone());
+        Ok(app)
     }
 
     /// Only the store, migrated.

@@ -25,6 +25,7 @@ mod money;
 mod token;
 mod user;
 mod keep;
+mod instances;
 
 pub use args::Cli;
 
@@ -76,36 +77,44 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: &Cli, out: &Out) -> Result<(), CliError> {
     let context = Context::new(&cli.config);
+    let done = run_verb(cli, &context, out).await;
+    // What the verb made due is done at once, wherever the daemons are.
+    context.speak().await;
+    done
+}
+
+async fn run_verb(cli: &Cli, context: &Context, out: &Out) -> Result<(), CliError> {
     match &cli.verb {
-        Verb::Run { accept_missing_recorder } => run::run(&context, *accept_missing_recorder).await,
+        Verb::Run { accept_missing_recorder } => run::run(context, *accept_missing_recorder).await,
         Verb::Demo(args) => demo::demo(args, out).await,
-        Verb::Check { online } => check::check(&context, *online, out).await,
-        Verb::Migrate => keep::migrate(&context, out).await,
-        Verb::Apply(args) => apply::apply(&context, args, out).await,
-        Verb::Subscriber(verb) => subscriber::subscriber(&context, verb, out).await,
-        Verb::Subscription(verb) => subscription::subscription(&context, verb, out).await,
-        Verb::Poll { ids } => subscription::poll(&context, ids, out).await,
-        Verb::Sms(verb) => subscription::sms(&context, verb, out).await,
-        Verb::Tick => subscription::tick(&context, out).await,
-        Verb::Topup(args) => topup::topup(&context, args, out).await,
-        Verb::Topups(verb) => topups::topups(&context, verb, out).await,
-        Verb::Receipts(args) => records::receipts(&context, args, out).await,
-        Verb::Ledger(args) => records::ledger(&context, args, out).await,
-        Verb::Verify { anchor } => verify::verify(&context, anchor, out).await,
-        Verb::Reconcile { payers } => verify::reconcile(&context, payers, out).await,
-        Verb::Discrepancies(verb) => verify::discrepancies(&context, verb, out).await,
-        Verb::Pins(verb) => pins::pins(&context, verb, out).await,
-        Verb::Forecast { ids } => forecast::forecast(&context, ids, out).await,
-        Verb::Simulate(args) => simulate::simulate(&context, args, out).await,
-        Verb::Notices(verb) => notices::notices(&context, verb, out).await,
+        Verb::Check { online } => check::check(context, *online, out).await,
+        Verb::Migrate => keep::migrate(context, out).await,
+        Verb::Apply(args) => apply::apply(context, args, out).await,
+        Verb::Subscriber(verb) => subscriber::subscriber(context, verb, out).await,
+        Verb::Subscription(verb) => subscription::subscription(context, verb, out).await,
+        Verb::Poll { ids } => subscription::poll(context, ids, out).await,
+        Verb::Sms(verb) => subscription::sms(context, verb, out).await,
+        Verb::Tick => subscription::tick(context, out).await,
+        Verb::Topup(args) => topup::topup(context, args, out).await,
+        Verb::Topups(verb) => topups::topups(context, verb, out).await,
+        Verb::Receipts(args) => records::receipts(context, args, out).await,
+        Verb::Ledger(args) => records::ledger(context, args, out).await,
+        Verb::Verify { anchor } => verify::verify(context, anchor, out).await,
+        Verb::Reconcile { payers } => verify::reconcile(context, payers, out).await,
+        Verb::Discrepancies(verb) => verify::discrepancies(context, verb, out).await,
+        Verb::Pins(verb) => pins::pins(context, verb, out).await,
+        Verb::Forecast { ids } => forecast::forecast(context, ids, out).await,
+        Verb::Simulate(args) => simulate::simulate(context, args, out).await,
+        Verb::Notices(verb) => notices::notices(context, verb, out).await,
         Verb::Operator(verb) => operator::operator(verb, *out),
-        Verb::Provider(verb) => remote::provider(&context, verb, out).await,
-        Verb::Channel(verb) => remote::channel(&context, verb, out).await,
-        Verb::Money(verb) => money::money(&context, verb, out).await,
-        Verb::Token(verb) => token::token(&context, verb, out).await,
-        Verb::User(verb) => user::user(&context, verb, out).await,
-        Verb::Backup { file } => keep::backup(&context, file, out).await,
-        Verb::Export => keep::export(&context, out).await,
+        Verb::Provider(verb) => remote::provider(context, verb, out).await,
+        Verb::Channel(verb) => remote::channel(context, verb, out).await,
+        Verb::Money(verb) => money::money(context, verb, out).await,
+        Verb::Token(verb) => token::token(context, verb, out).await,
+        Verb::User(verb) => user::user(context, verb, out).await,
+        Verb::Instances => instances::instances(context, out).await,
+        Verb::Backup { file } => keep::backup(context, file, out).await,
+        Verb::Export => keep::export(context, out).await,
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "topupd", &mut script);

@@ -24,6 +24,8 @@ pub struct Flow {
     pub approval_expires: Span,
     /// Orders, and look-ups, under way at once.
     pub concurrency: usize,
+    /// How long what an instance claimed is its own, beside the time that calls may take.
+    pub lease: Span,
     /// How long work under way may take to end when the daemon stops.
     pub drain: Span,
 }
@@ -78,6 +80,7 @@ impl Flow {
             concurrency: s
                 .integer("concurrency", 1..=256)
                 .map_or(16, |n| usize::try_from(n).unwrap_or(1)),
+            lease: positive_span(s, "lease", Span::minutes(1)),
             drain: positive_span(s, "drain", Span::seconds(30)),
         };
         section.finish();

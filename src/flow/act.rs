@@ -3,7 +3,9 @@
 //! Invariant: `submitting` is committed before the first byte leaves, with no transaction open
 //! while it is on the wire; whatever is not clearly yes or no afterwards is `unknown`.
 
-use super::{Engine, EngineError, Stage, StageReport, answer, decide::order_of, traced};
+use super::{
+    Engine, EngineError, Stage, StageReport, answer, decide::order_of, instance::Work, traced,
+};
 use crate::clock::since_boot;
 use crate::domain::{Span, State, Timestamp, Topup};
 use crate::failpoint;
@@ -20,7 +22,7 @@ impl Engine {
     /// Sends every reserved order at `payer` that is due and allowed.
     pub async fn pay_through(&self, payer: &str) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        if !self.may_pay() || self.is_stopping() {
+        if !self.may_pay() || self.is_stopping() || self.is_idle() {
             return Ok(report);
         }
         let now = self.now();
@@ -133,7 +135,7 @@ impl Engine {
         let deadline = now
             .plus(SEND_BUDGET)
             .plus(declares.timeout.max(declares.max_processing))
-            .plus(Span::seconds(20));
+            .plus(Span::seconds(20).min(self.lease()));
         let claimed = Topup {
             state: State::Submitting,
             reason: "submitting".into(),
@@ -144,7 +146,9 @@ impl Engine {
             ..topup.clone()
         };
         let why = format!("submission {} of the frozen request", claimed.submit_no);
-        match self.store().move_topup(topup, claimed, &Change::by("act", why), &[], now).await {
+        let rate = self.settings().safety.payer_rate;
+        let turn = (i64::from(rate.events), now.minus(rate.per));
+        match self.store().claim_order(topup, claimed, &Change::by("act", why), turn, now).await {
             Ok(claimed) => Ok(Some((claimed, started))),
             Err(StoreError::Conflict { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -152,6 +156,7 @@ impl Engine {
     }
 
     async fn send(&self, claimed: Topup, started: Span) -> Result<(), EngineError> {
+        let _held = self.holds(Work::Orders, 1);
         let row = self.store().snapshot(&claimed.subscription).await?;
         let order = order_of(&row.snapshot, &claimed);
         let answer = match (self.provider(&claimed.payer), &claimed.request) {

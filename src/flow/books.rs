@@ -58,12 +58,15 @@ impl Engine {
             if last.is_some_and(|at| now < at.plus(EVERY)) {
                 continue;
             }
+            // Whoever takes it has an hour; then it is due again.
+            let again = now.minus(EVERY).plus(Span::hours(1));
+            if !self.store().claim_comparison(name, last, again).await? {
+                continue;
+            }
             if let Err(error) = self.compare_books(name, now.minus(REACH), now).await? {
                 tracing::warn!(provider = name, "the books cannot be compared: {error}");
                 // Tried again with the next look-up, an hour later at the soonest.
-                self.store()
-                    .note_reconciled(name, None, now.minus(EVERY).plus(Span::hours(1)))
-                    .await?;
+                self.store().note_reconciled(name, None, again).await?;
             }
             done = done.saturating_add(1);
         }

@@ -73,6 +73,9 @@ impl Engine {
 
     /// Why the clock cannot be believed.
     pub(super) async fn clock_doubt(&self, now: Timestamp) -> Result<Option<String>, EngineError> {
+        if let Some(why) = self.idle() {
+            return Ok(Some(why));
+        }
         let off: Vec<(&str, Span)> = self
             .providers()
             .iter()

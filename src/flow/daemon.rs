@@ -4,6 +4,7 @@ use super::heartbeat::Heartbeat;
 use super::{Beats, Engine, EngineError, Stage, StageReport, schedule, traced};
 use crate::clock::since_boot;
 use crate::domain::Span;
+use crate::store::Dialect;
 use tokio::{sync::watch, task::JoinSet};
 
 /// Loops that run until they are told to stop.
@@ -46,7 +47,12 @@ impl Daemon {
             traced::round(Stage::Reconcile, None, engine.run_stage(Stage::Reconcile)).await?;
         }
         let longest = engine.settings().flow.poll_every;
-        engine.store().poll_by(now.plus(longest).plus(longest.divided_by(10))).await?;
+        // What another instance claims is due again only when its lease runs out.
+        let claims = engine.longest_claim();
+        engine
+            .store()
+            .poll_by(now.plus(longest).plus(longest.divided_by(10)).max(now.plus(claims)))
+            .await?;
         let overdue = engine.store().overdue(DOWNTIME, now).await?;
         if overdue > BURST {
             let window = Span::from_ms(overdue.saturating_mul(20)).min(DOWNTIME);
@@ -85,6 +91,11 @@ impl Daemon {
                 turn(&engine, &name, Stage::Act, stopped, run).await;
             });
         }
+        loops.spawn(engine.clone().stay_known(stopped.clone()));
+        if engine.store().dialect() == Dialect::Postgres {
+            loops.spawn(engine.clone().speak_up(stopped.clone()));
+            loops.spawn(engine.clone().hear_others(stopped.clone()));
+        }
         if let Some(heartbeat) = Heartbeat::of(&engine) {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(heartbeat.run(engine, stopped));
@@ -105,7 +116,7 @@ impl Daemon {
         self.engine.stop_claiming();
         self.stop.send_replace(true);
         for stage in Stage::ALL {
-            self.engine.wake(stage);
+            self.engine.wake_here(stage);
         }
         let all = async { while self.loops.join_next().await.is_some() {} };
         if tokio::time::timeout(drain.to_std(), all).await.is_err() {
@@ -113,6 +124,7 @@ impl Daemon {
                 "some calls did not end in time; their outcomes are looked up at the next start"
             );
         }
+        self.engine.farewell().await;
     }
 }
 

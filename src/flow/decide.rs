@@ -1,13 +1,13 @@
 //! Decide: readings → decisions → needs, orders, notices. The deciding itself is
 //! [`crate::domain::decide()`]; here the rows are gathered and the outcome written.
 
-use super::{Engine, EngineError, Stage, StageReport, tell::about_topup};
+use super::{Engine, EngineError, Stage, StageReport, instance::Work, tell::about_topup};
 use crate::domain::{
     CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Rule,
     Snapshot, SubscriptionId, Timestamp, Topup, cap_currency, decide, explain_gates, is_calm,
 };
 use crate::providers::Order;
-use crate::store::{Prepared, SnapshotRow, Store, StoreError, order_hash};
+use crate::store::{Prepared, SnapshotRow, StoreError, order_hash};
 
 /// Lines decided about in one go.
 const BATCH: i64 = 200;
@@ -16,15 +16,15 @@ impl Engine {
     /// Decides about everything that is due.
     pub(super) async fn decide_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
-        while !self.is_stopping() {
+        while !self.is_stopping() && !self.is_idle() {
             let now = self.now();
             self.beats().beat(Stage::Decide.as_str(), now, None);
-            let ids = self.store().due_decisions(BATCH, now).await?;
+            let claimed = now.plus(self.lease());
+            let ids = self.store().claim_decisions(BATCH, claimed, now).await?;
             if ids.is_empty() {
                 break;
             }
-            let claimed = now.plus(Store::CLAIM);
-            self.store().claim_decisions(&ids, claimed, now).await?;
+            let _held = self.holds(Work::Decisions, ids.len());
             self.watch_readers(now).await?;
             let switch = self.money_switch(now).await?;
             self.note_switch(&switch, now).await?;

@@ -2,7 +2,9 @@
 
 use super::{
     Stage, StageReport,
+    aloud::Rung,
     clock::ClockWatch,
+    instance::Here,
     meters::Meters,
     recover::Recovery,
     rules::RuleCache,
@@ -100,6 +102,8 @@ pub struct Engine(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) parts: Parts,
     pub(super) bells: Bells,
+    pub(super) rung: Rung,
+    pub(super) here: Here,
     beats: Beats,
     pub(super) meters: Meters,
     stopping: AtomicBool,
@@ -134,9 +138,12 @@ impl Engine {
             })
             .collect();
         let meters = Meters::new(&parts.providers, &parts.channels);
+        let here = Here::new(parts.clock.now());
         let inner = Inner {
             parts,
             bells: Bells::default(),
+            rung: Rung::default(),
+            here,
             beats: Beats::default(),
             meters,
             stopping: AtomicBool::new(false),
@@ -248,9 +255,10 @@ impl Engine {
         self.0.stopping.load(Ordering::SeqCst)
     }
 
-    /// Wakes a stage; harmless where nobody listens.
+    /// Wakes a stage, here and in other instances; harmless where nobody listens.
     pub fn wake(&self, stage: Stage) {
-        self.0.bells.ring(stage);
+        self.wake_here(stage);
+        self.0.rung.add(stage);
     }
 
     /// One run of a stage over everything that is due. Polling is per reader: see

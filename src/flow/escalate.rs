@@ -105,7 +105,8 @@ impl Engine {
             if !over.is_empty() {
                 let first = first.unwrap_or(now);
                 let until = first.plus(rate.per).max(now.plus(Span::seconds(1)));
-                let ids: Vec<&str> = over.iter().map(|due| due.notice.id.as_str()).collect();
+                let ids: Vec<(&str, i64)> =
+                    over.iter().map(|due| (due.notice.id.as_str(), due.notice.attempts)).collect();
                 self.store().hold_back(&ids, &subscriber, &channel, until, now).await?;
             }
         }

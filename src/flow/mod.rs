@@ -7,6 +7,8 @@
 mod engine;
 mod fleet;
 mod wake;
+mod aloud;
+mod instance;
 mod schedule;
 mod rules;
 mod settle;
@@ -57,7 +59,7 @@ pub use hints::HintError;
 pub use links::{LinkError, PageLink, Reply};
 pub use messages::{HearError, Heard};
 pub use meters::{Counted, Meters, Times};
-pub use money::{lower_flag, raise_flag};
+pub use money::{lower_flag, raise_flag, stop_everywhere};
 pub use proof::{ProofError, Proven, prove_books};
 pub use reports::ReportError;
 pub use resolve::{OrderError, Resolution};

@@ -4,6 +4,7 @@
 
 use super::{Engine, EngineError, Stage, books::BOOKS, incident::reader_of, recover::RECOVERY};
 use crate::domain::{MoneySwitch, Span, State, Timestamp};
+use crate::store::{Dialect, Store, StoreError};
 use std::{
     collections::BTreeMap,
     io::{self, ErrorKind, Write},
@@ -17,6 +18,8 @@ const HALF_OF: i64 = 10;
 
 /// The storm breaker's name.
 const STORM: &str = "storm";
+/// What stops instances on other machines, which do not see the flag file of this one.
+const BY_HAND: &str = "by_hand";
 
 impl Engine {
     /// The switches as they stand.
@@ -29,6 +32,7 @@ impl Engine {
         let mut tripped: BTreeMap<String, String> =
             breakers.into_iter().map(|(name, _, why)| (name, why)).collect();
         let clock = self.clock_doubt(now).await?;
+        let behind = self.others_behind(now).await?;
         let disk = self.disk_trouble(now).await;
         let mut payers_out = Vec::new();
         let limit = self.settings().safety.unknown_limit;
@@ -52,10 +56,10 @@ impl Engine {
             }
         }
         Ok(MoneySwitch {
-            off: self.money_off(),
+            off: self.money_off().or(tripped.remove(BY_HAND)),
             storm: tripped.remove(STORM),
             clock,
-            recovery: tripped.remove(RECOVERY),
+            recovery: tripped.remove(RECOVERY).or(behind),
             disk,
             books: tripped.remove(BOOKS),
             payers_out,
@@ -128,6 +132,7 @@ impl Engine {
         match off {
             Some(why) => {
                 raise_flag(path, why).map_err(failed)?;
+                stop_everywhere(self.store(), why, self.now()).await?;
                 tracing::warn!("paying is off by hand: {why}");
             }
             None => {
@@ -208,6 +213,15 @@ impl Engine {
         }
         Ok(is_new)
     }
+}
+
+/// Stops paying in every instance over a shared database; nothing on SQLite, where the flag file is
+/// seen by all there are.
+pub async fn stop_everywhere(store: &Store, why: &str, now: Timestamp) -> Result<(), StoreError> {
+    if store.dialect() == Dialect::Postgres {
+        store.trip(BY_HAND, &format!("paying is off by hand{}", reason(why)), now).await?;
+    }
+    Ok(())
 }
 
 /// Writes the flag file that stops all paying; needs no database. A reader sees the old file or

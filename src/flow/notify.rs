@@ -1,8 +1,9 @@
 //! Notify: due notices → sent. The row says what is due; the channel classifies one try; the
 //! outbox remembers and retries.
 
-use super::{Engine, EngineError, Stage, StageReport};
+use super::{Engine, EngineError, Stage, StageReport, instance::Work};
 use crate::channels::{Channel, Outcome, Recipient};
+use crate::clock::since_boot;
 use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, Timestamp};
 use crate::store::{DueNotice, Tried};
 use crate::telemetry::spans;
@@ -11,8 +12,6 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 use tracing::Instrument as _;
 
-/// One try may take this long before somebody else may take the notice over.
-const LEASE: Span = Span::minutes(2);
 /// Notices claimed in one go, and connections open at once.
 const BATCH: i64 = 16;
 /// Tries that may have been accepted, at most.
@@ -22,6 +21,9 @@ impl Engine {
     /// Sends every due notice once.
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
+        if self.is_idle() {
+            return Ok(report);
+        }
         self.follow_calendar().await?;
         let due = self.store().notices_due().await?;
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now());
@@ -37,12 +39,21 @@ impl Engine {
         while !self.is_stopping() {
             self.beats().beat(Stage::Notify.as_str(), self.now(), None);
             self.store().gather_digests(self.now()).await?;
-            let due = self.store().claim_notices(BATCH, LEASE, self.now()).await?;
+            // One try may take this long before somebody else may take the notice over.
+            let (lease, claimed) = (self.lease().times(2), since_boot());
+            let due = self.store().claim_notices(BATCH, lease, self.now()).await?;
             if due.is_empty() {
                 break;
             }
             report.seen += due.len();
             let due = self.brake(due).await?;
+            let _held = self.holds(Work::Notices, due.len());
+            // A process that was paused meanwhile sends nothing: it may be another's by now.
+            let spent = Span::from_ms(since_boot().ms().saturating_sub(claimed.ms()));
+            if spent >= self.lease() {
+                tracing::warn!(notices = due.len(), "{spent} passed since the claim; not sent");
+                continue;
+            }
             let tries: Vec<Result<bool, EngineError>> = futures_util::stream::iter(due)
                 .map(|due| self.try_notice(due))
                 .buffer_unordered(usize::try_from(BATCH).unwrap_or(1))

@@ -1,12 +1,12 @@
 //! Poll: due lines → readings. Each reader has its own loop, so a slow one never starves others.
 
-use super::{Engine, EngineError, Stage, StageReport, assess::assess, traced};
+use super::{Engine, EngineError, Stage, StageReport, assess::assess, instance::Work, traced};
 use crate::clock::since_boot;
 use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_poll};
 use crate::providers::Provider;
 use crate::store::{DuePoll, Polled};
 use crate::telemetry::spans;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tracing::Instrument as _;
 
@@ -34,7 +34,8 @@ impl Engine {
         // Whoever must keep to a rate waits with the claim in hand: nothing is claimed on top.
         let ahead = if self.0.limits.contains_key(reader) { 1 } else { AHEAD };
         let most = slots.saturating_mul(usize::from(ahead));
-        let lease = declares.timeout.times(i64::from(ahead)).plus(Span::minutes(1));
+        let lease = declares.timeout.times(i64::from(ahead)).plus(self.lease());
+        let mut held = self.holds(Work::Polls, 0);
         let (mut claimed, mut exhausted) = (VecDeque::new(), false);
         let (mut under_way, mut writing) = (FuturesUnordered::new(), FuturesUnordered::new());
         let (mut answers, mut patience) = (Vec::new(), None);
@@ -42,19 +43,23 @@ impl Engine {
             // Claims come in bunches too: half of what may be claimed is free before the next. Never
             // while answers are written: the claim would wait for the writer, and nobody for that.
             let free = most.saturating_sub(claimed.len() + under_way.len());
-            let idle = writing.is_empty() && !self.is_stopping();
+            let idle = writing.is_empty() && !self.is_stopping() && !self.is_idle();
             if !exhausted && idle && free * 2 >= most {
-                let due = self.store().claim_polls(reader, free.max(1), lease, self.now()).await?;
+                let now = self.now();
+                let until = now.plus(lease);
+                let due = self.store().claim_polls(reader, free.max(1), until, now).await?;
                 exhausted = due.len() < free;
-                claimed.extend(due);
+                claimed.extend(due.into_iter().map(|poll| (poll, until)));
             }
             // Who stops asks nobody new; the claims run out by themselves.
             while under_way.len() < slots
                 && !self.is_stopping()
-                && let Some(poll) = claimed.pop_front()
+                && let Some((poll, until)) = claimed.pop_front()
             {
-                under_way.push(self.ask(Arc::clone(provider), reader, poll));
+                let asked = self.ask(Arc::clone(provider), reader, poll);
+                under_way.push(asked.map(move |polled| (polled, until)));
             }
+            held.set(claimed.len() + under_way.len());
             let complete = answers.len() >= BATCH || under_way.is_empty() || patience.is_none();
             if writing.is_empty() && complete {
                 if !answers.is_empty() {
@@ -78,17 +83,35 @@ impl Engine {
         Ok(report)
     }
 
+    /// The longest time for which a line may be claimed by anybody.
+    pub(super) fn longest_claim(&self) -> Span {
+        let timeouts = self.providers().values().map(|p| p.declares().timeout);
+        let longest = timeouts.max().unwrap_or(Span::ZERO);
+        longest.times(i64::from(AHEAD)).plus(self.lease())
+    }
+
     /// Writes answers in one commit and wakes who waits for them.
-    async fn write(&self, reader: &str, answers: Vec<Polled>) -> Result<StageReport, EngineError> {
-        self.store().apply_polls(&answers, self.now()).await?;
+    async fn write(
+        &self,
+        reader: &str,
+        answers: Vec<(Polled, Timestamp)>,
+    ) -> Result<StageReport, EngineError> {
+        let is_ok = |(p, _): &&(Polled, Timestamp)| p.reading.quality == Quality::Ok;
+        let (seen, done) = (answers.len(), answers.iter().filter(is_ok).count());
+        let late = self.store().apply_claimed(answers, self.now()).await?;
+        if late > 0 {
+            tracing::warn!(
+                provider = reader,
+                late,
+                "answers came after others had taken the lines over; they are dropped"
+            );
+        }
         // A long round is progress too: the watchdog must not mistake it for a stuck loop.
         let name = format!("poll {reader}");
         self.beats().beat(&name, self.now(), None);
         self.beats().progress(&name, self.now());
         self.wake(Stage::Decide);
         self.wake(Stage::Verify);
-        let done = answers.iter().filter(|p| p.reading.quality == Quality::Ok).count();
-        let seen = answers.len();
         Ok(StageReport { seen, done, failed: seen - done, next_at: None })
     }
 

@@ -30,7 +30,7 @@ impl Engine {
         let Some(provider) = self.provider(payer).filter(|p| p.declares().quotes) else {
             return Ok(());
         };
-        let open = self.store().open_prices(payer, now).await?;
+        let open = self.store().open_prices(payer, now.plus(self.lease()), now).await?;
         for one in &open {
             let order = self.imagined(one).await?;
             let answer = match provider.quote(&order).await {

@@ -4,7 +4,9 @@
 //! possible send, only while look-ups are proven to work, and only three times spread over a
 //! while; then a strict provider may get the same reference again, any other case is `held`.
 
-use super::{Engine, EngineError, Stage, StageReport, answer, answer::Pace, traced};
+use super::{
+    Engine, EngineError, Stage, StageReport, answer, answer::Pace, instance::Work, traced,
+};
 use crate::config::Resubmit;
 use crate::domain::{Movement, Span, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup, Provider, RefUnique};
@@ -34,12 +36,17 @@ impl Engine {
         let mut report = StageReport::default();
         let now = self.now();
         self.watch_clock(now).await?;
-        let due = self.store().due_topups(&states, 200, now).await?;
+        if self.is_idle() {
+            return Ok(report);
+        }
+        let due = self.claim_looks(&states, 200, now).await?;
+        let mut held = self.holds(Work::Looks, due.len());
         let mut looks = futures_util::stream::iter(due)
             .map(|topup| self.look_into(topup, now))
             .buffer_unordered(self.settings().flow.concurrency);
         while let Some(moved) = looks.next().await {
             report.seen += 1;
+            held.done();
             if moved? {
                 report.done += 1
             } else {
@@ -56,6 +63,25 @@ impl Engine {
         self.watch_recovery(self.now()).await?;
         report.next_at = self.store().next_topup_due(&states).await?;
         Ok(report)
+    }
+
+    /// Top-ups that are due for a look and nobody else's until all of them may have been asked
+    /// about. Where others may take some, so many are taken as are soon done.
+    pub(super) async fn claim_looks(
+        &self,
+        states: &[State],
+        most: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Topup>, EngineError> {
+        let at_once = self.settings().flow.concurrency;
+        let shared = !self.is_sole_payer();
+        let soon = i64::try_from(at_once.saturating_mul(2)).unwrap_or(most);
+        let timeouts = self.providers().values().map(|p| p.declares().timeout);
+        // Each look may ask twice: what became of it, and whether look-ups work.
+        let calls = timeouts.max().unwrap_or(Span::ZERO).times(4);
+        let until = now.plus(calls).plus(self.lease());
+        let limit = if shared { soon.min(most) } else { most };
+        Ok(self.store().claim_topups(states, limit, until, now).await?)
     }
 
     async fn look_into(&self, topup: Topup, now: Timestamp) -> Result<bool, EngineError> {

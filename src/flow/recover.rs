@@ -15,10 +15,24 @@ pub(super) const RECOVERY: &str = "recovery";
 pub(super) struct Recovery {
     /// The incarnation of the database that was compared last.
     compared: Option<String>,
+    /// When it was first seen to be that one.
+    since: Option<Timestamp>,
     /// What the rows cannot take as they are; tried again.
     stranded: Vec<Sent>,
     /// Only a person ends it: the recorder itself is in doubt.
     in_doubt: bool,
+}
+
+impl Recovery {
+    /// The incarnation of the database that was compared last.
+    pub(super) fn compared(&self) -> Option<String> {
+        self.compared.clone()
+    }
+
+    /// The same, and since when it is that one.
+    pub(super) fn known(&self) -> (Option<String>, Option<Timestamp>) {
+        (self.compared.clone(), self.since)
+    }
 }
 
 impl Engine {
@@ -64,7 +78,12 @@ impl Engine {
                 "the flight recorder knows {forgotten} submission(s) that the database had forgotten"
             ));
         }
-        *state = Recovery { compared: Some(incarnation), stranded, in_doubt: !doubts.is_empty() };
+        *state = Recovery {
+            compared: Some(incarnation),
+            since: Some(now),
+            stranded,
+            in_doubt: !doubts.is_empty(),
+        };
         drop(state);
         if !why.is_empty() {
             let end = if doubts.is_empty() {

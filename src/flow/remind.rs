@@ -19,7 +19,7 @@ impl Engine {
                 let draft = self.reminder(&notice, now).await?;
                 self.store().remind(&notice, &draft).await?;
             } else {
-                self.store().stop_reminding(&notice.id).await?;
+                self.store().stop_reminding(&notice).await?;
             }
         }
         Ok(())

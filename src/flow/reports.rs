@@ -46,7 +46,7 @@ impl Engine {
     /// Asks about messages that no report came for.
     pub(super) async fn ask_deliveries(&self) -> Result<(), EngineError> {
         let now = self.now();
-        let due = self.store().deliveries_to_ask(BATCH, now).await?;
+        let due = self.store().deliveries_to_ask(BATCH, now.plus(self.lease()), now).await?;
         let asking = due.into_iter().map(|due| async move {
             let channel = self.channels().get(&due.channel).filter(|c| c.can_be_asked());
             let answer = match channel {
@@ -69,7 +69,7 @@ impl Engine {
                 Some(Delivery::Underway) => pace.map(|pace| now.plus(*pace)),
                 Some(Delivery::Delivered | Delivery::Failed { .. }) | None => None,
             };
-            self.store().asked(&due.notice, again).await?;
+            self.store().asked(&due, again).await?;
             if let Some(delivery) = delivery {
                 self.note_report(&due.channel, &Report { message: due.vendor_id, delivery })
                     .await?;

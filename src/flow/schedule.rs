@@ -10,7 +10,7 @@ pub(super) async fn start(engine: &Engine) -> Result<JobScheduler, JobSchedulerE
     let engine = engine.clone();
     let tick = Job::new("* * * * * *", move |_, _| {
         for stage in Stage::ALL {
-            engine.wake(stage);
+            engine.wake_here(stage);
         }
     })?;
     scheduler.add(tick).await?;

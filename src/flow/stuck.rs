@@ -23,6 +23,9 @@ impl Engine {
             }
             Err(_) => return Some("the store does not answer".to_owned()),
         }
+        if let Some(why) = self.idle() {
+            return Some(why);
+        }
         if let Some(why) = beats.trouble(patience, now) {
             return Some(why);
         }

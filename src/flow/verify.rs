@@ -1,7 +1,7 @@
 //! Verify: paid → seen on the line. Only a reading that moved makes `verified`; money that does
 //! not show in time is `held`, never bought again.
 
-use super::{Engine, EngineError, Stage, StageReport, answer, traced};
+use super::{Engine, EngineError, Stage, StageReport, answer, instance::Work, traced};
 use crate::domain::{Movement, Span, State, Timestamp, Topup, movement};
 use crate::providers::{Answer, Found, Lookup};
 use crate::store::{Change, SnapshotRow, StoreError};
@@ -11,8 +11,14 @@ impl Engine {
     pub(super) async fn verify_due(&self) -> Result<StageReport, EngineError> {
         let mut report = StageReport::default();
         let now = self.now();
-        for topup in self.store().due_topups(&[State::Paid], 500, now).await? {
+        if self.is_idle() {
+            return Ok(report);
+        }
+        let due = self.claim_looks(&[State::Paid], 500, now).await?;
+        let mut held = self.holds(Work::Looks, due.len());
+        for topup in due {
             report.seen += 1;
+            held.done();
             if self.verify(&topup, now).await? { report.done += 1 } else { report.failed += 1 }
         }
         if report.seen > 0 {

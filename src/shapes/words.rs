@@ -44,6 +44,8 @@ words! {
     Severity: domain::Severity::ALL.iter().map(|severity| severity.as_str()),
     /// What a token may do.
     Role: first(store::Role::WORDS),
+    /// How an instance does.
+    InstanceState: store::InstanceState::ALL.map(store::InstanceState::as_str),
     /// What a rule may do.
     Mode: first(domain::Mode::WORDS),
     /// What a rule does with what is in breach when it begins to pay.

@@ -34,6 +34,8 @@ pub(super) async fn write(
     why: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // Whoever numbers acts holds the journal's head: two instances never reach for one number.
+    sqlx::query("UPDATE journal_head SET seq = seq WHERE id = 1").execute(&mut **tx).await?;
     let row = sqlx::query(
         "INSERT INTO acts (seq, at, subscription_id, what, why) \
          SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4 FROM acts RETURNING *",

@@ -36,6 +36,14 @@ pub enum StoreError {
         /// What it says.
         found: String,
     },
+    /// It takes no writes, or follows another server: what it shows may be old.
+    #[error("the database at {url} {why}; topupd works on the primary only")]
+    NotPrimary {
+        /// The URL without its password.
+        url: String,
+        /// What it is.
+        why: &'static str,
+    },
     /// The schema could not be brought up to date.
     #[error("the database cannot be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
@@ -76,12 +84,14 @@ pub(crate) type Tx = sqlx::Transaction<'static, sqlx::Any>;
 /// The rows, and the way to them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    read: AnyPool,
+    pub(super) read: AnyPool,
     /// One connection that never writes, for [`Store::version`].
     pub(super) watch: AnyPool,
-    write: AnyPool,
-    dialect: Dialect,
-    file: Option<PathBuf>,
+    pub(super) write: AnyPool,
+    pub(super) dialect: Dialect,
+    pub(super) file: Option<PathBuf>,
+    /// Where it is, for the connection that listens to other instances.
+    pub(super) url: Option<secrecy::SecretString>,
     pub(super) changes: Changes,
 }
 
@@ -146,33 +156,7 @@ impl Store {
             write,
             dialect: Dialect::Sqlite,
             file: Some(file),
-            changes: Changes::default(),
-        })
-    }
-
-    async fn open_postgres(url: &str) -> Result<Self, StoreError> {
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(60))
-            .connect(url)
-            .await
-            .map_err(|source| StoreError::Open { url: without_password(url), source })?;
-        for setting in ["fsync", "synchronous_commit"] {
-            let found: String =
-                sqlx::query_scalar("SELECT setting FROM pg_settings WHERE name = $1")
-                    .bind(setting)
-                    .fetch_one(&pool)
-                    .await?;
-            if found == "off" {
-                return Err(StoreError::NotDurable { setting, found });
-            }
-        }
-        Ok(Self {
-            read: pool.clone(),
-            watch: pool.clone(),
-            write: pool,
-            dialect: Dialect::Postgres,
-            file: None,
+            url: None,
             changes: Changes::default(),
         })
     }
@@ -285,7 +269,7 @@ fn migration_lock(path: &std::path::Path) -> std::io::Result<std::fs::File> {
 }
 
 /// A database URL as it may be shown.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(mut parsed) if parsed.password().is_some() => {
             parsed.set_password(Some("secret")).ok();

@@ -1,7 +1,7 @@
 //! When a line is decided about again, and what the last decision was.
 
 use super::{SnapshotRow, Store, StoreError, Tx, acts, rows::Columns};
-use crate::domain::{Decision, Money, Recorded, Span, SubscriptionId, Timestamp};
+use crate::domain::{Decision, Money, Recorded, SubscriptionId, Timestamp};
 use serde_json::json;
 
 /// A decision as it was written down.
@@ -77,24 +77,8 @@ pub(super) async fn finish(
 }
 
 impl Store {
-    /// Claims decisions: the named lines are due again only after `until`, unless a reading comes.
-    pub async fn claim_decisions(
-        &self,
-        ids: &[String],
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = self.sql("UPDATE watches SET next_decide_at = $1 WHERE next_decide_at <= $2 AND subscription_id IN {ids $3}");
-        sqlx::query(sql)
-            .bind(until.ms())
-            .bind(now.ms())
-            .bind(json!(ids).to_string())
-            .execute(&self.writer())
-            .await?;
-        Ok(())
-    }
-
-    /// Writes down many calm decisions at once: nothing to do but to look again then.
+    /// Writes down many calm decisions at once: nothing to do but to look again then. What somebody
+    /// else claimed since is his.
     pub async fn apply_calm(
         &self,
         calm: &[(SubscriptionId, Decision)],
@@ -119,14 +103,21 @@ impl Store {
             super::Dialect::Postgres => {
                 "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
                  next_at = n.n, next_what = n.w, next_why = n.y FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
-                 AS n(s text, d bigint, n bigint, w text, y text) WHERE subscription_id = n.s"
+                 AS n(s text, d bigint, n bigint, w text, y text) WHERE subscription_id = n.s AND next_decide_at <= $2"
             }
         };
-        sqlx::query(statement)
+        let query = sqlx::query(statement)
             .bind(serde_json::Value::Array(rows).to_string())
-            .bind(claimed.ms())
-            .execute(&self.writer())
-            .await?;
+            .bind(claimed.ms());
+        if self.dialect() == super::Dialect::Sqlite {
+            query.execute(&self.writer()).await?;
+            return Ok(());
+        }
+        let ids: Vec<&str> = calm.iter().map(|(id, _)| id.as_str()).collect();
+        let mut tx = self.begin().await?;
+        self.lock_watches(&mut tx, &ids).await?;
+        query.execute(&mut *tx).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -156,7 +147,7 @@ impl Store {
 
     /// Makes every active line due for a decision now (a switch was turned).
     pub async fn decide_all(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_on_all_lines().await?;
         sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE next_poll_at IS NOT NULL AND (next_decide_at IS NULL OR next_decide_at > $1)")
             .bind(now.ms())
             .execute(&mut *tx)
@@ -165,7 +156,4 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
-
-    /// How long a decision may stay claimed before it is due again (after a crash).
-    pub const CLAIM: Span = Span::minutes(1);
 }

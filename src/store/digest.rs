@@ -1,6 +1,6 @@
 //! Many notices about many lines of one owner become one, before any of them is sent.
 
-use super::{Store, StoreError, notices, rows::Columns};
+use super::{Dialect, Store, StoreError, notices, rows::Columns};
 use crate::domain::{
     Facts, Item, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, Timestamp,
 };
@@ -68,15 +68,20 @@ impl Store {
 
     async fn gather(&self, subscriber: &str, now: Timestamp) -> Result<usize, StoreError> {
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(concat!(
-            "SELECT * FROM notices WHERE subscriber_id = $1 AND next_try_at <= $2 AND ",
-            waiting!(),
-            " ORDER BY created_at, id",
-        ))
-        .bind(subscriber)
-        .bind(now.ms())
-        .fetch_all(&mut *tx)
-        .await?;
+        // Locked, where others may gather the same: whoever comes second finds nothing left.
+        let waiting = match self.dialect() {
+            Dialect::Sqlite => concat!(
+                "SELECT * FROM notices WHERE subscriber_id = $1 AND next_try_at <= $2 AND ",
+                waiting!(),
+                " ORDER BY created_at, id",
+            ),
+            Dialect::Postgres => concat!(
+                "SELECT * FROM notices WHERE subscriber_id = $1 AND next_try_at <= $2 AND ",
+                waiting!(),
+                " ORDER BY created_at, id FOR UPDATE",
+            ),
+        };
+        let rows = sqlx::query(waiting).bind(subscriber).bind(now.ms()).fetch_all(&mut *tx).await?;
         let gathered: Result<Vec<_>, _> = rows.iter().map(notices::stored).collect();
         let gathered = gathered?;
         let Some(first) = gathered.first() else { return Ok(0) };

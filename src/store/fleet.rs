@@ -69,7 +69,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.install_id(now).await?;
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_on_all_lines().await?;
         for (subscriber, document) in &changes.subscribers {
             upsert_subscriber(&mut tx, subscriber, document, now).await?;
         }

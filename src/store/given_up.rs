@@ -19,10 +19,13 @@ impl Store {
     /// Writes what others are told of a notice that was given up.
     pub async fn escalate(&self, id: &str, drafts: &[NoticeDraft]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE notices SET escalated = 1 WHERE id = $1")
+        let done = sqlx::query("UPDATE notices SET escalated = 1 WHERE id = $1 AND escalated = 0")
             .bind(id)
             .execute(&mut *tx)
             .await?;
+        if done.rows_affected() == 0 {
+            return Ok(());
+        }
         for draft in drafts {
             notices::insert(&mut tx, draft).await?;
         }
@@ -48,24 +51,26 @@ impl Store {
         .await?;
         Ok((n, first.map(Timestamp::from_ms)))
     }
-    /// Gives back claims that were not tried, and lets all wait until `until` that `subscriber` is
+
+    /// Gives back claims (id and number of the try) that were not tried, and lets all wait until `until` that `subscriber` is
     /// to be told by `channel` now: one statement, however long the queue is.
     pub async fn hold_back(
         &self,
-        claimed: &[&str],
+        claimed: &[(&str, i64)],
         subscriber: &str,
         channel: &str,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        for id in claimed {
+        for (id, attempt) in claimed {
             sqlx::query(
                 "UPDATE notices SET state = 'queued', attempts = attempts - 1, next_try_at = $1, \
-                 last_error = 'this person was sent enough for now' WHERE id = $2 AND state = 'sending'",
+                 last_error = 'this person was sent enough for now' WHERE id = $2 AND state = 'sending' AND attempts = $3",
             )
             .bind(until.ms())
             .bind(*id)
+            .bind(*attempt)
             .execute(&mut *tx)
             .await?;
         }

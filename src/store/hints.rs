@@ -29,16 +29,16 @@ impl Store {
              (SELECT id FROM subscriptions WHERE reader = $3 AND (msisdn IN {ids $4} OR iccid IN {ids $4}))",
         );
         let mut tx = self.begin().await?;
-        let orders = sqlx::query(topups)
+        let polls = sqlx::query(lines)
             .bind(now.ms())
+            .bind(now.minus(LINE_REST).ms())
             .bind(provider)
             .bind(&list)
             .execute(&mut *tx)
             .await?
             .rows_affected();
-        let polls = sqlx::query(lines)
+        let orders = sqlx::query(topups)
             .bind(now.ms())
-            .bind(now.minus(LINE_REST).ms())
             .bind(provider)
             .bind(&list)
             .execute(&mut *tx)

@@ -179,6 +179,8 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.begin().await?;
+        // Of several instances that start at once, one links and the others see that it is done.
+        sqlx::query("UPDATE journal_head SET seq = seq WHERE id = 1").execute(&mut *tx).await?;
         let is_empty = sqlx::query("SELECT seq FROM journal_head WHERE id = 1 AND seq = 0")
             .fetch_optional(&mut *tx)
             .await?

@@ -74,6 +74,7 @@ impl Store {
         let snapshot = &row.snapshot;
         let id = &snapshot.subscription.id;
         let mut tx = self.begin().await?;
+        self.hold_decision(&mut tx, id, claimed).await?;
         for change in &decision.episodes {
             match change {
                 EpisodeChange::Open { rule, trigger, is_deadline, read_at } => {
@@ -234,6 +235,12 @@ impl Store {
     ) -> Result<Topup, StoreError> {
         let HandOrder { payer, amount, product, actor } = *order;
         let mut tx = self.begin().await?;
+        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2")
+            .bind(now.ms())
+            .bind(snapshot.subscription.id.as_str())
+            .execute(&mut *tx)
+            .await?;
+        self.ask_poll(&mut tx, &snapshot.subscription.id, now).await?;
         let need = open_need(&mut tx, snapshot, NeedOf::by_hand(), now).await?;
         let mut line = snapshot.subscription.clone();
         if let Some(product) = product {
@@ -241,12 +248,6 @@ impl Store {
         }
         let draft = Proposal { rule: None, payer, amount, actor, why: "ordered by hand" };
         let topup = propose(&mut tx, &line, &need, &draft, install_id, now).await?;
-        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2")
-            .bind(now.ms())
-            .bind(line.id.as_str())
-            .execute(&mut *tx)
-            .await?;
-        self.ask_poll(&mut tx, &line.id, now).await?;
         tx.commit().await?;
         Ok(topup)
     }

@@ -51,21 +51,8 @@ impl Store {
         lease: Span,
         now: Timestamp,
     ) -> Result<Vec<DueNotice>, StoreError> {
-        let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY \
-             CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, \
-             created_at, id LIMIT $2",
-        )
-        .bind(now.ms())
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?;
-        let mut due = Vec::with_capacity(ids.len());
-        if ids.is_empty() {
-            return Ok(due);
-        }
-        // One commit for the batch: each waits for the disk.
-        let mut tx = self.begin().await?;
+        let mut due = Vec::new();
+        let Some((mut tx, ids)) = self.notices_to_claim(limit, now).await? else { return Ok(due) };
         for id in ids {
             let before: Option<String> =
                 sqlx::query_scalar("SELECT state FROM notices WHERE id = $1 AND next_try_at <= $2")
@@ -111,7 +98,8 @@ impl Store {
         Ok(due)
     }
 
-    /// Writes down what came of a try and what follows.
+    /// Writes down what came of a try and what follows. Where somebody else took the notice over
+    /// meanwhile, only the try itself.
     pub async fn tried(
         &self,
         due: &DueNotice,
@@ -137,7 +125,7 @@ impl Store {
         sqlx::query(
             "UPDATE notices SET state = $1, next_try_at = $2, channel = $3, ambiguous = ambiguous + $4, \
              sent_at = $5, last_error = $6, vendor_id = $8, delivery_ask_at = $9, remind_at = $10 \
-             WHERE id = $7 AND state = 'sending'",
+             WHERE id = $7 AND state = 'sending' AND attempts = $11",
         )
         .bind(state)
         .bind(next)
@@ -149,6 +137,7 @@ impl Store {
         .bind(sent.and_then(|(vendor_id, _, _)| vendor_id.clone()))
         .bind(sent.and_then(|(_, ask_at, _)| *ask_at).map(Timestamp::ms))
         .bind(sent.and_then(|(_, _, remind_at)| *remind_at).map(Timestamp::ms))
+        .bind(notice.attempts)
         .execute(&mut *tx)
         .await?;
         sqlx::query(

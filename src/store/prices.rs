@@ -1,7 +1,7 @@
 //! What payers sell and what orders would cost there, as they last said.
 
 use super::{
-    Store, StoreError,
+    Dialect, Store, StoreError,
     rows::{Cells, Columns},
 };
 use crate::domain::{Money, Price, Span, SubscriptionId, Timestamp, WantedPrice};
@@ -39,7 +39,7 @@ impl Store {
                 "INSERT INTO prices (payer, product, amount_minor, currency, subscription_id, wanted_at) \
                  VALUES ($1, $2, $3, $4, $5, $6) \
                  ON CONFLICT (payer, product, amount_minor, currency) DO UPDATE SET \
-                 subscription_id = $5, wanted_at = $6, answered_at = NULL, cost_minor = NULL, \
+                 subscription_id = $5, wanted_at = $6, answered_at = NULL, claimed_until = NULL, cost_minor = NULL, \
                  cost_currency = NULL, bonus = NULL, why = NULL",
             )
             .bind(&price.payer)
@@ -54,10 +54,12 @@ impl Store {
         Ok(())
     }
 
-    /// The prices that `payer` has not answered; what nobody waits for any more is left out.
+    /// The prices that `payer` has not answered, nobody else's to ask until `until`; what nobody
+    /// waits for any more is left out.
     pub async fn open_prices(
         &self,
         payer: &str,
+        until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<OpenPrice>, StoreError> {
         let rows = sqlx::query(
@@ -68,19 +70,24 @@ impl Store {
         .bind(now.minus(Span::minutes(10)).ms())
         .fetch_all(self.reader())
         .await?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns { table: "prices", row };
-                let wanted = WantedPrice {
-                    payer: payer.to_owned(),
-                    product: Some(c.text("product")?).filter(|product| !product.is_empty()),
-                    amount: amount(&c)?,
-                };
-                let subscription =
-                    c.parsed("subscription_id", |id| SubscriptionId::parse(id).ok())?;
-                Ok(OpenPrice { subscription, wanted })
-            })
-            .collect()
+        if rows.is_empty() || self.dialect() == Dialect::Sqlite {
+            return rows.iter().map(|row| open_price(payer, row)).collect();
+        }
+        let rows = sqlx::query(
+            "WITH due AS MATERIALIZED (SELECT payer AS p, product AS q, amount_minor AS a, currency AS c \
+             FROM prices WHERE payer = $1 AND answered_at IS NULL AND wanted_at > $2 \
+             AND (claimed_until IS NULL OR claimed_until <= $3) ORDER BY wanted_at LIMIT 100 \
+             FOR UPDATE SKIP LOCKED) UPDATE prices SET claimed_until = $4 FROM due \
+             WHERE payer = p AND product = q AND amount_minor = a AND currency = c \
+             RETURNING product, amount_minor, currency, subscription_id",
+        )
+        .bind(payer)
+        .bind(now.minus(Span::minutes(10)).ms())
+        .bind(now.ms())
+        .bind(until.ms())
+        .fetch_all(&self.writer())
+        .await?;
+        rows.iter().map(|row| open_price(payer, row)).collect()
     }
 
     /// Writes an answer down; whoever asked is judged again.
@@ -171,6 +178,17 @@ impl Store {
         .await?;
         Ok(())
     }
+}
+
+fn open_price(payer: &str, row: &sqlx::any::AnyRow) -> Result<OpenPrice, StoreError> {
+    let c = Columns { table: "prices", row };
+    let wanted = WantedPrice {
+        payer: payer.to_owned(),
+        product: Some(c.text("product")?).filter(|product| !product.is_empty()),
+        amount: amount(&c)?,
+    };
+    let subscription = c.parsed("subscription_id", |id| SubscriptionId::parse(id).ok())?;
+    Ok(OpenPrice { subscription, wanted })
 }
 
 fn amount<R: Cells>(c: &Columns<'_, R>) -> Result<Money, StoreError> {

@@ -129,6 +129,7 @@ impl Store {
         let conflict =
             |why: &str| StoreError::Conflict { what: format!("{}: {why}", sent.reference) };
         let mut tx = self.begin().await?;
+        self.lock_watches(&mut tx, &[sent.subscription.as_str()]).await?;
         let proposed = match behind {
             Some(topup) => topup.clone(),
             None => insert(&mut tx, sent, now).await?,

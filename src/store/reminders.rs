@@ -23,10 +23,11 @@ impl Store {
         Ok(notices::readable(&rows))
     }
 
-    /// What a notice says is over: it is not told again.
-    pub async fn stop_reminding(&self, id: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE notices SET remind_at = NULL WHERE id = $1")
-            .bind(id)
+    /// What a notice says is over: it is not told again, unless somebody gave it another time.
+    pub async fn stop_reminding(&self, notice: &StoredNotice) -> Result<(), StoreError> {
+        sqlx::query("UPDATE notices SET remind_at = NULL WHERE id = $1 AND remind_at = $2")
+            .bind(&notice.id)
+            .bind(notice.remind_at.map(Timestamp::ms))
             .execute(&self.writer())
             .await?;
         Ok(())
@@ -39,12 +40,12 @@ impl Store {
         draft: &NoticeDraft,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE notices SET remind_at = NULL WHERE id = $1 AND remind_at IS NOT NULL",
-        )
-        .bind(&before.id)
-        .execute(&mut *tx)
-        .await?;
+        let done =
+            sqlx::query("UPDATE notices SET remind_at = NULL WHERE id = $1 AND remind_at = $2")
+                .bind(&before.id)
+                .bind(before.remind_at.map(Timestamp::ms))
+                .execute(&mut *tx)
+                .await?;
         if done.rows_affected() == 0 {
             return Ok(());
         }

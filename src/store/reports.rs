@@ -1,6 +1,6 @@
 //! What became of accepted messages.
 
-use super::{Store, StoreError, rows, rows::Columns};
+use super::{Dialect, Store, StoreError, rows, rows::Columns};
 use crate::domain::Timestamp;
 
 /// A message that somebody has to ask about.
@@ -14,6 +14,8 @@ pub struct DueDelivery {
     pub vendor_id: String,
     /// How often it was asked about.
     pub asked: i64,
+    /// When it is to be asked about as the row has it: who asks is known by that.
+    pub ask_at: Timestamp,
 }
 
 /// What a report changed.
@@ -38,20 +40,36 @@ pub enum Reported {
 }
 
 impl Store {
-    /// Messages that are to be asked about now.
+    /// Messages that are to be asked about now, nobody else's until `until`.
     pub async fn deliveries_to_ask(
         &self,
         limit: i64,
+        until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DueDelivery>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, channel, vendor_id, delivery_asked FROM notices \
-             WHERE delivery_ask_at <= $1 ORDER BY delivery_ask_at LIMIT $2",
-        )
-        .bind(now.ms())
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?;
+        let claims = self.dialect() == Dialect::Postgres;
+        let rows = if claims {
+            sqlx::query(
+                "WITH due AS MATERIALIZED (SELECT id AS due_id FROM notices WHERE delivery_ask_at <= $1 \
+                 ORDER BY delivery_ask_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
+                 UPDATE notices SET delivery_ask_at = $3 FROM due WHERE id = due.due_id \
+                 RETURNING id, channel, vendor_id, delivery_asked, delivery_ask_at",
+            )
+            .bind(now.ms())
+            .bind(limit)
+            .bind(until.ms())
+            .fetch_all(&self.writer())
+            .await?
+        } else {
+            sqlx::query(
+                "SELECT id, channel, vendor_id, delivery_asked, delivery_ask_at FROM notices \
+                 WHERE delivery_ask_at <= $1 ORDER BY delivery_ask_at LIMIT $2",
+            )
+            .bind(now.ms())
+            .bind(limit)
+            .fetch_all(self.reader())
+            .await?
+        };
         rows.iter()
             .map(|row| {
                 let c = Columns { table: "notices", row };
@@ -60,18 +78,26 @@ impl Store {
                     channel: c.maybe_text("channel")?.unwrap_or_default(),
                     vendor_id: c.maybe_text("vendor_id")?.unwrap_or_default(),
                     asked: c.int("delivery_asked")?,
+                    ask_at: c.at("delivery_ask_at")?,
                 })
             })
             .collect()
     }
 
-    /// It was asked about; again at `again`, or never.
-    pub async fn asked(&self, notice: &str, again: Option<Timestamp>) -> Result<(), StoreError> {
+    /// It was asked about; again at `again`, or never. A report that came meanwhile, or somebody
+    /// who asks by now, knows better.
+    pub async fn asked(
+        &self,
+        due: &DueDelivery,
+        again: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE notices SET delivery_ask_at = $1, delivery_asked = delivery_asked + 1 WHERE id = $2",
+            "UPDATE notices SET delivery_ask_at = $1, delivery_asked = delivery_asked + 1 \
+             WHERE id = $2 AND delivery_ask_at = $3",
         )
         .bind(again.map(Timestamp::ms))
-        .bind(notice)
+        .bind(&due.notice)
+        .bind(due.ask_at.ms())
         .execute(&self.writer())
         .await?;
         Ok(())

@@ -251,6 +251,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        // Locked, so that two lines of one history are never numbered alike.
+        sqlx::query("UPDATE topups SET version = version WHERE id = $1")
+            .bind(topup.id.as_str())
+            .execute(&mut *tx)
+            .await?;
         append_event(&mut tx, topup, topup.state.as_str(), change, now).await?;
         tx.commit().await?;
         Ok(())

@@ -1,7 +1,7 @@
 //! The one way a top-up moves: checked against the table of arrows, by compare-and-set, with its
 //! history and its ledger entries in the same transaction.
 
-use super::{Store, StoreError, Tx};
+use super::{Dialect, Store, StoreError, Tx};
 use crate::domain::{FailureClass, Money, NeedOutcome, NoticeDraft, State, Timestamp, Topup};
 use crate::failpoint;
 
@@ -68,16 +68,58 @@ impl Store {
         notices: &[NoticeDraft],
         now: Timestamp,
     ) -> Result<Topup, StoreError> {
+        let tx = self.begin().await?;
+        self.move_and_tell(tx, before, after, change, notices, now).await
+    }
+
+    /// An order is sent, unless `payer` got as many as it may since then: counted and claimed under
+    /// one lock, so that several instances together keep to its rate. `Conflict` where it is full,
+    /// or where somebody else has the order.
+    pub async fn claim_order(
+        &self,
+        before: &Topup,
+        claimed: Topup,
+        change: &Change,
+        (most, since): (i64, Timestamp),
+        now: Timestamp,
+    ) -> Result<Topup, StoreError> {
         let mut tx = self.begin().await?;
+        if self.dialect() == Dialect::Postgres {
+            sqlx::query("SELECT pg_advisory_xact_lock(7879)").execute(&mut *tx).await?;
+            let sent: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM topups WHERE payer = $1 AND last_sent_at > $2",
+            )
+            .bind(&before.payer)
+            .bind(since.ms())
+            .fetch_one(&mut *tx)
+            .await?;
+            if sent >= most {
+                return Err(StoreError::Conflict { what: format!("the turn at {}", before.payer) });
+            }
+        }
+        self.move_and_tell(tx, before, claimed, change, &[], now).await
+    }
+
+    /// Commits. The line's row comes first, as in every transaction that takes it with others: two
+    /// of them never wait for each other.
+    async fn move_and_tell(
+        &self,
+        mut tx: Tx,
+        before: &Topup,
+        after: Topup,
+        change: &Change,
+        notices: &[NoticeDraft],
+        now: Timestamp,
+    ) -> Result<Topup, StoreError> {
+        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2")
+            .bind(now.ms())
+            .bind(before.subscription.as_str())
+            .execute(&mut *tx)
+            .await?;
         let moved = move_in(&mut tx, before, after, change, now).await?;
         for draft in notices {
             super::notices::insert(&mut tx, draft).await?;
         }
-        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE subscription_id = $2")
-            .bind(now.ms())
-            .bind(moved.subscription.as_str())
-            .execute(&mut *tx)
-            .await?;
         let name = format!("{}>{}", before.state.as_str(), moved.state.as_str());
         failpoint::at(&format!("{name}:before")).await;
         tx.commit().await?;
@@ -87,7 +129,8 @@ impl Store {
 
     /// Writes a look that moved nothing: counts and the next due time, by compare-and-set, with a
     /// line of history where `note` is given. An overtaken look is no error, and does not overtake
-    /// anybody: the version stays, so a person's word is never refused because of a look.
+    /// anybody: the version stays, so a person's word is never refused because of a look. Nor does one
+    /// whose claim ran out and was taken over: whoever has it now said a later time.
     pub async fn keep_topup(
         &self,
         before: &Topup,
@@ -98,7 +141,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE topups SET looks = $1, not_found = $2, not_found_since = $3, next_action_at = $4 \
-             WHERE id = $5 AND version = $6",
+             WHERE id = $5 AND version = $6 AND ($7 IS NULL OR next_action_at IS NULL OR next_action_at <= $7)",
         )
         .bind(after.looks)
         .bind(after.not_found)
@@ -106,6 +149,7 @@ impl Store {
         .bind(after.next_action_at.map(Timestamp::ms))
         .bind(after.id.as_str())
         .bind(before.version)
+        .bind(before.next_action_at.map(Timestamp::ms))
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {

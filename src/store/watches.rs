@@ -26,49 +26,6 @@ pub struct Polled {
 }
 
 impl Store {
-    /// Claims up to `limit` due lines of `reader`: their next poll moves on by `lease`, so that
-    /// nobody else takes them, and a crash only delays them.
-    pub async fn claim_polls(
-        &self,
-        reader: &str,
-        limit: usize,
-        lease: Span,
-        now: Timestamp,
-    ) -> Result<Vec<DuePoll>, StoreError> {
-        let locked = match self.dialect() {
-            super::Dialect::Sqlite => "",
-            super::Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
-        };
-        let claim = format!(
-            "UPDATE watches SET next_poll_at = $1 WHERE subscription_id IN ( \
-             SELECT subscription_id FROM watches WHERE reader = $2 AND next_poll_at <= $3 \
-             ORDER BY next_poll_at LIMIT $4{locked}) RETURNING subscription_id",
-        );
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let due: Option<i64> = sqlx::query_scalar(
-            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at <= $2 LIMIT 1",
-        )
-        .bind(reader)
-        .bind(now.ms())
-        .fetch_optional(self.reader())
-        .await?;
-        if due.is_none() {
-            return Ok(Vec::new());
-        }
-        let claimed = sqlx::query(sqlx::AssertSqlSafe(claim))
-            .bind(now.plus(lease).ms())
-            .bind(reader)
-            .bind(now.ms())
-            .bind(limit)
-            .fetch_all(&self.writer())
-            .await?;
-        let ids: Result<Vec<String>, StoreError> = claimed
-            .iter()
-            .map(|row| Columns { table: "watches", row }.text("subscription_id"))
-            .collect();
-        self.due_polls(&ids?).await
-    }
-
     /// The named lines, as if they were due.
     pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
         let columns = [&rows::SUBSCRIPTION[..], &["w.poll_failures", "r.currency"]].concat();
@@ -94,10 +51,16 @@ impl Store {
     /// a decision, and a top-up that waits for a movement is due for a look.
     pub async fn apply_polls(&self, polled: &[Polled], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        let ids: Vec<&str> = polled.iter().map(|p| p.reading.subscription.as_str()).collect();
+        self.lock_watches(&mut tx, &ids).await?;
         self.write_polls(&mut tx, polled, now).await?;
         tx.commit().await?;
-        self.changes.tell(polled.iter().map(|p| Changed::Line(p.reading.subscription.clone())));
+        self.tell_of_polls(polled);
         Ok(())
+    }
+
+    pub(super) fn tell_of_polls(&self, polled: &[Polled]) {
+        self.changes.tell(polled.iter().map(|p| Changed::Line(p.reading.subscription.clone())));
     }
 
     /// The same as part of a larger commit.
@@ -272,10 +235,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let names: Vec<&str> = ids.iter().map(SubscriptionId::as_str).collect();
         let done = if ids.is_empty() {
-            sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
-                .bind(now.ms())
-                .execute(&self.writer())
-                .await?
+            return self.poll_by(now).await;
         } else {
             let sql = self.sql(
                 "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1 AND subscription_id IN {ids $2}",
@@ -292,6 +252,7 @@ impl Store {
     /// After a pause of the daemon: overdue polls are spread over `window`, in the order they were
     /// due, so that providers do not see a burst. Returns how many.
     pub async fn spread_overdue(&self, window: Span, now: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin_on_all_lines().await?;
         let done = sqlx::query(
             "UPDATE watches SET next_poll_at = o.slot FROM (SELECT subscription_id, \
              $1 + (ROW_NUMBER() OVER (ORDER BY next_poll_at, subscription_id) - 1) * $2 / COUNT(*) OVER () \
@@ -300,24 +261,27 @@ impl Store {
         )
         .bind(now.ms())
         .bind(window.ms())
-        .execute(&self.writer())
+        .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(done.rows_affected())
     }
 
     /// A cadence that was shortened in the configuration holds at once: no poll is later than `at`.
     pub async fn poll_by(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin_on_all_lines().await?;
         let done = sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
             .bind(at.ms())
-            .execute(&self.writer())
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(done.rows_affected())
     }
 
     /// After the clock was set back: whatever is due is due at `at` at the latest. Approvals and late
     /// looks keep their time.
     pub async fn nothing_later_than(&self, at: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_on_all_lines().await?;
         for sql in [
             "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1",
             "UPDATE watches SET next_decide_at = $1 WHERE next_decide_at > $1",

@@ -22,6 +22,7 @@ mod reminders;
 mod rules;
 mod simulate;
 mod links;
+mod instances;
 mod model;
 mod fuzz;
 mod api;

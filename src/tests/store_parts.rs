@@ -89,9 +89,9 @@ pub(crate) async fn reports(store: &Store) {
     store.tried(&due[0], "accepted", None, &sent, at(200)).await.unwrap();
     let id = due[0].notice.id.clone();
     assert_eq!(store.next_notice_due().await.unwrap(), Some(at(201)));
-    let asked = store.deliveries_to_ask(9, at(201)).await.unwrap();
+    let asked = store.deliveries_to_ask(9, at(202), at(201)).await.unwrap();
     assert_eq!((asked[0].notice.as_str(), asked[0].vendor_id.as_str()), (id.as_str(), "SM9"));
-    store.asked(&id, Some(at(300))).await.unwrap();
+    store.asked(&asked[0], Some(at(300))).await.unwrap();
     let note = async |channel: &str, message: &str, word: &str| {
         store.note_report(channel, message, word, Some("why"), at(202)).await.unwrap()
     };
@@ -146,7 +146,7 @@ pub(crate) async fn telling(store: &Store) {
     assert!(store.given_up(9).await.unwrap().is_empty());
     assert!(!store.dead_notices(9).await.unwrap().is_empty());
     assert!(store.sent_to("li", "mail", at(0)).await.unwrap().0 > 0);
-    store.hold_back(&[&first.id], "li", "mail", at(2_000_000), at(504)).await.unwrap();
+    store.hold_back(&[(&first.id, 2)], "li", "mail", at(2_000_000), at(504)).await.unwrap();
     assert!(
         store.use_link("x", at(1)).await.unwrap() && !store.use_link("x", at(2)).await.unwrap()
     );
@@ -202,12 +202,11 @@ pub(crate) async fn switches_and_tokens(store: &Store) {
 
     store.set_status(&line("b", 2).id, SubscriptionStatus::Paused, at(0)).await.unwrap();
     assert!(
-        store
-            .claim_polls("carrier", 999, Span::minutes(1), at(99_999))
-            .await
-            .unwrap()
-            .iter()
-            .all(|d| d.subscription.id.as_str() != "b")
+        store.claim_polls("carrier", 999, at(100_000), at(99_999)).await.unwrap().iter().all(|d| d
+            .subscription
+            .id
+            .as_str()
+            != "b")
     );
     assert_eq!(store.views_of(&["b".into()]).await.unwrap()[0].status, "paused");
     let closing =
@@ -238,7 +237,7 @@ async fn calm(store: &Store) {
         next,
     };
     store.decide_all(at(200_000)).await.unwrap();
-    store.claim_decisions(&["a".into()], at(200_001), at(200_000)).await.unwrap();
+    store.claim_decisions_of(&["a".into()], at(200_001), at(200_000)).await.unwrap();
     store.apply_calm(&[(line("a", 1).id, decision)], at(200_001)).await.unwrap();
     assert!(!store.due_decisions(100, at(250_000)).await.unwrap().contains(&"a".to_owned()));
     assert_eq!(store.views_of(&["a".into()]).await.unwrap()[0].next.2, "calm");

@@ -60,6 +60,7 @@ use utoipa::OpenApi;
         look::receipt,
         installation::audit,
         installation::providers,
+        installation::instances,
         installation::tokens,
         installation::create_token,
         installation::revoke_token,

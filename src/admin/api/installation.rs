@@ -120,6 +120,18 @@ pub(super) async fn providers(
     answer(&states)
 }
 
+/// Who is alive over this database, and what it holds; who was heard of last comes first.
+#[utoipa::path(get, path = "/api/v1/instances", responses((status = 200, description = "The instances", body = [shapes::Instance])))]
+pub(super) async fn instances(
+    State(admin): State<Admin>,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.read(|_| Some(()))?;
+    let engine = admin.engine();
+    let (found, now) = (engine.store().instances().await?, engine.now());
+    answer(&found.iter().map(|one| shapes::instance(one, now)).collect::<Vec<_>>())
+}
+
 /// A token; its text is gone.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TokenState {

@@ -57,6 +57,7 @@ pub(in crate::admin) fn all() -> Vec<Route> {
         see(LOOK, "/api/v1/events", get(live::events)),
         see(LOOK, "/api/v1/topups/{id}/receipt", get(look::receipt)),
         see(LOOK_AROUND, "/api/v1/providers", get(installation::providers)),
+        see(LOOK_AROUND, "/api/v1/instances", get(installation::instances)),
         see(RULE, "/api/v1/audit", get(installation::audit)),
         see(RULE, "/api/v1/tokens", get(installation::tokens)),
         post_to(RULE, "/api/v1/tokens", post(installation::create_token)),

@@ -45,6 +45,7 @@ macro_rules! metrics {
 
 metrics! {
     BUILD = Gauge "topupd_build_info" ["version"] "Always 1; the label says which version runs.";
+    INSTANCES = Gauge "topupd_instances" ["state"] "Daemons over this database that were heard of within the last seven days: alive, gone without a word, stopped in good order.";
     MONEY_OFF = Gauge "topupd_money_off" [] "1 while all paying is stopped, whatever stops it.";
     PAYING_STOPPED = Gauge "topupd_paying_stopped" ["reason"] "1 while this gate stops all paying (see docs/reasons.md).";
     PAYER_STOPPED = Gauge "topupd_payer_stopped" ["provider"] "1 while nothing is ordered at this payer because its last outcomes are unknown.";

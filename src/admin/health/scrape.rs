@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{MoneySwitch, State as TopupState, Timestamp};
 use crate::flow::{Counted, Engine};
-use crate::store::{Ends, Figures, ReaderFigures};
+use crate::store::{Ends, Figures, InstanceState, ReaderFigures};
 use axum::{
     extract::State,
     http::header,
@@ -32,6 +32,9 @@ pub(in super::super) async fn metrics(State(admin): State<Admin>) -> Result<Resp
     let counted = engine.meters().all();
     let mut page = Page::default();
     page.each(&c::BUILD, [([env!("CARGO_PKG_VERSION")], 1)]);
+    let all = engine.store().instances().await?;
+    let of = |state| all.iter().filter(|one| one.state(now) == state).count();
+    page.each(&c::INSTANCES, InstanceState::ALL.map(|state| ([state.as_str()], of(state))));
     paying(&mut page, engine, &switch);
     money(&mut page, engine, &figures, &counted, now);
     lines(&mut page, engine, &figures, now);

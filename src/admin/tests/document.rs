@@ -151,6 +151,7 @@ async fn answers_are_as_the_document_says() {
     world.engine().store().say(&[notice]).await.unwrap();
     let differs = Discrepancy::new("wallet", "carrier", "x", "it fell".into(), fixtures::at(0));
     assert!(world.engine().store().find_discrepancy(&differs).await.unwrap());
+    world.engine().beat().await.unwrap();
     world.clock.advance(Span::minutes(1));
     for route in routes::all().into_iter().filter(|route| route.needs == Some(Role::Viewer)) {
         // The carrier names no prices; see the tests of what can be typed.

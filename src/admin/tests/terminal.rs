@@ -72,6 +72,7 @@ const VERBS: &[(&str, &[&str])] = &[
     ("money off", &["POST /api/v1/money/off"]),
     ("money on", &["POST /api/v1/money/on"]),
     ("money status", &["GET /api/v1/money"]),
+    ("instances", &["GET /api/v1/instances"]),
     ("token create", &["POST /api/v1/tokens"]),
     ("token list", &["GET /api/v1/tokens"]),
     ("token revoke", &["DELETE /api/v1/tokens/{id}"]),

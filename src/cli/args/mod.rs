@@ -141,6 +141,11 @@ pub enum Verb {
     /// Stop or allow all paying at once.
     #[command(subcommand)]
     Money(MoneyVerb),
+    /// Who is alive over this database, and what it holds.
+    #[command(
+        after_help = "Examples:\n  topupd instances\n  topupd instances --json\n\nSTATE: alive; gone, where nothing was heard for longer than its lease (others take over\nwhat it held); stopped, where it ended in good order. Kept for seven days."
+    )]
+    Instances,
     /// API tokens.
     #[command(subcommand)]
     Token(TokenVerb),

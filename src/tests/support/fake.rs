@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How the next top-ups are treated.
@@ -53,6 +53,7 @@ struct Books {
     charges: Vec<Charge>,
     bodies: Vec<String>,
     answer_reads_with: Option<String>,
+    reads: Vec<(String, Instant)>,
     ends_at: String,
     taken: i64,
 }
@@ -73,6 +74,7 @@ impl Fake {
             charges: vec![],
             bodies: vec![],
             answer_reads_with: None,
+            reads: vec![],
             ends_at: "2031-01-01T00:00:00Z".into(),
             taken: 0,
         };
@@ -119,6 +121,12 @@ impl Fake {
         self.books.lock().unwrap().charges.clone()
     }
 
+    /// Which lines were asked about, and when, since `since`.
+    pub(crate) fn reads_since(&self, since: Instant) -> Vec<(String, Instant)> {
+        let reads = self.books.lock().unwrap().reads.clone();
+        reads.into_iter().filter(|(_, at)| *at >= since).collect()
+    }
+
     /// The bodies of all top-up requests that arrived, charged or not.
     pub(crate) fn bodies(&self) -> Vec<String> {
         self.books.lock().unwrap().bodies.clone()
@@ -132,7 +140,8 @@ async fn read(State(books): Shared, Path(msisdn): Path<String>, headers: HeaderM
     if token != "Bearer s3cret" {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    let books = books.lock().unwrap();
+    let mut books = books.lock().unwrap();
+    books.reads.push((msisdn.clone(), Instant::now()));
     if let Some(text) = &books.answer_reads_with {
         return text.clone().into_response();
     }

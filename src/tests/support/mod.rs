@@ -1,5 +1,6 @@
 //! What several tests share.
 
+pub(crate) mod cluster;
 pub(crate) mod daemon;
 pub(crate) mod fake;
 pub(crate) mod oracle;

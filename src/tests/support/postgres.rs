@@ -118,17 +118,17 @@ impl Drop for Server {
     }
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
-fn user() -> &'static str {
+pub(super) fn user() -> &'static str {
     let known =
         Command::new("id").arg("postgres").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if known.is_ok_and(|status| status.success()) { "postgres" } else { "nobody" }
 }
 
-fn command(program: &Path) -> Command {
+pub(super) fn command(program: &Path) -> Command {
     if is_root() {
         // The server must not outlive this process, whatever ends it.
         let mut command = Command::new("setpriv");
@@ -141,7 +141,7 @@ fn command(program: &Path) -> Command {
     }
 }
 
-fn bin_dir() -> Option<PathBuf> {
+pub(super) fn bin_dir() -> Option<PathBuf> {
     let mut places = vec![PathBuf::from("/usr/local/bin"), PathBuf::from("/usr/bin")];
     if let Ok(entries) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(entries.flatten().map(|entry| entry.path().join("bin")));
