@@ -250,7 +250,7 @@ impl Store {
     pub(super) async fn begin_on_all_lines(&self) -> Result<Tx, StoreError> {
         let mut tx = self.begin().await?;
         if self.dialect() == Dialect::Postgres {
-            sqlx::query("LOCK TABLE watches IN SHARE ROW EXCLUSIVE MODE").execute(&mut *tx).await?;
+            sqlx::query("LOCK TABLE watches IN EXCLUSIVE MODE").execute(&mut *tx).await?;
         }
         Ok(tx)
     }
