@@ -47,6 +47,7 @@ mod decide_tests;
 #[cfg(test)]
 mod rule_tests;
 mod speak;
+mod steady;
 mod explain;
 mod cadence;
 mod verify;
@@ -81,6 +82,7 @@ pub use rule::{Amount, Condition, Mode, OnEnable, OnStale, Op, Rule, RuleFault, 
 pub use rule_book::RuleBook;
 pub use snapshot::{MoneySwitch, Policy, Snapshot, SpendHistory};
 pub use speak::line_facts;
+pub use steady::steady_until;
 pub use subscription::{Plan, QuietHours, Renewal, Subscriber, Subscription, SubscriptionStatus};
 pub use time::{Span, Timestamp};
 pub use topup::{Before, State, Topup};

@@ -28,6 +28,8 @@ const BURST: i64 = 50;
 /// A loop that found nothing due looks again after this, bell or not: the bells hang on the wall
 /// clock, and fall silent when that is set back.
 const IDLE: Span = Span::seconds(5);
+/// Rounds of polls that nobody rang for are at least this far apart.
+const BUNCH: Span = Span::from_ms(100);
 
 impl Daemon {
     /// Starts every loop. Before the first: claims of a dead process become `unknown`, and after a
@@ -140,6 +142,8 @@ async fn turn<F, Fut>(
     Fut: Future<Output = Result<StageReport, EngineError>>,
 {
     let mut bell = engine.0.bells.listen(stage);
+    // Lines become due one by one; asked in bunches, each costs a fraction.
+    let least = if stage == Stage::Poll { BUNCH } else { Span::from_ms(1) };
     while !*stopped.borrow() {
         bell.mark_unchanged();
         let began = since_boot();
@@ -156,7 +160,7 @@ async fn turn<F, Fut>(
                 if report.done + report.failed > 0 {
                     engine.beats().progress(name, now);
                 }
-                report.next_at.map_or(IDLE, |at| at.since(now)).min(IDLE).max(Span::from_ms(1))
+                report.next_at.map_or(IDLE, |at| at.since(now)).min(IDLE).max(least)
             }
             Err(error) => {
                 engine.meters().failed(stage);

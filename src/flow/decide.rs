@@ -5,9 +5,10 @@ use super::{Engine, EngineError, Stage, StageReport, instance::Work, tell::about
 use crate::domain::{
     CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Rule,
     Snapshot, SubscriptionId, Timestamp, Topup, cap_currency, decide, explain_gates, is_calm,
+    steady_until,
 };
 use crate::providers::Order;
-use crate::store::{Prepared, SnapshotRow, StoreError, order_hash};
+use crate::store::{CalmLine, Prepared, SnapshotRow, StoreError, order_hash, steady_words};
 
 /// Lines decided about in one go.
 const BATCH: i64 = 200;
@@ -31,7 +32,7 @@ impl Engine {
             self.time_payers(now).await?;
             let rules = self.rules().await?;
             let policy = self.policy();
-            let mut calm = Vec::new();
+            let (mut calm, mut wants_poll) = (Vec::new(), false);
             for mut row in self.store().snapshots(&ids).await? {
                 row.snapshot.rules = rules.of(&row.snapshot.subscription);
                 row.snapshot.money = switch.clone();
@@ -42,9 +43,10 @@ impl Engine {
                 let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
                 report.seen += 1;
                 if is_calm(&row.snapshot, &decision) {
-                    calm.push((row.snapshot.subscription.id.clone(), decision));
+                    calm.push(calm_line(&row.snapshot, decision, now));
                     continue;
                 }
+                wants_poll |= decision.poll_at.is_some();
                 match self.carry_out(&row, &decision, &policy, claimed, now).await {
                     Ok(()) => report.done += 1,
                     // Somebody moved the top-up meanwhile, or a cap was used up: the claim runs
@@ -60,7 +62,9 @@ impl Engine {
             self.store().apply_calm(&calm, claimed).await?;
             self.wake(Stage::Act);
             self.wake(Stage::Notify);
-            self.wake(Stage::Poll);
+            if wants_poll {
+                self.wake(Stage::Poll);
+            }
         }
         report.next_at = self.store().next_decision_due().await?;
         Ok(report)
@@ -258,6 +262,13 @@ impl Engine {
         self.wake(Stage::Decide);
         Ok(switch)
     }
+}
+
+/// What is kept of a calm decision.
+fn calm_line(snapshot: &Snapshot, decision: Decision, now: Timestamp) -> CalmLine {
+    let until = steady_until(snapshot, &decision, now);
+    let words = snapshot.reading.as_ref().map(steady_words);
+    CalmLine { id: snapshot.subscription.id.clone(), steady: words.zip(until), decision }
 }
 
 /// The hash of an order as its line stands now.

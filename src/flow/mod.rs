@@ -24,6 +24,7 @@ mod hints;
 mod incident;
 mod links;
 mod poll;
+mod polling;
 mod assess;
 mod decide;
 mod escalate;

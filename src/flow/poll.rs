@@ -1,138 +1,58 @@
-//! Poll: due lines → readings. Each reader has its own loop, so a slow one never starves others.
+//! Poll: one line is asked, and its answer judged. See [`super::polling`] for when.
 
-use super::{Engine, EngineError, Stage, StageReport, assess::assess, instance::Work, traced};
+use super::{Engine, EngineError, Stage, assess::assess, traced};
 use crate::clock::since_boot;
 use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_poll};
 use crate::providers::Provider;
-use crate::store::{DuePoll, Polled};
+use crate::store::{DuePoll, LONGEST_RUN, Polled, SeenAgain, Steady, steady_words};
 use crate::telemetry::spans;
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use futures_util::StreamExt;
+use std::sync::Arc;
 use tracing::Instrument as _;
 
-/// Readings written in one commit at most.
-const BATCH: usize = 512;
-
-/// How long a reading waits for others to be written with.
-const GATHER: Duration = Duration::from_millis(25);
-
-/// Lines claimed at once, counted in those that can be asked at once.
-const AHEAD: u8 = 4;
+/// What came of asking a line.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Something to write and to decide about.
+    News(Polled),
+    /// The same as before, on a line on which that changes nothing.
+    Same(SeenAgain),
+}
 
 impl Engine {
-    /// Polls everything that is due at `reader`, bounded by its concurrency and rate, until
-    /// nothing is. Results are written in bunches while other calls are still under way.
-    pub async fn poll_reader(&self, reader: &str) -> Result<StageReport, EngineError> {
-        let mut report = StageReport::default();
-        let Some(provider) =
-            self.provider(reader).filter(|p| p.declares().reads && p.declares().polled)
-        else {
-            return Ok(report);
-        };
-        let declares = provider.declares();
-        let slots = declares.concurrency;
-        // Whoever must keep to a rate waits with the claim in hand: nothing is claimed on top.
-        let ahead = if self.0.limits.contains_key(reader) { 1 } else { AHEAD };
-        let most = slots.saturating_mul(usize::from(ahead));
-        let lease = declares.timeout.times(i64::from(ahead)).plus(self.lease());
-        let mut held = self.holds(Work::Polls, 0);
-        let (mut claimed, mut exhausted) = (VecDeque::new(), false);
-        let (mut under_way, mut writing) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let (mut answers, mut patience) = (Vec::new(), None);
-        loop {
-            // Claims come in bunches too: half of what may be claimed is free before the next. Never
-            // while answers are written: the claim would wait for the writer, and nobody for that.
-            let free = most.saturating_sub(claimed.len() + under_way.len());
-            let idle = writing.is_empty() && !self.is_stopping() && !self.is_idle();
-            if !exhausted && idle && free * 2 >= most {
-                let now = self.now();
-                let until = now.plus(lease);
-                let due = self.store().claim_polls(reader, free.max(1), until, now).await?;
-                exhausted = due.len() < free;
-                claimed.extend(due.into_iter().map(|poll| (poll, until)));
-            }
-            // Who stops asks nobody new; the claims run out by themselves.
-            while under_way.len() < slots
-                && !self.is_stopping()
-                && let Some((poll, until)) = claimed.pop_front()
-            {
-                let asked = self.ask(Arc::clone(provider), reader, poll);
-                under_way.push(asked.map(move |polled| (polled, until)));
-            }
-            held.set(claimed.len() + under_way.len());
-            let complete = answers.len() >= BATCH || under_way.is_empty() || patience.is_none();
-            if writing.is_empty() && complete {
-                if !answers.is_empty() {
-                    writing.push(self.write(reader, std::mem::take(&mut answers)));
-                } else if under_way.is_empty() {
-                    break;
-                }
-            }
-            tokio::select! {
-                Some(polled) = under_way.next(), if answers.len() < BATCH => {
-                    if answers.is_empty() {
-                        patience = Some(Box::pin(tokio::time::sleep(GATHER)));
-                    }
-                    answers.push(polled);
-                }
-                Some(written) = writing.next() => report.add(written?),
-                () = async { if let Some(patience) = &mut patience { patience.await } }, if patience.is_some() => patience = None,
-            }
-        }
-        report.next_at = self.store().next_poll_due(reader).await?;
-        Ok(report)
-    }
-
-    /// The longest time for which a line may be claimed by anybody.
-    pub(super) fn longest_claim(&self) -> Span {
-        let timeouts = self.providers().values().map(|p| p.declares().timeout);
-        let longest = timeouts.max().unwrap_or(Span::ZERO);
-        longest.times(i64::from(AHEAD)).plus(self.lease())
-    }
-
-    /// Writes answers in one commit and wakes who waits for them.
-    async fn write(
-        &self,
-        reader: &str,
-        answers: Vec<(Polled, Timestamp)>,
-    ) -> Result<StageReport, EngineError> {
-        let is_ok = |(p, _): &&(Polled, Timestamp)| p.reading.quality == Quality::Ok;
-        let (seen, done) = (answers.len(), answers.iter().filter(is_ok).count());
-        let late = self.store().apply_claimed(answers, self.now()).await?;
-        if late > 0 {
-            tracing::warn!(
-                provider = reader,
-                late,
-                "answers came after others had taken the lines over; they are dropped"
-            );
-        }
-        // A long round is progress too: the watchdog must not mistake it for a stuck loop.
-        let name = format!("poll {reader}");
-        self.beats().beat(&name, self.now(), None);
-        self.beats().progress(&name, self.now());
-        self.wake(Stage::Decide);
-        self.wake(Stage::Verify);
-        Ok(StageReport { seen, done, failed: seen - done, next_at: None })
-    }
-
     /// Polls the named lines now, whatever is due. Returns their readings.
     pub async fn poll_lines(&self, ids: &[String]) -> Result<Vec<Reading>, EngineError> {
         let due = self.store().due_polls(ids).await?;
+        let policy = Arc::new(self.policy());
         let calls = due.into_iter().filter_map(|poll| {
             let reader = poll.subscription.reader.clone();
             let provider = self.provider(&reader).filter(|p| p.declares().polled)?;
-            let provider = Arc::clone(provider);
-            Some(async move { self.ask(provider, &reader, poll).await })
+            let (provider, policy) = (Arc::clone(provider), Arc::clone(&policy));
+            Some(async move { self.ask(provider, &reader, &policy, poll).await })
         });
-        let polled: Vec<Polled> =
+        let heard: Vec<Heard> =
             futures_util::stream::iter(calls).buffer_unordered(32).collect().await;
-        self.store().apply_polls(&polled, self.now()).await?;
+        let (mut polled, mut seen) = (Vec::new(), Vec::new());
+        for heard in heard {
+            match heard {
+                Heard::News(news) => polled.push(news),
+                Heard::Same(same) => seen.push(same),
+            }
+        }
+        self.store().apply_round(&polled, &seen, self.now()).await?;
         self.wake(Stage::Decide);
         self.wake(Stage::Verify);
-        Ok(polled.into_iter().map(|p| p.reading).collect())
+        let all = polled.into_iter().chain(seen.into_iter().map(|seen| seen.polled));
+        Ok(all.map(|polled| polled.reading).collect())
     }
 
-    async fn ask(&self, provider: Arc<dyn Provider>, reader: &str, poll: DuePoll) -> Polled {
+    pub(super) async fn ask(
+        &self,
+        provider: Arc<dyn Provider>,
+        reader: &str,
+        policy: &Policy,
+        poll: DuePoll,
+    ) -> Heard {
         if let Some(limit) = self.0.limits.get(reader) {
             limit.until_ready().await;
         }
@@ -152,8 +72,16 @@ impl Engine {
         let subscription = poll.subscription.id;
         let reading =
             Reading { subscription, provider: reader.to_owned(), at: now, quality, values, detail };
-        let next_poll_at = self.next_poll(&reading, poll.failures, retry_after, now);
-        Polled { reading, next_poll_at }
+        let next_poll_at = self.paced(policy, &reading, poll.failures, retry_after, now);
+        let polled = Polled { reading, next_poll_at };
+        match poll.steady {
+            Some(steady) if says_the_same(&steady, &polled.reading) => Heard::Same(SeenAgain {
+                stale_at: now.plus(policy.stale_age()),
+                words: steady.words,
+                polled,
+            }),
+            Some(_) | None => Heard::News(polled),
+        }
     }
 
     /// The next poll by what this answer alone tells; a decision may ask for one sooner.
@@ -164,8 +92,18 @@ impl Engine {
         retry_after: Option<Span>,
         now: Timestamp,
     ) -> Timestamp {
-        let policy = self.policy();
-        let pace = calm_pace(&policy, reading, now);
+        self.paced(&self.policy(), reading, failures, retry_after, now)
+    }
+
+    fn paced(
+        &self,
+        policy: &Policy,
+        reading: &Reading,
+        failures: i64,
+        retry_after: Option<Span>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let pace = calm_pace(policy, reading, now);
         let jitter = fastrand::i64(-100..=100);
         if reading.quality == Quality::Ok {
             return next_poll(pace, jitter, now);
@@ -175,6 +113,15 @@ impl Engine {
         let at = next_poll(backed_off, jitter, now);
         at.max(now.plus(retry_after.unwrap_or(Span::ZERO).min(Span::days(1))))
     }
+}
+
+/// True where a reading need only be counted. Runs of equal readings end some day, so that what is
+/// stored never lies long behind.
+fn says_the_same(steady: &Steady, reading: &Reading) -> bool {
+    reading.quality == Quality::Ok
+        && reading.detail.is_none()
+        && reading.at.since(steady.since) < LONGEST_RUN
+        && steady_words(reading) == steady.words
 }
 
 fn calm_pace(policy: &Policy, reading: &Reading, now: Timestamp) -> Cadence {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::SqlSafeStr;
 use std::cell::Cell;
 
-/// Rows that came in one value. Columns go by the name after the dot.
+/// Rows that came in one value. Columns go by the name after the dot or after `AS`.
 #[derive(Debug)]
 pub(super) struct Bunch {
     names: Vec<&'static str>,
@@ -77,7 +77,8 @@ impl Store {
         rest: &'static str,
         ids: &str,
     ) -> Result<Bunch, StoreError> {
-        let list = columns.join(", ");
+        let parts: Vec<(&str, &str)> = columns.iter().map(|column| parts(column)).collect();
+        let list = parts.iter().map(|(value, _)| *value).collect::<Vec<_>>().join(", ");
         // PostgreSQL has no value for "no rows"; SQLite has the empty array.
         let value = match self.dialect() {
             Dialect::Sqlite => format!("json_group_array(json_array({list}))"),
@@ -93,13 +94,15 @@ impl Store {
         let rows =
             serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
         Ok(Bunch {
-            names: columns.iter().map(|column| name(column)).collect(),
+            names: parts.into_iter().map(|(_, name)| name).collect(),
             rows,
             hint: Cell::new(0),
         })
     }
 }
 
-fn name(column: &'static str) -> &'static str {
-    column.rsplit_once('.').map_or(column, |(_, name)| name)
+/// What is asked for, and the name it goes by: `w.at` is `at`, `x + 1 AS n` is `n`.
+fn parts(column: &'static str) -> (&'static str, &'static str) {
+    let named = || (column, column.rsplit_once('.').map_or(column, |(_, name)| name));
+    column.rsplit_once(" AS ").unwrap_or_else(named)
 }

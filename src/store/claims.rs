@@ -5,11 +5,18 @@
 //! nothing. On PostgreSQL claims skip rows that others are just claiming. SQLite has one daemon,
 //! held apart by its lock file, and pays for none of this.
 
-use super::{Dialect, DuePoll, Polled, Store, StoreError, Tx, rows, rows::Columns};
+use super::{Dialect, DuePoll, Polled, SeenAgain, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{State, SubscriptionId, Timestamp, Topup};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
+
+/// No lines, as a JSON array.
+const NONE: &str = "[]";
+
+fn alone<T>(claimed: Vec<(T, Timestamp)>) -> Vec<T> {
+    claimed.into_iter().map(|(one, _)| one).collect()
+}
 
 impl Store {
     /// Claims up to `limit` due lines of `reader`: their next poll moves on to `until`, so that
@@ -21,65 +28,85 @@ impl Store {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DuePoll>, StoreError> {
-        let claim = match self.dialect() {
+        // The ids come and go as one JSON array: rows of a driver cost more than what is in them.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let due: String = sqlx::query_scalar(match self.dialect() {
             Dialect::Sqlite => {
-                "UPDATE watches SET next_poll_at = $1 WHERE subscription_id IN ( \
-                 SELECT subscription_id FROM watches WHERE reader = $2 AND next_poll_at <= $3 \
-                 ORDER BY next_poll_at LIMIT $4) RETURNING subscription_id"
+                "SELECT json_group_array(subscription_id) FROM (SELECT subscription_id FROM watches \
+                 WHERE reader = $1 AND next_poll_at <= $2 ORDER BY next_poll_at LIMIT $3)"
             }
             Dialect::Postgres => {
-                "WITH due AS MATERIALIZED (SELECT subscription_id AS id FROM watches \
-                 WHERE reader = $2 AND next_poll_at <= $3 ORDER BY next_poll_at LIMIT $4 \
-                 FOR UPDATE SKIP LOCKED) UPDATE watches SET next_poll_at = $1 FROM due \
-                 WHERE subscription_id = due.id RETURNING subscription_id"
+                "SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM (SELECT subscription_id \
+                 FROM watches WHERE reader = $1 AND next_poll_at <= $2 ORDER BY next_poll_at LIMIT LEAST(CAST($3 AS bigint), 1)) due"
             }
-        };
-        let due: Option<i64> = sqlx::query_scalar(
-            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at <= $2 LIMIT 1",
-        )
+        })
         .bind(reader)
         .bind(now.ms())
-        .fetch_optional(self.reader())
+        .bind(limit)
+        .fetch_one(self.reader())
         .await?;
-        if due.is_none() {
+        if due == NONE {
             return Ok(Vec::new());
         }
-        let ids: Vec<String> = sqlx::query_scalar(claim)
-            .bind(until.ms())
-            .bind(reader)
-            .bind(now.ms())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.writer())
-            .await?;
-        self.due_polls(&ids).await
+        let ids = match self.dialect() {
+            Dialect::Sqlite => {
+                let sql = self.sql(
+                    "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at <= $2 AND subscription_id IN {ids $3}",
+                );
+                let claim = sqlx::query(sql).bind(until.ms()).bind(now.ms()).bind(&due);
+                claim.execute(&self.writer()).await?;
+                due
+            }
+            Dialect::Postgres => {
+                sqlx::query_scalar(
+                    "WITH due AS MATERIALIZED (SELECT subscription_id AS id FROM watches \
+                     WHERE reader = $2 AND next_poll_at <= $3 ORDER BY next_poll_at LIMIT $4 \
+                     FOR UPDATE SKIP LOCKED), taken AS (UPDATE watches SET next_poll_at = $1 FROM due \
+                     WHERE subscription_id = due.id RETURNING subscription_id) \
+                     SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM taken",
+                )
+                .bind(until.ms())
+                .bind(reader)
+                .bind(now.ms())
+                .bind(limit)
+                .fetch_one(&self.writer())
+                .await?
+            }
+        };
+        self.polls_of(&ids).await
     }
 
-    /// Writes a bunch of readings, each of a line that was claimed until the time beside it. Those
-    /// of lines that somebody else took over since are dropped; returns how many.
+    /// Writes a bunch of readings, news and those that say the same again, each of a line that was
+    /// claimed until the time beside it. Those of lines that somebody else took over since are
+    /// dropped; returns how many.
     pub async fn apply_claimed(
         &self,
-        answers: Vec<(Polled, Timestamp)>,
+        news: Vec<(Polled, Timestamp)>,
+        same: Vec<(SeenAgain, Timestamp)>,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         if self.dialect() == Dialect::Sqlite {
-            let polled: Vec<Polled> = answers.into_iter().map(|(polled, _)| polled).collect();
-            self.apply_polls(&polled, now).await?;
+            let (news, same): (Vec<Polled>, Vec<SeenAgain>) = (alone(news), alone(same));
+            self.apply_round(&news, &same, now).await?;
             return Ok(0);
         }
-        let all = answers.len();
+        let all = news.len() + same.len();
         let mut tx = self.begin().await?;
-        let ids: Vec<&str> = answers.iter().map(|(p, _)| p.reading.subscription.as_str()).collect();
+        let lines = news.iter().map(|(polled, _)| polled);
+        let lines = lines.chain(same.iter().map(|(seen, _)| &seen.polled));
+        let ids: Vec<&str> = lines.map(|p| p.reading.subscription.as_str()).collect();
         let next = self.lock_watches(&mut tx, &ids).await?;
-        let is_ours = |(polled, until): &(Polled, Timestamp)| {
+        let is_ours = |polled: &Polled, until: &Timestamp| {
             let at = next.get(polled.reading.subscription.as_str()).copied().flatten();
             at.is_none_or(|at| at <= until.ms())
         };
-        let ours: Vec<Polled> =
-            answers.into_iter().filter(|answer| is_ours(answer)).map(|(p, _)| p).collect();
-        self.write_polls(&mut tx, &ours, now).await?;
+        let news = news.into_iter().filter(|(polled, until)| is_ours(polled, until)).collect();
+        let same = same.into_iter().filter(|(seen, until)| is_ours(&seen.polled, until)).collect();
+        let (news, same): (Vec<Polled>, Vec<SeenAgain>) = (alone(news), alone(same));
+        self.write_round(&mut tx, &news, &same, now).await?;
         tx.commit().await?;
-        self.tell_of_polls(&ours);
-        Ok(all.saturating_sub(ours.len()))
+        self.tell_of_polls(&news, &same);
+        Ok(all.saturating_sub(news.len() + same.len()))
     }
 
     /// Claims up to `limit` due decisions, the longest waiting first: they are due again only at
@@ -99,7 +126,7 @@ impl Store {
         let mut claimed: Vec<String> = sqlx::query_scalar(
             "WITH due AS MATERIALIZED (SELECT subscription_id AS id FROM watches \
              WHERE next_decide_at <= $2 ORDER BY next_decide_at, subscription_id LIMIT $3 \
-             FOR UPDATE SKIP LOCKED) UPDATE watches SET next_decide_at = $1 FROM due \
+             FOR UPDATE SKIP LOCKED) UPDATE watches SET next_decide_at = $1, steady = NULL FROM due \
              WHERE subscription_id = due.id RETURNING subscription_id",
         )
         .bind(until.ms())
@@ -111,7 +138,8 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Claims the decisions about the named lines, as far as they are due.
+    /// Claims the decisions about the named lines, as far as they are due; and until one is made, every
+    /// reading counts.
     pub async fn claim_decisions_of(
         &self,
         ids: &[String],
@@ -122,7 +150,7 @@ impl Store {
             return Ok(());
         }
         let sql = self.sql(
-            "UPDATE watches SET next_decide_at = $1 WHERE next_decide_at <= $2 AND subscription_id IN {ids $3}",
+            "UPDATE watches SET next_decide_at = $1, steady = NULL WHERE next_decide_at <= $2 AND subscription_id IN {ids $3}",
         );
         sqlx::query(sql)
             .bind(until.ms())

@@ -17,6 +17,17 @@ pub struct StoredDecision {
     pub detail: String,
 }
 
+/// A line about which nothing is to be written down but when to look again.
+#[derive(Clone, Debug)]
+pub struct CalmLine {
+    /// Which.
+    pub id: SubscriptionId,
+    /// The decision.
+    pub decision: Decision,
+    /// What it said last, and until when saying it again changes nothing.
+    pub steady: Option<(String, Timestamp)>,
+}
+
 pub(super) async fn finish(
     tx: &mut Tx,
     row: &SnapshotRow,
@@ -81,7 +92,7 @@ impl Store {
     /// else claimed since is his.
     pub async fn apply_calm(
         &self,
-        calm: &[(SubscriptionId, Decision)],
+        calm: &[CalmLine],
         claimed: Timestamp,
     ) -> Result<(), StoreError> {
         if calm.is_empty() {
@@ -89,21 +100,26 @@ impl Store {
         }
         let rows: Vec<serde_json::Value> = calm
             .iter()
-            .map(|(id, decision)| {
+            .map(|CalmLine { id, decision, steady }| {
                 json!({ "s": id.as_str(), "d": decision.decide_at.map(Timestamp::ms), "n": decision.next.at.map(Timestamp::ms),
-                        "w": decision.next.what, "y": decision.next.why })
+                        "w": decision.next.what, "y": decision.next.why,
+                        "t": steady.as_ref().map(|(words, _)| words), "u": steady.as_ref().map(|(_, until)| until.ms()) })
             })
             .collect();
         let statement = match self.dialect() {
             super::Dialect::Sqlite => {
                 "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
+                 steady = CASE WHEN next_decide_at = $2 THEN n.t END, steady_until = n.u, \
                  next_at = n.n, next_what = n.w, next_why = n.y FROM (SELECT value ->> 's' AS s, value ->> 'd' AS d, \
-                 value ->> 'n' AS n, value ->> 'w' AS w, value ->> 'y' AS y FROM json_each($1)) n WHERE subscription_id = n.s"
+                 value ->> 'n' AS n, value ->> 'w' AS w, value ->> 'y' AS y, value ->> 't' AS t, value ->> 'u' AS u \
+                 FROM json_each($1)) n WHERE subscription_id = n.s"
             }
             super::Dialect::Postgres => {
                 "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
+                 steady = CASE WHEN next_decide_at = $2 THEN n.t END, steady_until = n.u, \
                  next_at = n.n, next_what = n.w, next_why = n.y FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
-                 AS n(s text, d bigint, n bigint, w text, y text) WHERE subscription_id = n.s AND next_decide_at <= $2"
+                 AS n(s text, d bigint, n bigint, w text, y text, t text, u bigint) \
+                 WHERE subscription_id = n.s AND next_decide_at <= $2"
             }
         };
         let query = sqlx::query(statement)
@@ -113,7 +129,7 @@ impl Store {
             query.execute(&self.writer()).await?;
             return Ok(());
         }
-        let ids: Vec<&str> = calm.iter().map(|(id, _)| id.as_str()).collect();
+        let ids: Vec<&str> = calm.iter().map(|line| line.id.as_str()).collect();
         let mut tx = self.begin().await?;
         self.lock_watches(&mut tx, &ids).await?;
         query.execute(&mut *tx).await?;

@@ -120,8 +120,8 @@ impl Store {
         since: Timestamp,
     ) -> Result<Vec<Reading>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM readings WHERE subscription_id = $1 AND quality = 'ok' AND at >= \
-             COALESCE((SELECT MAX(at) FROM readings WHERE subscription_id = $1 AND quality = 'ok' AND at < $2), $2) \
+            "SELECT * FROM sightings WHERE subscription_id = $1 AND quality = 'ok' AND at >= \
+             COALESCE((SELECT MAX(at) FROM sightings WHERE subscription_id = $1 AND quality = 'ok' AND at < $2), $2) \
              ORDER BY at",
         )
         .bind(id.as_str())

@@ -1,7 +1,7 @@
 //! The past of many lines, for replays: their readings by windows of time, their top-ups with every
 //! move, their breaches and needs.
 
-use super::{Dialect, Store, StoreError, buckets, rows, rows::Columns};
+use super::{Dialect, LONGEST_RUN, Store, StoreError, buckets, rows, rows::Columns};
 use crate::domain::{
     Currency, Episode, Money, Move, Need, NeedOutcome, Quality, Reading, RecordedTopup, State,
     Subscription, Timestamp, Values,
@@ -25,12 +25,52 @@ struct Cells(
     Option<i64>,
     Option<String>,
     Option<String>,
+    Option<i64>,
+    Option<i64>,
 );
 
 impl Cells {
+    /// The readings that a row stands for: one, or those of a run of equal ones after its first,
+    /// evenly spread over its time; those within `from` and `to`.
+    fn readings(
+        self,
+        lines: &[Subscription],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> impl Iterator<Item = (usize, Reading)> {
+        let (last, since, times) = (self.1, self.13, self.14);
+        let times = times.unwrap_or(1).max(1);
+        let first = since.unwrap_or(last);
+        let reading = self.reading(lines);
+        let instants = (1..=times).map(move |n| {
+            let part = i128::from(last.saturating_sub(first)) * i128::from(n) / i128::from(times);
+            Timestamp::from_ms(first.saturating_add(i64::try_from(part).unwrap_or(0)))
+        });
+        reading.into_iter().flat_map(move |(n, reading)| {
+            instants
+                .clone()
+                .filter(move |at| (from..to).contains(at))
+                .map(move |at| (n, Reading { at, ..reading.clone() }))
+        })
+    }
+
     fn reading(self, lines: &[Subscription]) -> Option<(usize, Reading)> {
-        let Self(n, at, quality, minor, code, data, minutes, sms, end, loss, next, next_code, text) =
-            self;
+        let Self(
+            n,
+            at,
+            quality,
+            minor,
+            code,
+            data,
+            minutes,
+            sms,
+            end,
+            loss,
+            next,
+            next_code,
+            text,
+            ..,
+        ) = self;
         let line = lines.get(n)?;
         let quality: Quality = quality.parse().ok()?;
         let money = |minor: Option<i64>, code: Option<String>| {
@@ -58,8 +98,42 @@ impl Cells {
     }
 }
 
-const CELLS: &str = "r.at, r.quality, r.balance_minor, r.currency, r.data_left_bytes, r.minutes_left, r.sms_left, \
-    r.service_end_at, r.number_loss_at, r.next_charge_minor, r.next_charge_currency, r.buckets";
+/// The columns of [`Cells`] after the place, with what stands for the time, the beginning of a run and
+/// its readings.
+macro_rules! cells {
+    ($at:literal, $since:literal, $times:literal) => {
+        concat!(
+            $at,
+            ", r.quality, r.balance_minor, r.currency, r.data_left_bytes, r.minutes_left, r.sms_left, \
+             r.service_end_at, r.number_loss_at, r.next_charge_minor, r.next_charge_currency, r.buckets, ",
+            $since,
+            ", ",
+            $times
+        )
+    };
+}
+
+/// Rows of `$from`, each with the place of its line.
+macro_rules! placed {
+    (sqlite $cells:expr, $from:literal) => {
+        concat!(
+            "SELECT json_group_array(json_array(j.key, ",
+            $cells,
+            ")) FROM json_each($1) j CROSS JOIN ",
+            $from,
+            " = j.value"
+        )
+    };
+    (postgres $cells:expr, $from:literal) => {
+        concat!(
+            "SELECT CAST(COALESCE(json_agg(json_build_array(j.n - 1, ",
+            $cells,
+            ")), '[]') AS text) FROM jsonb_array_elements_text(CAST($1 AS jsonb)) WITH ORDINALITY AS j(id, n) CROSS JOIN ",
+            $from,
+            " = j.id"
+        )
+    };
+}
 
 impl Store {
     /// The readings of `lines` from `from` on and before `to`, by time, then by line; each with the
@@ -71,29 +145,40 @@ impl Store {
         to: Timestamp,
     ) -> Result<Vec<(usize, Reading)>, StoreError> {
         let ids: Vec<&str> = lines.iter().map(|line| line.id.as_str()).collect();
-        let sql = match self.dialect() {
-            Dialect::Sqlite => format!(
-                "SELECT json_group_array(json_array(j.key, {CELLS})) FROM json_each($1) j \
-                 CROSS JOIN readings r ON r.subscription_id = j.value AND r.at >= $2 AND r.at < $3"
-            ),
-            Dialect::Postgres => format!(
-                "SELECT CAST(COALESCE(json_agg(json_build_array(j.n - 1, {CELLS})), '[]') AS text) \
-                 FROM jsonb_array_elements_text(CAST($1 AS jsonb)) WITH ORDINALITY AS j(id, n) \
-                 JOIN readings r ON r.subscription_id = j.id AND r.at >= $2 AND r.at < $3"
-            ),
+        // Rows within the time, and those of runs that reach into it from behind; then the runs that
+        // go on.
+        let statements = match self.dialect() {
+            Dialect::Sqlite => [
+                placed!(sqlite cells!("r.at", "r.since", "r.times"), "readings r WHERE r.at >= $2 AND r.at < $4 \
+                 AND (r.at < $3 OR r.since < $3) AND r.subscription_id"),
+                placed!(sqlite cells!("w.ok_at", "r.at", "w.seen_again"), "watches w CROSS JOIN readings r \
+                 WHERE r.subscription_id = w.subscription_id AND r.at = w.kept_at AND w.ok_at >= $2 \
+                 AND r.at < $3 AND $4 > 0 AND w.subscription_id"),
+            ],
+            Dialect::Postgres => [
+                placed!(postgres cells!("r.at", "r.since", "r.times"), "readings r WHERE r.at >= $2 AND r.at < $4 \
+                 AND (r.at < $3 OR r.since < $3) AND r.subscription_id"),
+                placed!(postgres cells!("w.ok_at", "r.at", "w.seen_again"), "watches w CROSS JOIN readings r \
+                 WHERE r.subscription_id = w.subscription_id AND r.at = w.kept_at AND w.ok_at >= $2 \
+                 AND r.at < $3 AND CAST($4 AS bigint) > 0 AND w.subscription_id"),
+            ],
         };
-        use sqlx::SqlSafeStr;
-        let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(sql).into_sql_str())
-            .bind(json!(ids).to_string())
-            .bind(from.ms())
-            .bind(to.ms())
-            .fetch_one(self.reader())
-            .await?;
-        let cells: Vec<Cells> =
-            serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        drop(text);
+        let list = json!(ids).to_string();
+        let mut cells: Vec<Cells> = Vec::new();
+        for statement in statements {
+            let text: String = sqlx::query_scalar(statement)
+                .bind(&list)
+                .bind(from.ms())
+                .bind(to.ms())
+                .bind(to.plus(LONGEST_RUN).ms())
+                .fetch_one(self.reader())
+                .await?;
+            let found: Vec<Cells> =
+                serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            cells.extend(found);
+        }
         let mut readings: Vec<(usize, Reading)> =
-            cells.into_iter().filter_map(|cells| cells.reading(lines)).collect();
+            cells.into_iter().flat_map(|cells| cells.readings(lines, from, to)).collect();
         readings.sort_by_key(|(n, reading)| (reading.at, *n));
         Ok(readings)
     }
@@ -185,7 +270,8 @@ impl Store {
         query.fetch_all(self.reader()).await?.iter().map(rows::episode).collect()
     }
 
-    /// How many readings the named lines have from `from` on and before `to`.
+    /// How many readings the named lines have from `from` on and before `to`; a run of equal ones counts
+    /// where it ends.
     pub async fn count_readings_of(
         &self,
         ids: &[String],
@@ -193,7 +279,9 @@ impl Store {
         to: Timestamp,
     ) -> Result<i64, StoreError> {
         let sql = self.sql(
-            "SELECT COUNT(*) FROM readings WHERE subscription_id IN {ids $1} AND at >= $2 AND at < $3",
+            "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM (SELECT COALESCE(times, 1) AS n FROM readings \
+             WHERE subscription_id IN {ids $1} AND at >= $2 AND at < $3 UNION ALL SELECT seen_again FROM watches \
+             WHERE kept_at IS NOT NULL AND subscription_id IN {ids $1} AND ok_at >= $2 AND ok_at < $3) counted",
         );
         let query = sqlx::query_scalar(sql).bind(json!(ids).to_string()).bind(from.ms());
         Ok(query.bind(to.ms()).fetch_one(self.reader()).await?)

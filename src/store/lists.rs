@@ -238,7 +238,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reading>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM readings WHERE subscription_id = $1 AND at < $2 ORDER BY at DESC LIMIT $3",
+            "SELECT * FROM sightings WHERE subscription_id = $1 AND at < $2 ORDER BY at DESC LIMIT $3",
         )
         .bind(id.as_str())
         .bind(before.unwrap_or(i64::MAX))

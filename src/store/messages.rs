@@ -59,7 +59,7 @@ impl Store {
                 .await?;
         }
         self.lock_watches(&mut tx, &[polled.reading.subscription.as_str()]).await?;
-        self.write_polls(&mut tx, std::slice::from_ref(polled), now).await?;
+        self.write_polls(&mut tx, &[polled], now).await?;
         tx.commit().await?;
         self.changes.tell([Changed::Line(polled.reading.subscription.clone())]);
         Ok(true)

@@ -81,7 +81,7 @@ impl Store {
              FROM ",
             ends!(
                 "r.balance_minor, r.currency",
-                "LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = w.ok_at"
+                "LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at)"
             ),
             ") ends GROUP BY currency ORDER BY currency"
         ));

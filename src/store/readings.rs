@@ -11,7 +11,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reading>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM readings WHERE subscription_id = $1 ORDER BY at DESC LIMIT $2",
+            "SELECT * FROM sightings WHERE subscription_id = $1 ORDER BY at DESC LIMIT $2",
         )
         .bind(id.as_str())
         .bind(limit)
@@ -23,8 +23,8 @@ impl Store {
     /// The newest `ok` reading of a line.
     pub async fn newest_ok(&self, id: &SubscriptionId) -> Result<Option<Reading>, StoreError> {
         let row = sqlx::query(
-            "SELECT r.* FROM readings r JOIN watches w ON w.subscription_id = r.subscription_id AND w.ok_at = r.at \
-             WHERE r.subscription_id = $1",
+            "SELECT * FROM sightings WHERE subscription_id = $1 \
+             AND at = (SELECT ok_at FROM watches WHERE subscription_id = $1)",
         )
         .bind(id.as_str())
         .fetch_optional(self.reader())
@@ -40,7 +40,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reading>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM readings WHERE subscription_id = $1 AND at < $2 AND quality = 'ok' ORDER BY at DESC LIMIT $3",
+            "SELECT * FROM sightings WHERE subscription_id = $1 AND at < $2 AND quality = 'ok' ORDER BY at DESC LIMIT $3",
         )
         .bind(id.as_str())
         .bind(before.ms())
@@ -50,9 +50,17 @@ impl Store {
         rows.iter().map(rows::reading).collect()
     }
 
-    /// How many readings there are from `since` on.
+    /// How many readings there are from `since` on, as lists show them.
     pub async fn count_readings(&self, since: Timestamp) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM readings WHERE at >= $1")
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM sightings WHERE at >= $1")
+            .bind(since.ms())
+            .fetch_one(self.reader())
+            .await?)
+    }
+
+    /// How many lines were read from `since` on.
+    pub async fn lines_read(&self, since: Timestamp) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM watches WHERE newest_at >= $1")
             .bind(since.ms())
             .fetch_one(self.reader())
             .await?)

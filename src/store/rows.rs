@@ -47,11 +47,12 @@ pub(super) const SUBSCRIPTION: [&str; 13] = [
     "s.status",
 ];
 
-/// The columns that make a [`Reading`], of a table that is `r` in the query.
+/// The columns that make a [`Reading`], of a table that is `r` in the query, beside the line's watch
+/// `w`: the last reading of a run that goes on has no row of its own.
 pub(super) const READING: [&str; 15] = [
     "r.subscription_id",
     "r.provider",
-    "r.at",
+    "CASE WHEN r.at = w.kept_at THEN w.ok_at ELSE r.at END AS at",
     "r.quality",
     "r.balance_minor",
     "r.currency",

@@ -112,7 +112,7 @@ impl Store {
         snapshots: &mut HashMap<String, SnapshotRow>,
     ) -> Result<(), StoreError> {
         let rest = "FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
-                    AND r.at IN (w.ok_at, w.newest_at, w.ok_before_at) WHERE w.subscription_id IN {ids $1}";
+                    AND r.at IN (COALESCE(w.kept_at, w.ok_at), w.newest_at, w.ok_before_at) WHERE w.subscription_id IN {ids $1}";
         for row in self.bunch(&rows::READING, rest, list).await?.rows() {
             let reading = rows::reading(&row)?;
             let Some(entry) = snapshots.get_mut(reading.subscription.as_str()) else { continue };

@@ -87,7 +87,7 @@ impl Store {
         const LINES: &str = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
              LEFT JOIN topups h ON h.subscription_id = s.id AND h.state = 'held' WHERE s.id IN {ids $1}";
         const READINGS: &str = "FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
-             AND r.at IN (w.ok_at, w.newest_at) WHERE w.subscription_id IN {ids $1}";
+             AND r.at IN (COALESCE(w.kept_at, w.ok_at), w.newest_at) WHERE w.subscription_id IN {ids $1}";
         let more = ["w.next_at", "w.next_what", "w.next_why", "w.next_poll_at", "h.state"];
         let list = serde_json::json!(ids).to_string();
         let lines = self.bunch(&[&rows::SUBSCRIPTION[..], &more].concat(), LINES, &list).await?;

@@ -13,6 +13,7 @@ mod telling;
 mod tidy;
 mod store;
 mod store_parts;
+mod steady;
 mod lists;
 mod money;
 mod safety;

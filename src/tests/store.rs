@@ -87,6 +87,7 @@ async fn story(store: &Store) {
     super::store_parts::switches_and_tokens(store).await;
     super::store_parts::history(store).await;
     super::store_parts::messages(store).await;
+    super::steady::runs(store).await;
 }
 
 async fn fleet(store: &Store) {

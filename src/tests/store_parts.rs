@@ -6,7 +6,8 @@ use topupd::domain::{
     Quantity, Severity, Span, State, SubscriptionStatus, Timestamp,
 };
 use topupd::store::{
-    Audited, FleetChanges, Grant, OperatorSaid, Polled, Reported, Role, Scope, Store, Tried,
+    Audited, CalmLine, FleetChanges, Grant, OperatorSaid, Polled, Reported, Role, Scope, Store,
+    Tried,
 };
 
 fn draft(dedupe: &str, severity: Severity) -> NoticeDraft {
@@ -238,7 +239,8 @@ async fn calm(store: &Store) {
     };
     store.decide_all(at(200_000)).await.unwrap();
     store.claim_decisions_of(&["a".into()], at(200_001), at(200_000)).await.unwrap();
-    store.apply_calm(&[(line("a", 1).id, decision)], at(200_001)).await.unwrap();
+    let calm = CalmLine { id: line("a", 1).id, decision, steady: None };
+    store.apply_calm(&[calm], at(200_001)).await.unwrap();
     assert!(!store.due_decisions(100, at(250_000)).await.unwrap().contains(&"a".to_owned()));
     assert_eq!(store.views_of(&["a".into()]).await.unwrap()[0].next.2, "calm");
 }

@@ -6,6 +6,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,6 +18,15 @@ pub(super) const SERVE: &str = "--serve";
 
 /// Where a line is asked for; its number follows.
 pub(super) const PATH: &str = "/v1/lines/";
+
+/// The same in the format of Prometheus.
+pub(super) const METRICS: &str = "/v1/metrics/";
+
+/// Lines that were asked about.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+/// Where it tells how many lines it was asked about.
+const COUNT: &str = "/count";
 
 /// A running carrier; it ends when its standard input is closed, so at the latest with us.
 #[derive(Debug)]
@@ -44,6 +54,21 @@ impl Carrier {
     /// `http://127.0.0.1:PORT`
     pub(super) fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many lines it was asked about so far.
+    pub(super) fn count(&self) -> anyhow::Result<u64> {
+        let mut stream = std::net::TcpStream::connect(self.address)?;
+        write!(stream, "GET {COUNT} HTTP/1.1\r\nhost: carrier\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let body = answer.rsplit("\r\n").next().unwrap_or_default();
+        body.parse().with_context(|| format!("the carrier said {answer:?}"))
     }
 }
 
@@ -84,22 +109,38 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         if !request.ends_with(b"\r\n\r\n") {
             continue;
         }
-        let number = number(&request);
-        let body = format!(
-            r#"{{"msisdn":"{number}","balance":{{"amount":"23.45","currency":"USD"}},"expires_at":"2099-01-31T00:00:00Z","data":{{"left_mb":2048}}}}"#
-        );
+        let (body, kind) = body(path(&request));
         let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(answer.as_bytes()).await?;
+        if path(&request) == COUNT {
+            return Ok(());
+        }
         request.clear();
     }
 }
 
-/// The number in the request line.
-fn number(request: &[u8]) -> &str {
+/// The answer to a path, and its content type.
+fn body(path: &str) -> (String, &'static str) {
+    if path == COUNT {
+        return (ASKED.load(Ordering::Relaxed).to_string(), "text/plain");
+    }
+    ASKED.fetch_add(1, Ordering::Relaxed);
+    if path.starts_with(METRICS) {
+        let text = "balance 23.45\ndata_left_mb 2048\nexpires_at 4073414400\n";
+        return (text.to_owned(), "text/plain; version=0.0.4");
+    }
+    let number = path.strip_prefix(PATH).unwrap_or_default();
+    let body = format!(
+        r#"{{"msisdn":"{number}","balance":{{"amount":"23.45","currency":"USD"}},"expires_at":"2099-01-31T00:00:00Z","data":{{"left_mb":2048}}}}"#
+    );
+    (body, "application/json")
+}
+
+/// The path in the request line.
+fn path(request: &[u8]) -> &str {
     let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let path = std::str::from_utf8(line).unwrap_or_default().split(' ').nth(1);
-    path.and_then(|path| path.strip_prefix(PATH)).unwrap_or_default()
+    std::str::from_utf8(line).unwrap_or_default().split(' ').nth(1).unwrap_or_default()
 }

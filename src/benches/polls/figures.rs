@@ -18,6 +18,11 @@ impl Cost {
     /// Above what [`Cost`] prints.
     pub(super) const HEADINGS: &'static str = "    CPU µs      per s   per CPU s";
 
+    /// What `done` took of CPU; how long it took is no matter.
+    pub(super) const fn of(done: u64, cpu_us: u64) -> Self {
+        Self { done, cpu_us, wall_us: 0 }
+    }
+
     /// CPU of this in hundredths of that of `other`, each for one.
     pub(super) fn hundredths_of(self, other: Self) -> Option<u64> {
         let ours = self.cpu_us.checked_mul(100)?.checked_mul(other.done)?;

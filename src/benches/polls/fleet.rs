@@ -28,8 +28,36 @@ pub(super) struct Installation {
 impl Installation {
     /// `lines` calm lines at `carrier`, ten to a subscriber, under one rule that may pay.
     pub(super) fn new(carrier: &Carrier, lines: usize) -> anyhow::Result<Self> {
+        Self::polling(carrier, lines, "6h")
+    }
+
+    /// The same, each line polled every `seconds` seconds.
+    pub(super) fn paced(carrier: &Carrier, lines: usize, seconds: u64) -> anyhow::Result<Self> {
+        Self::polling(carrier, lines, &format!("{seconds}s"))
+    }
+
+    /// The same at the carrier at `base`, with mails to `mail`, and nothing that holds orders up.
+    pub(super) fn telling(
+        base: &str,
+        mail: &str,
+        lines: usize,
+        seconds: u64,
+    ) -> anyhow::Result<Self> {
+        let free = format!(
+            "[caps]\nglobal_24h = \"1000000.00 USD\"\n[safety]\nstorm_min = 1000000\npayer_rate = \"100000/m\"\n\
+             [notices]\nbrake = \"100000/m\"\n[channels.mail.email]\nurl = {mail:?}\nfrom = \"topupd@example.com\"\n"
+        );
+        Self::made(base, lines, &format!("{seconds}s\"\nconfirm_after = \"1s"), &free)
+    }
+
+    fn polling(carrier: &Carrier, lines: usize, every: &str) -> anyhow::Result<Self> {
+        Self::made(&carrier.base_url(), lines, every, "")
+    }
+
+    fn made(base: &str, lines: usize, every: &str, more: &str) -> anyhow::Result<Self> {
         let installation = Self { folder: tempfile::tempdir()? };
-        std::fs::write(installation.config(), installation.settings(carrier))?;
+        let settings = format!("{}{more}", installation.settings(base, every));
+        std::fs::write(installation.config(), settings)?;
         let fleet = installation.folder.path().join("fleet.toml");
         std::fs::write(&fleet, fleet_file(lines)?)?;
         let output = installation.topupd().arg("apply").arg(&fleet).output()?;
@@ -60,7 +88,7 @@ impl Installation {
     }
 
     /// The `http` example of the README, with as many polls in flight as the bare loop has.
-    fn settings(&self, carrier: &Carrier) -> String {
+    fn settings(&self, base: &str, every: &str) -> String {
         format!(
             r#"
 [database]
@@ -68,7 +96,7 @@ url = "{database}"
 [admin]
 listen = "127.0.0.1:0"
 [flow]
-poll_every = "6h"
+poll_every = "{every}"
 [providers.{READER}.http]
 base_url = "{base}"
 allow_private_network = true
@@ -85,13 +113,12 @@ data_left = {{ at = "/data/left_mb", unit = "MB" }}
 [providers.{READER}.http.topup]
 method = "POST"
 path = "/v1/topups"
-body = '{{"ref":"{{{{ reference }}}}","msisdn":"{{{{ subscription.msisdn }}}}","amount":"{{{{ amount }}}}"}}'
+body = '{{"ref":"{{{{ reference }}}}","msisdn":"{{{{ subscription.msisdn }}}}","amount":"{{{{ amount }}}}","currency":"{{{{ currency }}}}"}}'
 transaction_id = "/id"
 status = "/status"
 paid = ["done"]
 "#,
             database = self.database(),
-            base = carrier.base_url(),
             path = super::carrier::PATH,
         )
     }
@@ -120,7 +147,7 @@ fn fleet_file(lines: usize) -> Result<String, std::fmt::Error> {
     text.push_str(
         "[[rules]]\nid = \"keep-alive\"\napplies_to = { all = true }\nmode = \"auto\"\n\
          any = [{ metric = \"balance\", at_most = \"5.00 USD\" }, { metric = \"days_to_service_end\", at_most = 7 }]\n\
-         amount = { fixed = \"10.00 USD\" }\n",
+         amount = { fixed = \"10.00 USD\" }\napprove_first = false\n",
     );
     Ok(text)
 }

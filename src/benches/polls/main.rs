@@ -3,12 +3,21 @@
 //! `cargo bench --bench polls -- --lines 10000 --rounds 3` starts one carrier in a process of its
 //! own and measures, one after the other and against that same process: a bare request loop, whole
 //! rounds of polls by the daemon (claim, read, durable store, decide), and the daemon at rest.
+//!
+//! `cargo bench --bench polls -- --only peers` measures it at a steady pace (`--every 10`: each line
+//! every ten seconds), beside what people use today; `--only latency` how long it takes at that pace from
+//! a balance that fell to the order and the mail.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod carrier;
 mod fleet;
 mod figures;
+mod latency;
 mod limit;
+mod peer;
+mod peers;
+mod prometheus;
+mod python;
 mod rest;
 mod rounds;
 
@@ -16,15 +25,17 @@ use anyhow::{Context, bail};
 use carrier::Carrier;
 use figures::{Cost, Machine, tenths};
 use fleet::Installation;
+use peers::Peers;
 use std::ops::ControlFlow;
 
 /// What is measured, and how much of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Plan {
     lines: usize,
     rounds: usize,
     rest_seconds: u64,
     part: Part,
+    peers: Peers,
 }
 
 /// `--only`: one part alone, for profiling.
@@ -34,6 +45,10 @@ enum Part {
     Limit,
     Rounds,
     Rest,
+    /// Not among all: it takes minutes, and programs of others.
+    Peers,
+    /// Neither: it looks at single lines.
+    Latency,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -42,6 +57,13 @@ fn main() -> anyhow::Result<()> {
     };
     println!("{}", Machine::read()?);
     let carrier = Carrier::start()?;
+    if plan.part == Part::Latency {
+        drop(carrier);
+        return latency::run(plan.lines, plan.peers.every);
+    }
+    if plan.part == Part::Peers {
+        return peers::run(&carrier, plan.lines, &plan.peers);
+    }
     let wants = |part| plan.part == Part::All || plan.part == part;
 
     let mut limit = None;
@@ -85,7 +107,13 @@ fn main() -> anyhow::Result<()> {
 
 /// Reads the command line. `Break` where this process is the carrier.
 fn arguments(mut args: impl Iterator<Item = String>) -> anyhow::Result<ControlFlow<(), Plan>> {
-    let mut plan = Plan { lines: 10_000, rounds: 3, rest_seconds: 10, part: Part::All };
+    let mut plan = Plan {
+        lines: 10_000,
+        rounds: 3,
+        rest_seconds: 10,
+        part: Part::All,
+        peers: Peers { every: 10, seconds: 30, one: None },
+    };
     while let Some(name) = args.next() {
         // Cargo adds `--bench` by itself.
         if name == "--bench" {
@@ -105,15 +133,24 @@ fn arguments(mut args: impl Iterator<Item = String>) -> anyhow::Result<ControlFl
                 plan.rest_seconds =
                     value.parse().with_context(|| format!("--rest: found {value:?}"))?
             }
+            "--every" => plan.peers.every = u64::try_from(number()?)?.max(1),
+            "--seconds" => plan.peers.seconds = u64::try_from(number()?)?.max(1),
+            "--peer" => plan.peers.one = Some(value.clone()),
             "--only" => {
                 plan.part = match value.as_str() {
                     "limit" => Part::Limit,
                     "rounds" => Part::Rounds,
                     "rest" => Part::Rest,
-                    _ => bail!("--only: found {value:?}; allowed are limit, rounds, rest"),
+                    "peers" => Part::Peers,
+                    "latency" => Part::Latency,
+                    _ => bail!(
+                        "--only: found {value:?}; allowed are limit, rounds, rest, peers, latency"
+                    ),
                 }
             }
-            _ => bail!("found {name}; allowed are --lines, --rounds, --rest, --only"),
+            _ => bail!(
+                "found {name}; allowed are --lines, --rounds, --rest, --every, --seconds, --peer, --only"
+            ),
         }
     }
     Ok(ControlFlow::Continue(plan))

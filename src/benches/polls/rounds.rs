@@ -40,26 +40,26 @@ pub(super) fn run(
         let daemon = app.start().await?;
         until_done(engine.store(), || engine.now()).await?;
 
-        let started = engine.now();
         let meter = Meter::start();
         for _ in 0..rounds {
-            round(&engine).await?;
+            round(&engine, lines).await?;
         }
         let polls = lines.saturating_mul(rounds);
         let cost = meter.stop(polls)?;
 
-        let readings = engine.store().count_readings(started).await?;
-        ensure!(usize::try_from(readings) == Ok(polls), "{readings} readings of {polls} polls");
         daemon.stop(Span::seconds(10)).await;
         app.close().await;
         Ok(cost)
     })
 }
 
-async fn round(engine: &Engine) -> anyhow::Result<()> {
-    engine.store().poll_now(&[], engine.now()).await?;
+async fn round(engine: &Engine, lines: usize) -> anyhow::Result<()> {
+    let started = engine.now();
+    engine.store().poll_now(&[], started).await?;
     engine.wake(Stage::Poll);
     until_done(engine.store(), || engine.now()).await?;
+    let read = engine.store().lines_read(started).await?;
+    ensure!(usize::try_from(read) == Ok(lines), "{read} of {lines} lines were read");
     Ok(())
 }
 

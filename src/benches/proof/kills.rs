@@ -246,6 +246,10 @@ fn points() -> Vec<Point> {
     points
 }
 
+/// How long a place may take to be reached, and an order to be settled: nobody waits so long but on a
+/// machine that does many other things.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Every place, each in an installation of its own, several at a time.
 pub(crate) async fn places() -> anyhow::Result<Row> {
     let started = Instant::now();
@@ -276,7 +280,7 @@ async fn one(oracle: &Oracle, n: usize, point: &Point) -> anyhow::Result<Row> {
     let mut command = place.command();
     command.env("TOPUPD_FAILPOINT", &point.name);
     let mut daemon = place.start_as(command)?;
-    let died = tokio::task::block_in_place(|| daemon.died_within(Duration::from_secs(25)))?;
+    let died = tokio::task::block_in_place(|| daemon.died_within(PATIENCE))?;
     drop(daemon);
     if !died {
         row.fault(format!("{point:?}: it never came there"));
@@ -288,7 +292,7 @@ async fn one(oracle: &Oracle, n: usize, point: &Point) -> anyhow::Result<Row> {
         Ok(!topups.is_empty()
             && topups.iter().all(|t| t.state.is_final() || t.state == State::Held))
     };
-    if !until(Duration::from_secs(30), is_settled).await? {
+    if !until(PATIENCE, is_settled).await? {
         row.fault(format!("{point:?}: not settled"));
     }
     daemon.stop()?;

@@ -15,7 +15,10 @@ use crate::input::{Fault, Section};
 use crate::providers::api::Site;
 use crate::providers::{About, Declares, Lookup, Provider, RefUnique, declared::declares};
 use reqwest::header::HeaderName;
-use std::{future::Ready, sync::Arc};
+use std::{
+    future::Ready,
+    sync::{Arc, OnceLock},
+};
 
 pub(in crate::providers) const ABOUT: About = About {
     name: "Any HTTP API, described in the config",
@@ -122,7 +125,9 @@ impl Config {
     pub fn build(&self, name: &str) -> Ready<Result<Arc<dyn Provider>, Fault>> {
         let (config, max_processing) = (self.clone(), self.declares.max_processing);
         // Its secrets are its own, and are taken out of answers with it.
-        self.site.build(("http", name), max_processing, Vec::new(), |api| Ok(Http { config, api }))
+        self.site.build(("http", name), max_processing, Vec::new(), |api| {
+            Ok(Http { config, api, standing: OnceLock::new() })
+        })
     }
 }
 

@@ -29,6 +29,7 @@ use crate::domain::{ErrorKind, Money, Span, Subscription, Timestamp};
 use crate::transport::http::{CallError, Rendered, Reply};
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, HeaderValue};
+use std::sync::OnceLock;
 use template::Variables;
 
 /// A provider made of a config.
@@ -36,6 +37,8 @@ use template::Variables;
 struct Http {
     config: Config,
     api: Api,
+    /// The headers that are the same for every line and order, once they were made.
+    standing: OnceLock<Result<HeaderMap, String>>,
 }
 
 impl Http {
@@ -60,9 +63,17 @@ impl Http {
     }
 
     fn headers(&self, variables: &Variables<'_>) -> Result<HeaderMap, String> {
+        let standing = || self.rendered(&Variables::none(&self.config.secrets), true);
+        let mut headers = self.standing.get_or_init(standing).clone()?;
+        headers.extend(self.rendered(variables, false)?);
+        Ok(headers)
+    }
+
+    /// The headers that are standing, or those that are not.
+    fn rendered(&self, variables: &Variables<'_>, standing: bool) -> Result<HeaderMap, String> {
         let mut headers = HeaderMap::new();
         for (name, template) in &self.config.headers {
-            if !template.concerns(variables) {
+            if template.is_standing() != standing || !template.concerns(variables) {
                 continue;
             }
             let text = template.render(variables)?;

@@ -72,6 +72,11 @@ impl Template {
         self.uses.contains(name)
     }
 
+    /// True where it is the same for every line and order.
+    pub(super) fn is_standing(&self) -> bool {
+        self.uses.iter().all(|name| name.starts_with("secret."))
+    }
+
     /// True where everything it looks up is a matter of the call that `variables` are for.
     pub(super) fn concerns(&self, variables: &Variables<'_>) -> bool {
         self.uses.iter().all(|name| variables.concerns(name))
@@ -79,7 +84,7 @@ impl Template {
 
     /// Renders; the error says which variable is missing.
     pub(super) fn render(&self, variables: &Variables<'_>) -> Result<String, String> {
-        let context = variables.context(self.escape);
+        let context = variables.context(self.escape, &self.uses);
         match self.engine.get_template(&self.name).and_then(|found| found.render(context)) {
             Ok(text) => Ok(self.escape.whole(text)),
             Err(error) => {
@@ -199,10 +204,15 @@ impl<'s> Variables<'s> {
         }
     }
 
-    fn context(&self, escape: Escape) -> Value {
+    /// What a template sees that looks up `uses`: those alone, since most look up one or two.
+    fn context(&self, escape: Escape, uses: &BTreeSet<String>) -> Value {
+        let wants = |name: &str| {
+            let top = name.split_once('.').map_or(name, |(top, _)| top);
+            uses.contains(name) || uses.contains(top)
+        };
         let mut root: BTreeMap<&str, Value> = BTreeMap::new();
         let mut line: BTreeMap<&str, Value> = BTreeMap::new();
-        for (name, value) in &self.known {
+        for (name, value) in self.known.iter().filter(|(name, _)| wants(name)) {
             match name.split_once('.') {
                 Some((_, below)) => line.insert(below, Value::from(value.as_str())),
                 None => root.insert(name, Value::from(value.as_str())),
@@ -211,6 +221,7 @@ impl<'s> Variables<'s> {
         let secrets: BTreeMap<&str, Value> = self
             .secrets
             .names()
+            .filter(|name| uses.contains("secret") || uses.contains(&format!("secret.{name}")))
             .map(|name| {
                 // Already escaped, so it is marked as safe.
                 let real = if self.real { self.secrets.written(name, escape) } else { None };

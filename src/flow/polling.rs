@@ -1,0 +1,191 @@
+//! Polling: due lines → readings, bunch by bunch. Each reader has its own loop, so a slow one never
+//! starves others; and within a loop, a line that does not answer holds up no other.
+
+use super::{Engine, EngineError, Stage, StageReport, instance::Work, poll::Heard};
+use crate::clock::since_boot;
+use crate::domain::{Policy, Quality, Span, Timestamp};
+use crate::providers::Provider;
+use crate::store::{DuePoll, Polled, SeenAgain};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// Readings written in one commit at most.
+const BATCH: usize = 512;
+
+/// How long news wait for others to be written with.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How long a reading waits that only says the same again.
+const GATHER_SAME: Duration = Duration::from_millis(500);
+
+/// While some lines have not answered yet, it is looked this often for others that became due.
+const LOOK_AGAIN: Span = Span::from_ms(250);
+
+/// Lines claimed at once, counted in those that can be asked at once.
+const AHEAD: u8 = 4;
+
+/// Answers that are to be written.
+#[derive(Debug, Default)]
+struct Answers {
+    news: Vec<(Polled, Timestamp)>,
+    same: Vec<(SeenAgain, Timestamp)>,
+    /// When the first of them came, and the first of the news.
+    since: Option<(tokio::time::Instant, Option<tokio::time::Instant>)>,
+}
+
+impl Answers {
+    fn len(&self) -> usize {
+        self.news.len() + self.same.len()
+    }
+
+    /// Adds what was heard of a line that is claimed until then.
+    fn add(&mut self, (heard, until): (Heard, Timestamp)) {
+        let now = tokio::time::Instant::now();
+        let (first, news) = self.since.unwrap_or((now, None));
+        match heard {
+            Heard::News(polled) => {
+                self.since = Some((first, news.or(Some(now))));
+                self.news.push((polled, until));
+            }
+            Heard::Same(seen) => {
+                self.since = Some((first, news));
+                self.same.push((seen, until));
+            }
+        }
+    }
+
+    /// When they are to be written at the latest.
+    fn due(&self) -> Option<tokio::time::Instant> {
+        let (first, news) = self.since?;
+        let all = first + GATHER_SAME;
+        Some(news.map_or(all, |news| all.min(news + GATHER)))
+    }
+}
+
+/// What a round of polls keeps to.
+struct Terms<'a> {
+    reader: &'a str,
+    provider: &'a Arc<dyn Provider>,
+    policy: Policy,
+    /// Calls under way at once.
+    slots: usize,
+    /// Lines claimed and not answered.
+    most: usize,
+    lease: Span,
+}
+
+impl<'a> Terms<'a> {
+    fn of(engine: &'a Engine, reader: &'a str) -> Option<Self> {
+        let provider =
+            engine.provider(reader).filter(|p| p.declares().reads && p.declares().polled)?;
+        let declares = provider.declares();
+        let slots = declares.concurrency;
+        // Whoever must keep to a rate waits with the claim in hand: nothing is claimed on top.
+        let ahead = if engine.0.limits.contains_key(reader) { 1 } else { AHEAD };
+        Some(Self {
+            reader,
+            provider,
+            policy: engine.policy(),
+            slots,
+            most: slots.saturating_mul(usize::from(ahead)),
+            lease: declares.timeout.times(i64::from(ahead)).plus(engine.lease()),
+        })
+    }
+}
+
+impl Engine {
+    /// Polls everything that is due at `reader`, bounded by its concurrency and rate, until
+    /// nothing is. Results are written in bunches while other calls are still under way.
+    pub async fn poll_reader(&self, reader: &str) -> Result<StageReport, EngineError> {
+        let mut report = StageReport::default();
+        let Some(terms) = Terms::of(self, reader) else { return Ok(report) };
+        let mut held = self.holds(Work::Polls, 0);
+        let (mut claimed, mut looked) = (VecDeque::<(DuePoll, Timestamp)>::new(), None);
+        let (mut under_way, mut writing) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let mut answers = Answers::default();
+        loop {
+            // Claims come in bunches too: half of what may be claimed is free before the next. Never
+            // while answers are written: the claim would wait for the writer, and nobody for that.
+            let free = terms.most.saturating_sub(claimed.len() + under_way.len());
+            let idle = writing.is_empty() && !self.is_stopping() && !self.is_idle();
+            if idle && free * 2 >= terms.most && is_time(looked) {
+                let now = self.now();
+                let until = now.plus(terms.lease);
+                let due = self.store().claim_polls(reader, free.max(1), until, now).await?;
+                // Where fewer are due than there is room for, the next look has time.
+                looked = (due.len() < free).then(since_boot);
+                claimed.extend(due.into_iter().map(|poll| (poll, until)));
+            }
+            // Who stops asks nobody new; the claims run out by themselves.
+            while under_way.len() < terms.slots
+                && !self.is_stopping()
+                && let Some((poll, until)) = claimed.pop_front()
+            {
+                let provider = Arc::clone(terms.provider);
+                let asked = self.ask(provider, terms.reader, &terms.policy, poll);
+                under_way.push(asked.map(move |heard| (heard, until)));
+            }
+            held.set(claimed.len() + under_way.len());
+            let due = answers.due();
+            let waited = due.is_some_and(|due| due <= tokio::time::Instant::now());
+            if writing.is_empty() && (answers.len() >= BATCH || under_way.is_empty() || waited) {
+                if answers.len() > 0 {
+                    writing.push(self.write(reader, std::mem::take(&mut answers)));
+                } else if under_way.is_empty() {
+                    break;
+                }
+            }
+            let wait = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(heard) = under_way.next(), if answers.len() < BATCH => answers.add(heard),
+                Some(written) = writing.next() => report.add(written?),
+                () = wait, if writing.is_empty() && !waited => {}
+                () = tokio::time::sleep(LOOK_AGAIN.to_std()), if idle && !under_way.is_empty() => {}
+            }
+        }
+        report.next_at = self.store().next_poll_due(reader).await?;
+        Ok(report)
+    }
+
+    /// The longest time for which a line may be claimed by anybody.
+    pub(super) fn longest_claim(&self) -> Span {
+        let timeouts = self.providers().values().map(|p| p.declares().timeout);
+        let longest = timeouts.max().unwrap_or(Span::ZERO);
+        longest.times(i64::from(AHEAD)).plus(self.lease())
+    }
+
+    /// Writes answers in one commit and wakes who waits for them.
+    async fn write(&self, reader: &str, answers: Answers) -> Result<StageReport, EngineError> {
+        let has_news = !answers.news.is_empty();
+        let is_good = |(p, _): &&(Polled, Timestamp)| p.reading.quality == Quality::Ok;
+        let good = answers.news.iter().filter(is_good).count();
+        let (seen, done) = (answers.len(), good + answers.same.len());
+        let late = self.store().apply_claimed(answers.news, answers.same, self.now()).await?;
+        if late > 0 {
+            tracing::warn!(
+                provider = reader,
+                late,
+                "answers came after others had taken the lines over; they are dropped"
+            );
+        }
+        // A long round is progress too: the watchdog must not mistake it for a stuck loop.
+        let name = format!("poll {reader}");
+        self.beats().beat(&name, self.now(), None);
+        self.beats().progress(&name, self.now());
+        if has_news {
+            self.wake(Stage::Decide);
+            self.wake(Stage::Verify);
+        }
+        Ok(StageReport { seen, done, failed: seen - done, next_at: None })
+    }
+}
+
+/// True when it is time to look for due lines, `looked` being when too few were found.
+fn is_time(looked: Option<Span>) -> bool {
+    looked.is_none_or(|at| since_boot().ms().saturating_sub(at.ms()) >= LOOK_AGAIN.ms())
+}

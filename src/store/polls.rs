@@ -1,0 +1,236 @@
+//! The hot path: which lines are due, and what was found. Claims and results go through in bunches,
+//! one statement and one commit for many rows.
+
+use super::{Changed, Dialect, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
+use crate::domain::{Money, Quality, Reading, Span, Subscription, Timestamp};
+use serde_json::json;
+
+/// A line that is due, claimed for one poll.
+#[derive(Clone, Debug)]
+pub struct DuePoll {
+    /// The line.
+    pub subscription: Subscription,
+    /// Failed polls in a row so far.
+    pub failures: i64,
+    /// The currency its readings have had, once known.
+    pub currency: Option<crate::domain::Currency>,
+    /// What it said last, while saying it again changes nothing.
+    pub steady: Option<Steady>,
+}
+
+/// What came of one poll.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    /// The reading, good or bad.
+    pub reading: Reading,
+    /// When to poll again.
+    pub next_poll_at: Timestamp,
+}
+
+impl Store {
+    /// The named lines, as if they were due.
+    pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
+        self.polls_of(&json!(ids).to_string()).await
+    }
+
+    pub(super) async fn polls_of(&self, ids: &str) -> Result<Vec<DuePoll>, StoreError> {
+        let more = ["w.poll_failures", "r.currency", "w.steady", "r.at"];
+        let columns = [&rows::SUBSCRIPTION[..], &more].concat();
+        let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
+                    LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at) \
+                    WHERE s.id IN {ids $1}";
+        let found = self.bunch(&columns, rest, ids).await?;
+        found
+            .rows()
+            .map(|row| {
+                let c = Columns { table: "watches", row: &row };
+                let subscription = rows::subscription(&row)?;
+                let failures = c.int("poll_failures")?;
+                let currency = c.maybe_text("currency")?;
+                let (words, since) = (c.maybe_text("steady")?, c.maybe_at("at")?);
+                Ok(DuePoll {
+                    subscription,
+                    failures,
+                    currency: currency.and_then(|code| crate::domain::Currency::parse(&code).ok()),
+                    steady: words.zip(since).map(|(words, since)| Steady { words, since }),
+                })
+            })
+            .collect()
+    }
+
+    /// Writes a bunch of readings and what follows for each line, in one commit: they are due for
+    /// a decision, and a top-up that waits for a movement is due for a look.
+    pub async fn apply_polls(&self, polled: &[Polled], now: Timestamp) -> Result<(), StoreError> {
+        self.apply_round(polled, &[], now).await
+    }
+
+    /// The same with readings beside them that say what the last ones said: they are counted.
+    pub async fn apply_round(
+        &self,
+        polled: &[Polled],
+        seen: &[SeenAgain],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let all = polled.iter().chain(seen.iter().map(|seen| &seen.polled));
+        let ids: Vec<&str> = all.map(|p| p.reading.subscription.as_str()).collect();
+        self.lock_watches(&mut tx, &ids).await?;
+        self.write_round(&mut tx, polled, seen, now).await?;
+        tx.commit().await?;
+        self.tell_of_polls(polled, seen);
+        Ok(())
+    }
+
+    /// The same as part of a larger commit, on lines that are locked.
+    pub(super) async fn write_round(
+        &self,
+        tx: &mut Tx,
+        polled: &[Polled],
+        seen: &[SeenAgain],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let others = self.see_again(tx, seen, now).await?;
+        let all: Vec<&Polled> = polled.iter().chain(others).collect();
+        self.write_polls(tx, &all, now).await
+    }
+
+    pub(super) fn tell_of_polls(&self, polled: &[Polled], seen: &[SeenAgain]) {
+        let all = polled.iter().chain(seen.iter().map(|seen| &seen.polled));
+        self.changes.tell(all.map(|p| Changed::Line(p.reading.subscription.clone())));
+    }
+
+    /// Writes readings in full, on lines that are locked.
+    pub(super) async fn write_polls(
+        &self,
+        tx: &mut Tx,
+        polled: &[&Polled],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if polled.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = polled.iter().map(|p| p.reading.subscription.as_str()).collect();
+        self.end_runs(tx, &json!(ids).to_string()).await?;
+        // Few readings have buckets or a charge; the others do not pay for their columns.
+        let is_rich = |r: &Reading| !r.values.buckets.is_empty() || r.values.next_charge.is_some();
+        let (rich, plain): (Vec<&Reading>, Vec<&Reading>) =
+            polled.iter().map(|p| &p.reading).partition(|reading| is_rich(reading));
+        let watches = polled.iter().map(|p| {
+            let r = &p.reading;
+            let is_ok = i64::from(r.quality == Quality::Ok);
+            json!({ "s": r.subscription.as_str(), "a": r.at.ms(), "w": p.next_poll_at.ms(), "k": is_ok,
+                    "e": r.values.service_end_at.map(Timestamp::ms),
+                    "l": r.values.number_loss_at.map(Timestamp::ms) })
+        });
+        let watches = serde_json::Value::Array(watches.collect()).to_string();
+        for (readings, statement) in
+            [(plain, self.insert_statement(false)), (rich, self.insert_statement(true))]
+        {
+            if readings.is_empty() {
+                continue;
+            }
+            let rows = readings.into_iter().map(reading_row).collect();
+            let rows = serde_json::Value::Array(rows).to_string();
+            sqlx::query(statement).bind(rows).bind(now.ms()).execute(&mut **tx).await?;
+        }
+        for statement in self.watch_statements() {
+            sqlx::query(statement).bind(&watches).bind(now.ms()).execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+
+    /// (The `WHERE $2 > 0` is what lets SQLite parse ON CONFLICT after a SELECT.)
+    fn insert_statement(&self, rich: bool) -> &'static str {
+        match (self.dialect(), rich) {
+            (Dialect::Sqlite, false) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
+                 j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
+                 j.value ->> 'n', j.value ->> 'x' FROM json_each($1) j WHERE $2 > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+            (Dialect::Sqlite, true) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
+                 next_charge_minor, next_charge_currency) \
+                 SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
+                 j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
+                 j.value ->> 'n', j.value ->> 'x', j.value ->> 'u', j.value ->> 'y', j.value ->> 'z' \
+                 FROM json_each($1) j WHERE $2 > 0 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+            (Dialect::Postgres, false) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
+                 SELECT s, a, p, q, b, c, d, m, t, e, n, x FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
+                 e bigint, n bigint, x text) WHERE CAST($2 AS bigint) > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+            (Dialect::Postgres, true) => {
+                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
+                 next_charge_minor, next_charge_currency) \
+                 SELECT s, a, p, q, b, c, d, m, t, e, n, x, u, y, z FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
+                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
+                 e bigint, n bigint, x text, u text, y bigint, z text) WHERE CAST($2 AS bigint) > 0 \
+                 ON CONFLICT (subscription_id, at) DO NOTHING"
+            }
+        }
+    }
+
+    fn watch_statements(&self) -> [&'static str; 2] {
+        match self.dialect() {
+            Dialect::Sqlite => [
+                "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+                 poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
+                 newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
+                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
+                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END, \
+                 kept_at = NULL, seen_again = 0, steady = NULL \
+                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k, \
+                 value ->> 'e' AS e, value ->> 'l' AS l FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
+                 AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
+                 (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
+            ],
+            Dialect::Postgres => [
+                "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+                 poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
+                 newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
+                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
+                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END, \
+                 kept_at = NULL, seen_again = 0, steady = NULL \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint, e bigint, l bigint) \
+                 WHERE watches.subscription_id = n.s",
+                "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
+                 AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
+                 (SELECT s FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint) WHERE k = 1)",
+            ],
+        }
+    }
+}
+
+fn reading_row(r: &Reading) -> serde_json::Value {
+    let v = &r.values;
+    let mut row = json!({
+        "s": r.subscription.as_str(), "a": r.at.ms(), "p": r.provider,
+        "q": r.quality.to_string(), "b": v.balance.map(Money::minor),
+        "c": v.balance.map(|m| m.currency().code()), "d": v.data_left,
+        "m": v.minutes_left, "t": v.sms_left,
+        "e": v.service_end_at.map(Timestamp::ms), "n": v.number_loss_at.map(Timestamp::ms),
+        "x": r.detail,
+    });
+    if let (serde_json::Value::Object(fields), Some(text)) =
+        (&mut row, super::buckets::text(&v.buckets))
+    {
+        fields.insert("u".into(), text.into());
+    }
+    if let (serde_json::Value::Object(fields), Some(charge)) = (&mut row, v.next_charge) {
+        fields.insert("y".into(), charge.minor().into());
+        fields.insert("z".into(), charge.currency().code().into());
+    }
+    row
+}

@@ -1,0 +1,164 @@
+//! Lines that say the same again and again: counted, not written anew.
+//!
+//! Of a run of equal readings the first and the last have rows in `readings`. While a run goes on, its
+//! last reading is in `watches` alone (`ok_at`, with `kept_at` where its values are); the view
+//! `sightings` has it with the others. Its row is written when something else is read.
+
+use super::{Dialect, Polled, Store, StoreError, Tx, buckets};
+use crate::domain::{Money, Reading, Span, Timestamp};
+use serde_json::json;
+
+/// How long a run of equal readings lasts at most; then the next one begins.
+pub const LONGEST_RUN: Span = Span::days(7);
+
+/// What a line said last, while saying it again changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steady {
+    /// The provider and all values, as [`steady_words`] has them.
+    pub words: String,
+    /// When the run of equal readings began.
+    pub since: Timestamp,
+}
+
+/// A reading that says what the last one said.
+#[derive(Clone, Debug)]
+pub struct SeenAgain {
+    /// What came of the poll.
+    pub polled: Polled,
+    /// What the last reading said, as [`Steady::words`].
+    pub words: String,
+    /// When the line counts as stale if nothing else is read.
+    pub stale_at: Timestamp,
+}
+
+/// Who read what: equal for readings that say the same of one line, and for no others.
+pub fn steady_words(reading: &Reading) -> String {
+    let v = &reading.values;
+    let money = |money: Option<Money>| money.map(|m| (m.minor(), m.currency().code()));
+    let times = [v.service_end_at, v.number_loss_at].map(|at| at.map(Timestamp::ms));
+    json!([
+        reading.provider,
+        money(v.balance),
+        v.data_left,
+        v.minutes_left,
+        v.sms_left,
+        times,
+        money(v.next_charge),
+        buckets::text(&v.buckets),
+    ])
+    .to_string()
+}
+
+impl Store {
+    /// Counts readings that say the same again, without a row and without a decision; what is due for
+    /// one stays due. Returns those that must be written in full: their lines changed since they were
+    /// claimed.
+    pub(super) async fn see_again<'a>(
+        &self,
+        tx: &mut Tx,
+        seen: &'a [SeenAgain],
+        now: Timestamp,
+    ) -> Result<Vec<&'a Polled>, StoreError> {
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<_> = seen
+            .iter()
+            .map(|s| {
+                let polled = &s.polled;
+                json!({ "s": polled.reading.subscription.as_str(), "a": polled.reading.at.ms(),
+                        "w": polled.next_poll_at.ms(), "g": s.stale_at.ms(), "t": s.words })
+            })
+            .collect();
+        let rows = serde_json::Value::Array(rows).to_string();
+        let from = match self.dialect() {
+            Dialect::Sqlite => {
+                "(SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'g' AS g, \
+                 value ->> 't' AS t FROM json_each($1))"
+            }
+            Dialect::Postgres => {
+                "jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, g bigint, t text)"
+            }
+        };
+        let name = match self.dialect() {
+            Dialect::Sqlite => " n",
+            Dialect::Postgres => "",
+        };
+        let update = format!(
+            "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+             newest_at = n.a, ok_at = n.a, kept_at = COALESCE(kept_at, ok_at), seen_again = seen_again + 1, \
+             next_decide_at = CASE WHEN next_decide_at <= $2 THEN next_decide_at \
+             WHEN steady_until < n.g THEN steady_until ELSE n.g END \
+             FROM {from}{name} WHERE watches.subscription_id = n.s AND watches.steady = n.t \
+             AND watches.newest_at = watches.ok_at AND watches.newest_at < n.a",
+        );
+        let done = sqlx::query(sqlx::AssertSqlSafe(update))
+            .bind(&rows)
+            .bind(now.ms())
+            .execute(&mut **tx)
+            .await?;
+        if usize::try_from(done.rows_affected()) == Ok(seen.len()) {
+            return Ok(Vec::new());
+        }
+        // Rare: a reading by hand or a claimed decision came in between.
+        let counted = format!(
+            "SELECT n.s FROM {from}{name} JOIN watches w ON w.subscription_id = n.s \
+             WHERE w.ok_at = n.a AND w.kept_at IS NOT NULL",
+        );
+        let counted: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(counted))
+            .bind(&rows)
+            .fetch_all(&mut **tx)
+            .await?;
+        let is_counted =
+            |p: &Polled| counted.iter().any(|id| id == p.reading.subscription.as_str());
+        Ok(seen.iter().map(|s| &s.polled).filter(|polled| !is_counted(polled)).collect())
+    }
+
+    /// Ends the runs of the named lines: the last reading of each gets its row.
+    pub(super) async fn end_runs(&self, tx: &mut Tx, ids: &str) -> Result<(), StoreError> {
+        let sql = self.sql(
+            "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+             data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
+             next_charge_minor, next_charge_currency, since, times) \
+             SELECT w.subscription_id, w.ok_at, r.provider, r.quality, r.balance_minor, r.currency, \
+             r.data_left_bytes, r.minutes_left, r.sms_left, r.service_end_at, r.number_loss_at, r.detail, \
+             r.buckets, r.next_charge_minor, r.next_charge_currency, r.at, w.seen_again \
+             FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id AND r.at = w.kept_at \
+             WHERE w.kept_at IS NOT NULL AND w.subscription_id IN {ids $1} \
+             ON CONFLICT (subscription_id, at) DO NOTHING",
+        );
+        sqlx::query(sql).bind(ids).execute(&mut **tx).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Values, fixtures::reading};
+
+    #[test]
+    fn only_equal_readings_have_equal_words() {
+        let first = reading("23.00 USD", 0);
+        assert_eq!(steady_words(&first), steady_words(&reading("23.00 USD", 5)));
+        let with = |change: fn(&mut Values)| {
+            let mut changed = first.clone();
+            change(&mut changed.values);
+            changed
+        };
+        for other in [
+            reading("23.01 USD", 0),
+            reading("23.00 EUR", 0),
+            Reading { provider: "other".into(), ..first.clone() },
+            with(|v| v.balance = None),
+            with(|v| v.data_left = Some(0)),
+            with(|v| v.minutes_left = Some(0)),
+            with(|v| v.sms_left = Some(0)),
+            with(|v| v.service_end_at = None),
+            with(|v| v.number_loss_at = v.service_end_at),
+            with(|v| v.next_charge = v.balance),
+        ] {
+            assert_ne!(steady_words(&first), steady_words(&other));
+        }
+    }
+}

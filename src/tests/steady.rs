@@ -1,0 +1,147 @@
+//! Lines that say the same again and again: part of the store's story, on SQLite and on PostgreSQL.
+
+use super::support::{at, line, reading};
+use topupd::domain::{Decision, Next, OrderStep, Timestamp};
+use topupd::store::{CalmLine, FleetChanges, Polled, SeenAgain, Store, steady_words};
+
+const LINE: &str = "steady";
+
+fn polled(balance: &str, minute: i64) -> Polled {
+    Polled { reading: reading(LINE, balance, minute), next_poll_at: at(minute + 360) }
+}
+
+fn again(balance: &str, minute: i64) -> SeenAgain {
+    let polled = polled(balance, minute);
+    let words = steady_words(&polled.reading);
+    SeenAgain { polled, words, stale_at: at(minute + 1080) }
+}
+
+/// A calm decision at `minute`, by which the line is steady until `until`.
+async fn calm(store: &Store, balance: &str, minute: i64, until: i64) {
+    let decision = Decision {
+        prices: Vec::new(),
+        episodes: vec![],
+        order: OrderStep::Nothing,
+        gates: vec![],
+        notices: vec![],
+        poll_at: None,
+        decide_at: Some(at(minute + 1080)),
+        stale: None,
+        doubt: None,
+        milestone: None,
+        period_end: None,
+        next: Next { at: None, what: "poll", why: "calm".into() },
+    };
+    let claimed = at(minute + 1);
+    store.claim_decisions_of(&[LINE.into()], claimed, at(minute)).await.unwrap();
+    let steady = Some((steady_words(&reading(LINE, balance, minute)), at(until)));
+    let id = line(LINE, 70).id;
+    store.apply_calm(&[CalmLine { id, decision, steady }], claimed).await.unwrap();
+}
+
+async fn is_due(store: &Store, minute: i64) -> bool {
+    store.due_decisions(10_000, at(minute)).await.unwrap().contains(&LINE.to_owned())
+}
+
+async fn times(store: &Store) -> Vec<Timestamp> {
+    store.readings(&line(LINE, 70).id, 100).await.unwrap().iter().map(|r| r.at).collect()
+}
+
+pub(crate) async fn runs(store: &Store) {
+    let subscriptions = vec![(line(LINE, 70), "{}".to_owned())];
+    let changes = FleetChanges { subscriptions, ..FleetChanges::default() };
+    store.save_fleet(&changes, at(0)).await.unwrap();
+    let id = line(LINE, 70).id;
+    store.apply_polls(&[polled("23.00 USD", 0)], at(0)).await.unwrap();
+    assert!(is_due(store, 0).await, "a first reading is decided about");
+    assert_eq!(store.due_polls(&[LINE.into()]).await.unwrap()[0].steady, None);
+    calm(store, "23.00 USD", 0, 2000).await;
+    let steady = store.due_polls(&[LINE.into()]).await.unwrap().remove(0).steady.unwrap();
+    assert_eq!(steady.since, at(0));
+
+    // The same three times: no decision, the newest reading moves, one row stays one row.
+    for minute in [360, 720, 1080] {
+        store.apply_round(&[], &[again("23.00 USD", minute)], at(minute)).await.unwrap();
+        let view = store.views_of(&[LINE.into()]).await.unwrap().remove(0);
+        assert_eq!(view.good, Some(reading(LINE, "23.00 USD", minute)));
+        assert_eq!(view.newest, view.good);
+        assert_eq!(view.next_poll_at, Some(at(minute + 360)));
+        assert_eq!(store.newest_ok(&id).await.unwrap(), view.good);
+        let snapshot = store.snapshot(&id).await.unwrap().snapshot;
+        assert_eq!((snapshot.reading, snapshot.earlier), (view.good, Vec::new()));
+        assert_eq!(times(store).await, [at(minute), at(0)]);
+        // Silence after it would still be noticed, and a date that counts comes first.
+        assert!(!is_due(store, (minute + 1079).min(1999)).await);
+        assert!(is_due(store, (minute + 1080).min(2000)).await);
+    }
+    let steady = store.due_polls(&[LINE.into()]).await.unwrap().remove(0).steady.unwrap();
+    assert_eq!(steady.since, at(0), "a run began where its row is");
+
+    // A replay sees every reading of the run, also where it looks at the middle only.
+    let lines = [line(LINE, 70)];
+    let between = store.readings_between(&lines, at(0), at(2000)).await.unwrap();
+    let all: Vec<Timestamp> = between.iter().map(|(_, r)| r.at).collect();
+    assert_eq!(all, [at(0), at(360), at(720), at(1080)]);
+    let middle = store.readings_between(&lines, at(300), at(800)).await.unwrap();
+    assert_eq!(middle.len(), 2);
+    assert_eq!(store.count_readings_of(&[LINE.into()], at(0), at(2000)).await.unwrap(), 4);
+
+    // Something else is read: the run gets its last row, and the line is decided about.
+    store.apply_polls(&[polled("20.00 USD", 1440)], at(1440)).await.unwrap();
+    assert!(is_due(store, 1440).await);
+    assert_eq!(times(store).await, [at(1440), at(1080), at(0)]);
+    let snapshot = store.snapshot(&id).await.unwrap().snapshot;
+    assert_eq!(snapshot.reading, Some(reading(LINE, "20.00 USD", 1440)));
+    assert_eq!(snapshot.earlier, [reading(LINE, "23.00 USD", 1080)]);
+    let between = store.readings_between(&lines, at(0), at(2000)).await.unwrap();
+    let after: Vec<Timestamp> = between.iter().map(|(_, r)| r.at).collect();
+    assert_eq!(after, [at(0), at(360), at(720), at(1080), at(1440)]);
+    let middle = store.readings_between(&lines, at(300), at(800)).await.unwrap();
+    assert_eq!(middle.len(), 2, "a run reaches into the time asked for from behind");
+
+    whoever_came_in_between_is_heard(store).await;
+}
+
+async fn whoever_came_in_between_is_heard(store: &Store) {
+    let id = line(LINE, 70).id;
+    // A failed poll within a run ends it, and the last good reading stays.
+    calm(store, "20.00 USD", 1440, 9000).await;
+    store.apply_round(&[], &[again("20.00 USD", 1500)], at(1500)).await.unwrap();
+    let mut failed = polled("20.00 USD", 1560);
+    failed.reading.quality = topupd::domain::Quality::Unparseable;
+    failed.reading.values = topupd::domain::Values::default();
+    store.apply_polls(&[failed], at(1560)).await.unwrap();
+    let snapshot = store.snapshot(&id).await.unwrap().snapshot;
+    assert_eq!(snapshot.reading, Some(reading(LINE, "20.00 USD", 1500)));
+    assert!(snapshot.trouble.is_some());
+
+    // A decision under way, a reading by hand, other words: what was claimed as the same is written
+    // in full.
+    store.apply_polls(&[polled("20.00 USD", 1600)], at(1600)).await.unwrap();
+    calm(store, "20.00 USD", 1600, 9000).await;
+    store.decide_all(at(1610)).await.unwrap();
+    store.claim_decisions_of(&[LINE.into()], at(1611), at(1610)).await.unwrap();
+    store.apply_round(&[], &[again("20.00 USD", 1620)], at(1620)).await.unwrap();
+    assert!(is_due(store, 1620).await);
+    calm(store, "20.00 USD", 1620, 9000).await;
+    store.apply_polls(&[polled("5.00 USD", 1630)], at(1630)).await.unwrap();
+    store.apply_round(&[], &[again("20.00 USD", 1640)], at(1640)).await.unwrap();
+    assert!(is_due(store, 1640).await);
+    calm(store, "20.00 USD", 1640, 9000).await;
+    store.apply_round(&[], &[again("19.00 USD", 1650)], at(1650)).await.unwrap();
+    assert!(is_due(store, 1650).await);
+    let minutes = [1650, 1640, 1630, 1620, 1600, 1560, 1500, 1440, 1080, 0];
+    assert_eq!(times(store).await, minutes.map(at));
+
+    // What is due for a decision stays due, whatever is read.
+    calm(store, "19.00 USD", 1650, 9000).await;
+    store.decide_all(at(1660)).await.unwrap();
+    store.apply_round(&[], &[again("19.00 USD", 1670)], at(1670)).await.unwrap();
+    assert!(is_due(store, 1670).await);
+    // A paused line is not polled again by an answer that came late.
+    let paused = topupd::domain::SubscriptionStatus::Paused;
+    calm(store, "19.00 USD", 1670, 9000).await;
+    store.set_status(&id, paused, at(1680)).await.unwrap();
+    store.apply_round(&[], &[again("19.00 USD", 1690)], at(1690)).await.unwrap();
+    assert_eq!(store.views_of(&[LINE.into()]).await.unwrap()[0].next_poll_at, None);
+}
