@@ -36,8 +36,3 @@ pub mod app;
 pub mod systemd;
 pub mod telemetry;
 pub mod cli;
-
-/// A poll makes many small values on one thread that another lets go of; with the system's allocator
-/// that was a fifth of its cost (see `docs/performance.md`).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

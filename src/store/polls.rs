@@ -2,7 +2,7 @@
 //! one statement and one commit for many rows.
 
 use super::{Changed, Dialect, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
-use crate::domain::{Money, Quality, Reading, Span, Subscription, Timestamp};
+use crate::domain::{Money, Quality, Reading, Subscription, Timestamp};
 use serde_json::json;
 
 /// A line that is due, claimed for one poll.

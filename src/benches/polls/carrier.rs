@@ -26,13 +26,13 @@ pub(super) const METRICS: &str = "/v1/metrics/";
 static ASKED: AtomicU64 = AtomicU64::new(0);
 
 /// Where it tells how many lines it was asked about.
-const COUNT: &str = "/count";
+pub(super) const COUNT: &str = "/count";
 
 /// A running carrier; it ends when its standard input is closed, so at the latest with us.
 #[derive(Debug)]
 pub(super) struct Carrier {
-    child: Child,
-    address: SocketAddr,
+    pub(super) child: Child,
+    pub(super) address: SocketAddr,
 }
 
 impl Carrier {
@@ -54,21 +54,6 @@ impl Carrier {
     /// `http://127.0.0.1:PORT`
     pub(super) fn base_url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// Its process.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// How many lines it was asked about so far.
-    pub(super) fn count(&self) -> anyhow::Result<u64> {
-        let mut stream = std::net::TcpStream::connect(self.address)?;
-        write!(stream, "GET {COUNT} HTTP/1.1\r\nhost: carrier\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let body = answer.rsplit("\r\n").next().unwrap_or_default();
-        body.parse().with_context(|| format!("the carrier said {answer:?}"))
     }
 }
 

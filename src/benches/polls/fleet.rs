@@ -28,33 +28,11 @@ pub(super) struct Installation {
 impl Installation {
     /// `lines` calm lines at `carrier`, ten to a subscriber, under one rule that may pay.
     pub(super) fn new(carrier: &Carrier, lines: usize) -> anyhow::Result<Self> {
-        Self::polling(carrier, lines, "6h")
+        Self::made(&carrier.base_url(), lines, "6h", "")
     }
 
-    /// The same, each line polled every `seconds` seconds.
-    pub(super) fn paced(carrier: &Carrier, lines: usize, seconds: u64) -> anyhow::Result<Self> {
-        Self::polling(carrier, lines, &format!("{seconds}s"))
-    }
-
-    /// The same at the carrier at `base`, with mails to `mail`, and nothing that holds orders up.
-    pub(super) fn telling(
-        base: &str,
-        mail: &str,
-        lines: usize,
-        seconds: u64,
-    ) -> anyhow::Result<Self> {
-        let free = format!(
-            "[caps]\nglobal_24h = \"1000000.00 USD\"\n[safety]\nstorm_min = 1000000\npayer_rate = \"100000/m\"\n\
-             [notices]\nbrake = \"100000/m\"\n[channels.mail.email]\nurl = {mail:?}\nfrom = \"topupd@example.com\"\n"
-        );
-        Self::made(base, lines, &format!("{seconds}s\"\nconfirm_after = \"1s"), &free)
-    }
-
-    fn polling(carrier: &Carrier, lines: usize, every: &str) -> anyhow::Result<Self> {
-        Self::made(&carrier.base_url(), lines, every, "")
-    }
-
-    fn made(base: &str, lines: usize, every: &str, more: &str) -> anyhow::Result<Self> {
+    /// The same at the carrier at `base`, polled every so often, with `more` at the end of its config.
+    pub(super) fn made(base: &str, lines: usize, every: &str, more: &str) -> anyhow::Result<Self> {
         let installation = Self { folder: tempfile::tempdir()? };
         let settings = format!("{}{more}", installation.settings(base, every));
         std::fs::write(installation.config(), settings)?;

@@ -18,6 +18,19 @@ use topupd::{
 const FALLS: usize = 300;
 const PER_SECOND: u64 = 15;
 
+/// No brake holds up orders or mails here.
+const NOTHING_HOLDS_UP: &str = r#"
+[caps]
+global_24h = "1000000.00 USD"
+[safety]
+storm_min = 1000000
+payer_rate = "100000/m"
+[notices]
+brake = "100000/m"
+[channels.mail.email]
+"#;
+const SENDER: &str = "from = \"topupd@example.com\"\n";
+
 /// How long the last of them may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -32,8 +45,9 @@ pub(super) fn run(lines: usize, every: u64) -> anyhow::Result<()> {
             ..CarrierConfig::default()
         };
         let (carrier, mailbox) = (Carrier::start(config).await?, Mailbox::start().await?);
-        let installation =
-            Installation::telling(&carrier.base_url(), &mailbox.url(), lines, every)?;
+        let free = format!("{}url = {:?}\n{SENDER}", NOTHING_HOLDS_UP, mailbox.url());
+        let pace = format!("{every}s\"\nconfirm_after = \"1s");
+        let installation = Installation::made(&carrier.base_url(), lines, &pace, &free)?;
         let mut daemon = installation.topupd().arg("run").spawn()?;
         let measured = async {
             // Every line was read twice before the first falls.

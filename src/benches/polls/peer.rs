@@ -1,11 +1,33 @@
 //! A program that polls: started on a core of its own, measured with all its processes, killed at the
 //! end.
 
-use super::figures::{Cost, Usage, tenths};
+use super::{
+    carrier::{COUNT, Carrier},
+    figures::{Cost, Usage, tenths},
+};
+use anyhow::Context;
 use std::{
     fmt,
+    io::{Read as _, Write as _},
     process::{Child, Command, Stdio},
 };
+
+impl Carrier {
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many lines it was asked about so far.
+    pub(super) fn count(&self) -> anyhow::Result<u64> {
+        let mut stream = std::net::TcpStream::connect(self.address)?;
+        write!(stream, "GET {COUNT} HTTP/1.1\r\nhost: carrier\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let body = answer.rsplit("\r\n").next().unwrap_or_default();
+        body.parse().with_context(|| format!("the carrier said {answer:?}"))
+    }
+}
 
 /// What one peer took.
 #[derive(Clone, Copy, Debug)]

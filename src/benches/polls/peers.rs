@@ -35,7 +35,8 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
     let wanted = |name: &str| plan.one.as_deref().is_none_or(|one| one == name);
     let mut ours = None;
     if wanted("topupd") {
-        let installation = Installation::paced(carrier, lines, plan.every)?;
+        let installation =
+            Installation::made(&carrier.base_url(), lines, &format!("{}s", plan.every), "")?;
         let peer = Peer::start(peer::pinned(&installation.topupd(), 1).arg("run"))?;
         let found = measure(carrier, &peer, plan)?;
         println!("{:<46}{found}", "topupd run (SQLite, every reading durable)");

@@ -139,16 +139,20 @@ async fn a_late_first_owner_changes_nothing() {
     // A poll: claimed, overslept, taken over, done by the other; then the first one wakes up.
     assert_eq!(one.claim_polls("carrier", 9, at(2), at(1)).await.unwrap().len(), 1);
     assert_eq!(other.claim_polls("carrier", 9, at(5), at(3)).await.unwrap().len(), 1);
-    let late = one.apply_claimed(vec![(polled("1.00 USD", 4), at(2))], at(4)).await.unwrap();
-    let fresh = other.apply_claimed(vec![(polled("9.00 USD", 5), at(5))], at(5)).await.unwrap();
+    let late =
+        one.apply_claimed(vec![(polled("1.00 USD", 4), at(2))], vec![], at(4)).await.unwrap();
+    let fresh =
+        other.apply_claimed(vec![(polled("9.00 USD", 5), at(5))], vec![], at(5)).await.unwrap();
     assert_eq!((late, fresh), (1, 0));
-    let late = one.apply_claimed(vec![(polled("1.00 USD", 6), at(2))], at(6)).await.unwrap();
+    let late =
+        one.apply_claimed(vec![(polled("1.00 USD", 6), at(2))], vec![], at(6)).await.unwrap();
     assert_eq!(late, 1, "after the other is through as well");
     assert_eq!(one.readings(&id, 9).await.unwrap(), [reading("l000", "9.00 USD", 5)]);
     // A reading that somebody asked for meanwhile takes nothing away from whoever has the line.
     assert_eq!(one.claim_polls("carrier", 9, at(402), at(400)).await.unwrap().len(), 1);
     one.poll_now(std::slice::from_ref(&id), at(401)).await.unwrap();
-    let kept = one.apply_claimed(vec![(polled("8.00 USD", 401), at(402))], at(401)).await.unwrap();
+    let kept =
+        one.apply_claimed(vec![(polled("8.00 USD", 401), at(402))], vec![], at(401)).await.unwrap();
     assert_eq!(kept, 0);
     // A notice.
     one.say(&[told(0)]).await.unwrap();
