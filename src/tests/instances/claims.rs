@@ -45,8 +45,8 @@ fn told(n: usize) -> NoticeDraft {
 }
 
 /// Each of `a` and `b` once, and none in both.
-fn all_once(a: Vec<String>, b: Vec<String>, many: usize) {
-    let seen: HashSet<String> = a.iter().chain(&b).cloned().collect();
+fn all_once(a: &[String], b: &[String], many: usize) {
+    let seen: HashSet<String> = a.iter().chain(b).cloned().collect();
     assert_eq!((a.len() + b.len(), seen.len()), (many, many));
 }
 
@@ -72,7 +72,7 @@ async fn each_due_row_is_claimed_by_one() {
         }
     };
     let (a, b) = tokio::join!(polls(&one), polls(&other));
-    all_once(a, b, 60);
+    all_once(&a, &b, 60);
     let decisions = async |store: &Store| -> Vec<String> {
         let mut all = Vec::new();
         loop {
@@ -84,7 +84,7 @@ async fn each_due_row_is_claimed_by_one() {
         }
     };
     let (a, b) = tokio::join!(decisions(&one), decisions(&other));
-    all_once(a, b, 60);
+    all_once(&a, &b, 60);
     let notices = async |store: &Store| -> Vec<String> {
         let mut all = Vec::new();
         loop {
@@ -96,7 +96,7 @@ async fn each_due_row_is_claimed_by_one() {
         }
     };
     let (a, b) = tokio::join!(notices(&one), notices(&other));
-    all_once(a, b, 60);
+    all_once(&a, &b, 60);
     // Looks: proposals stand for any state here, once each of them is due.
     for topup in one.topups(None, at(-1), at(9), 100).await.unwrap() {
         let due = topupd::domain::Topup { next_action_at: Some(at(0)), ..topup.clone() };
@@ -113,7 +113,7 @@ async fn each_due_row_is_claimed_by_one() {
         }
     };
     let (a, b) = tokio::join!(looks(&one), looks(&other));
-    all_once(a, b, 60);
+    all_once(&a, &b, 60);
     // What nobody finished is due again when its lease is over.
     assert_eq!(other.claim_polls("carrier", 100, at(9), at(5)).await.unwrap().len(), 60);
     assert_eq!(other.claim_decisions(100, at(9), at(5)).await.unwrap().len(), 60);
