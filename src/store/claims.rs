@@ -3,7 +3,7 @@
 //! A claim moves the due time of a row on by the lease. Whoever takes a row over after that says a
 //! later time still, so a write of the late first owner is known by its older one, and changes
 //! nothing. On PostgreSQL claims skip rows that others are just claiming. SQLite has one daemon,
-//! held apart by its lock file, and pays for none of this.
+//! held apart by its lock file, and pays for none of this: it remembers which lines it is polling.
 
 use super::{Dialect, DuePoll, Polled, SeenAgain, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{State, SubscriptionId, Timestamp, Topup};
@@ -28,52 +28,72 @@ impl Store {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DuePoll>, StoreError> {
-        // The ids come and go as one JSON array: rows of a driver cost more than what is in them.
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let due: String = sqlx::query_scalar(match self.dialect() {
-            Dialect::Sqlite => {
-                "SELECT json_group_array(subscription_id) FROM (SELECT subscription_id FROM watches \
-                 WHERE reader = $1 AND next_poll_at <= $2 ORDER BY next_poll_at LIMIT $3)"
-            }
-            Dialect::Postgres => {
-                "SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM (SELECT subscription_id \
-                 FROM watches WHERE reader = $1 AND next_poll_at <= $2 ORDER BY next_poll_at LIMIT LEAST(CAST($3 AS bigint), 1)) due"
-            }
-        })
+        let ids = match self.dialect() {
+            Dialect::Sqlite => self.hold_polls(reader, limit, until, now).await?,
+            Dialect::Postgres => self.take_polls(reader, limit, until, now).await?,
+        };
+        if ids == NONE { Ok(Vec::new()) } else { self.polls_of(&ids).await }
+    }
+
+    /// On SQLite nobody else polls, so that a claim need not be written: it is remembered until the
+    /// answer is, or until its lease runs out.
+    async fn hold_polls(
+        &self,
+        reader: &str,
+        limit: usize,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let held = self.held.count(now);
+        // The ids come as one JSON array: rows of a driver cost more than what is in them. Lines that
+        // are held are still due, and come first.
+        let due: String = sqlx::query_scalar(
+            "SELECT json_group_array(subscription_id) FROM (SELECT subscription_id FROM watches \
+             WHERE reader = $1 AND next_poll_at <= $2 ORDER BY next_poll_at LIMIT $3)",
+        )
         .bind(reader)
         .bind(now.ms())
-        .bind(limit)
+        .bind(i64::try_from(limit.saturating_add(held)).unwrap_or(i64::MAX))
         .fetch_one(self.reader())
         .await?;
         if due == NONE {
-            return Ok(Vec::new());
+            return Ok(due);
         }
-        let ids = match self.dialect() {
-            Dialect::Sqlite => {
-                let sql = self.sql(
-                    "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at <= $2 AND subscription_id IN {ids $3}",
-                );
-                let claim = sqlx::query(sql).bind(until.ms()).bind(now.ms()).bind(&due);
-                claim.execute(&self.writer()).await?;
-                due
-            }
-            Dialect::Postgres => {
-                sqlx::query_scalar(
-                    "WITH due AS MATERIALIZED (SELECT subscription_id AS id FROM watches \
-                     WHERE reader = $2 AND next_poll_at <= $3 ORDER BY next_poll_at LIMIT $4 \
-                     FOR UPDATE SKIP LOCKED), taken AS (UPDATE watches SET next_poll_at = $1 FROM due \
-                     WHERE subscription_id = due.id RETURNING subscription_id) \
-                     SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM taken",
-                )
-                .bind(until.ms())
-                .bind(reader)
-                .bind(now.ms())
-                .bind(limit)
-                .fetch_one(&self.writer())
-                .await?
-            }
-        };
-        self.polls_of(&ids).await
+        let due: Vec<String> =
+            serde_json::from_str(&due).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        Ok(json!(self.held.take(due, limit, until)).to_string())
+    }
+
+    async fn take_polls(
+        &self,
+        reader: &str,
+        limit: usize,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let due: Option<i64> = sqlx::query_scalar(
+            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at <= $2 LIMIT 1",
+        )
+        .bind(reader)
+        .bind(now.ms())
+        .fetch_optional(self.reader())
+        .await?;
+        if due.is_none() {
+            return Ok(NONE.to_owned());
+        }
+        Ok(sqlx::query_scalar(
+            "WITH due AS MATERIALIZED (SELECT subscription_id AS id FROM watches \
+             WHERE reader = $2 AND next_poll_at <= $3 ORDER BY next_poll_at LIMIT $4 \
+             FOR UPDATE SKIP LOCKED), taken AS (UPDATE watches SET next_poll_at = $1 FROM due \
+             WHERE subscription_id = due.id RETURNING subscription_id) \
+             SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM taken",
+        )
+        .bind(until.ms())
+        .bind(reader)
+        .bind(now.ms())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_one(&self.writer())
+        .await?)
     }
 
     /// Writes a bunch of readings, news and those that say the same again, each of a line that was
@@ -87,7 +107,10 @@ impl Store {
     ) -> Result<usize, StoreError> {
         if self.dialect() == Dialect::Sqlite {
             let (news, same): (Vec<Polled>, Vec<SeenAgain>) = (alone(news), alone(same));
+            // Where this fails, the lines stay held: a full disk is no reason to ask without end.
             self.apply_round(&news, &same, now).await?;
+            let done = news.iter().chain(same.iter().map(|seen| &seen.polled));
+            self.held.release(done.map(|polled| polled.reading.subscription.as_str()));
             return Ok(0);
         }
         let all = news.len() + same.len();

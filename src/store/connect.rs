@@ -1,6 +1,6 @@
 //! Opening the database: pragmas, pools, migrations, transactions.
 
-use super::changes::Changes;
+use super::{changes::Changes, held::HeldPolls};
 use sqlx::{AnyPool, AssertSqlSafe, SqlStr, any::AnyPoolOptions};
 use std::{path::PathBuf, time::Duration};
 
@@ -93,6 +93,8 @@ pub struct Store {
     /// Where it is, for the connection that listens to other instances.
     pub(super) url: Option<secrecy::SecretString>,
     pub(super) changes: Changes,
+    /// SQLite only; see [`super::claims`].
+    pub(super) held: HeldPolls,
 }
 
 impl Store {
@@ -158,6 +160,7 @@ impl Store {
             file: Some(file),
             url: None,
             changes: Changes::default(),
+            held: HeldPolls::default(),
         })
     }
 

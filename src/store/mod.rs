@@ -20,6 +20,7 @@ mod polls;
 mod steady;
 mod watches;
 mod claims;
+mod held;
 mod instances;
 mod listen;
 mod postgres;

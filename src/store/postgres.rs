@@ -1,6 +1,8 @@
 //! Opening PostgreSQL: only a primary that keeps what it commits.
 
-use super::{Dialect, Store, StoreError, changes::Changes, connect::without_password};
+use super::{
+    Dialect, Store, StoreError, changes::Changes, connect::without_password, held::HeldPolls,
+};
 use secrecy::SecretString;
 use sqlx::{AnyConnection, AnyPool, Connection as _, any::AnyPoolOptions};
 use std::time::Duration;
@@ -67,6 +69,7 @@ impl Store {
             file: None,
             url: Some(SecretString::from(url)),
             changes: Changes::default(),
+            held: HeldPolls::default(),
         })
     }
 }

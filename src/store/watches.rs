@@ -116,6 +116,7 @@ impl Store {
     /// After the clock was set back: whatever is due is due at `at` at the latest. Approvals and late
     /// looks keep their time.
     pub async fn nothing_later_than(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.held.forget();
         let mut tx = self.begin_on_all_lines().await?;
         for sql in [
             "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1",
