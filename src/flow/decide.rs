@@ -19,8 +19,12 @@ impl Engine {
         while !self.is_stopping() {
             let now = self.now();
             self.beats().beat(Stage::Decide.as_str(), now, None);
+            let judging = self.store().judge_more(now).await?;
             let ids = self.store().due_decisions(BATCH, now).await?;
             if ids.is_empty() {
+                if judging {
+                    continue;
+                }
                 break;
             }
             let claimed = now.plus(Store::CLAIM);

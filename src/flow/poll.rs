@@ -44,7 +44,7 @@ impl Engine {
             let free = most.saturating_sub(claimed.len() + under_way.len());
             let idle = writing.is_empty() && !self.is_stopping();
             if !exhausted && idle && free * 2 >= most {
-                let due = self.store().claim_polls(reader, free.max(1), lease, self.now()).await?;
+                let due = self.claim_polls(reader, free.max(1), lease, &mut report).await?;
                 exhausted = due.len() < free;
                 claimed.extend(due);
             }
@@ -74,8 +74,39 @@ impl Engine {
                 () = async { if let Some(patience) = &mut patience { patience.await } }, if patience.is_some() => patience = None,
             }
         }
-        report.next_at = self.store().next_poll_due(reader).await?;
+        // While the overdue are held back, the next of them is due when it may be claimed.
+        report.next_at = match report.next_at {
+            Some(at) => Some(at),
+            None => self.store().next_poll_due(reader).await?,
+        };
         Ok(report)
+    }
+
+    /// Claims due lines; after a silence of the daemon those first that became due since its start,
+    /// and of the others as many as may be asked by now.
+    async fn claim_polls(
+        &self,
+        reader: &str,
+        most: usize,
+        lease: Span,
+        report: &mut StageReport,
+    ) -> Result<Vec<DuePoll>, EngineError> {
+        let (store, now) = (self.store(), self.now());
+        let always = Timestamp::from_ms(i64::MIN);
+        let Some((overdue, open, next_at)) = self.overdue_open(reader, now) else {
+            report.next_at = None;
+            return Ok(store.claim_polls_due(reader, (always, now), most, lease, now).await?);
+        };
+        report.next_at = Some(next_at);
+        let mut due = store.claim_polls_due(reader, (overdue.began, now), most, lease, now).await?;
+        let open = open.min(most.saturating_sub(due.len()));
+        if open > 0 {
+            let old = (always, overdue.began);
+            let late = store.claim_polls_due(reader, old, open, lease, now).await?;
+            self.caught_up(reader, late.len());
+            due.extend(late);
+        }
+        Ok(due)
     }
 
     /// Writes answers in one commit and wakes who waits for them.

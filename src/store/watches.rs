@@ -25,6 +25,15 @@ pub struct Polled {
     pub next_poll_at: Timestamp,
 }
 
+/// The claim of due polls, up to where PostgreSQL passes by what others hold.
+pub(super) const CLAIM: &str = "UPDATE watches SET next_poll_at = $1 WHERE subscription_id IN ( \
+    SELECT subscription_id FROM watches WHERE reader = $2 AND next_poll_at > $3 AND next_poll_at <= $4 \
+    ORDER BY next_poll_at LIMIT $5";
+
+/// When the next poll of a reader is due.
+pub(super) const NEXT_POLL: &str =
+    "SELECT MIN(next_poll_at) FROM watches WHERE reader = $1 AND next_poll_at IS NOT NULL";
+
 impl Store {
     /// Claims up to `limit` due lines of `reader`: their next poll moves on by `lease`, so that
     /// nobody else takes them, and a crash only delays them.
@@ -35,21 +44,31 @@ impl Store {
         lease: Span,
         now: Timestamp,
     ) -> Result<Vec<DuePoll>, StoreError> {
+        let always = Timestamp::from_ms(i64::MIN);
+        self.claim_polls_due(reader, (always, now), limit, lease, now).await
+    }
+
+    /// The same of those that became due after the first instant, and at the second at the latest.
+    pub async fn claim_polls_due(
+        &self,
+        reader: &str,
+        (after, until): (Timestamp, Timestamp),
+        limit: usize,
+        lease: Span,
+        now: Timestamp,
+    ) -> Result<Vec<DuePoll>, StoreError> {
         let locked = match self.dialect() {
             super::Dialect::Sqlite => "",
             super::Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
         };
-        let claim = format!(
-            "UPDATE watches SET next_poll_at = $1 WHERE subscription_id IN ( \
-             SELECT subscription_id FROM watches WHERE reader = $2 AND next_poll_at <= $3 \
-             ORDER BY next_poll_at LIMIT $4{locked}) RETURNING subscription_id",
-        );
+        let claim = format!("{CLAIM}{locked}) RETURNING subscription_id");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let due: Option<i64> = sqlx::query_scalar(
-            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at <= $2 LIMIT 1",
+            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at > $2 AND next_poll_at <= $3 LIMIT 1",
         )
         .bind(reader)
-        .bind(now.ms())
+        .bind(after.ms())
+        .bind(until.ms())
         .fetch_optional(self.reader())
         .await?;
         if due.is_none() {
@@ -58,7 +77,8 @@ impl Store {
         let claimed = sqlx::query(sqlx::AssertSqlSafe(claim))
             .bind(now.plus(lease).ms())
             .bind(reader)
-            .bind(now.ms())
+            .bind(after.ms())
+            .bind(until.ms())
             .bind(limit)
             .fetch_all(&self.writer())
             .await?;
@@ -176,17 +196,20 @@ impl Store {
         }
     }
 
-    fn watch_statements(&self) -> [&'static str; 2] {
+    fn watch_statements(&self) -> [&'static str; 3] {
         match self.dialect() {
             super::Dialect::Sqlite => [
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
-                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
-                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
-                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END \
-                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k, \
-                 value ->> 'e' AS e, value ->> 'l' AS l FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
+                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k \
+                 FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                // Few ends move: where they do not, their index is not written.
+                "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
+                 FROM (SELECT value ->> 's' AS s, value ->> 'k' AS k, value ->> 'e' AS e, value ->> 'l' AS l \
+                 FROM json_each($1)) n WHERE watches.subscription_id = n.s AND n.k = 1 AND $2 > 0 \
+                 AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
                  AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
                  (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
@@ -195,11 +218,13 @@ impl Store {
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
-                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
-                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
-                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END \
-                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint, e bigint, l bigint) \
+                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2 \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint) \
                  WHERE watches.subscription_id = n.s",
+                "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint, e bigint, l bigint) \
+                 WHERE watches.subscription_id = n.s AND n.k = 1 AND CAST($2 AS bigint) > 0 \
+                 AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
                  AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
                  (SELECT s FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint) WHERE k = 1)",
@@ -222,25 +247,6 @@ impl Store {
         .execute(&mut **tx)
         .await?;
         Ok(())
-    }
-
-    /// Of the lines of `reader` that were read since `since`: how many are doubted, how many are
-    /// there.
-    pub async fn doubt_figures(
-        &self,
-        reader: &str,
-        since: Timestamp,
-    ) -> Result<(i64, i64), StoreError> {
-        let row = sqlx::query(
-            "SELECT COUNT(doubt_since) AS doubted, COUNT(*) AS seen FROM watches WHERE reader = $1 AND ok_at > $2 \
-             AND (doubt_since IS NULL OR doubt_since > $2)",
-        )
-        .bind(reader)
-        .bind(since.ms())
-        .fetch_one(self.reader())
-        .await?;
-        let c = Columns { table: "watches", row: &row };
-        Ok((c.int("doubted")?, c.int("seen")?))
     }
 
     /// Makes up to `limit` lines of `reader` due now, those first that were read longest ago; none
@@ -289,31 +295,6 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// After a pause of the daemon: overdue polls are spread over `window`, in the order they were
-    /// due, so that providers do not see a burst. Returns how many.
-    pub async fn spread_overdue(&self, window: Span, now: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "UPDATE watches SET next_poll_at = o.slot FROM (SELECT subscription_id, \
-             $1 + (ROW_NUMBER() OVER (ORDER BY next_poll_at, subscription_id) - 1) * $2 / COUNT(*) OVER () \
-             AS slot FROM watches WHERE next_poll_at <= $1 AND newest_at IS NOT NULL) o \
-             WHERE watches.subscription_id = o.subscription_id",
-        )
-        .bind(now.ms())
-        .bind(window.ms())
-        .execute(&self.writer())
-        .await?;
-        Ok(done.rows_affected())
-    }
-
-    /// A cadence that was shortened in the configuration holds at once: no poll is later than `at`.
-    pub async fn poll_by(&self, at: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
-            .bind(at.ms())
-            .execute(&self.writer())
-            .await?;
-        Ok(done.rows_affected())
-    }
-
     /// After the clock was set back: whatever is due is due at `at` at the latest. Approvals and late
     /// looks keep their time.
     pub async fn nothing_later_than(&self, at: Timestamp) -> Result<(), StoreError> {
@@ -331,23 +312,10 @@ impl Store {
         Ok(())
     }
 
-    /// How many polls of known lines are overdue by more than `by`.
-    pub async fn overdue(&self, by: Span, now: Timestamp) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(
-            "SELECT COUNT(*) FROM watches WHERE next_poll_at < $1 AND newest_at IS NOT NULL",
-        )
-        .bind(now.minus(by).ms())
-        .fetch_one(self.reader())
-        .await?)
-    }
-
     /// The earliest due instants: of polls per reader, of decisions.
     pub async fn next_poll_due(&self, reader: &str) -> Result<Option<Timestamp>, StoreError> {
         let at: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches WHERE reader = $1")
-                .bind(reader)
-                .fetch_one(self.reader())
-                .await?;
+            sqlx::query_scalar(NEXT_POLL).bind(reader).fetch_one(self.reader()).await?;
         Ok(at.map(Timestamp::from_ms))
     }
 }
