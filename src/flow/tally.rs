@@ -41,11 +41,7 @@ impl Engine {
             return Ok(tally);
         }
         let counted = self.store().tally(now, || true).await?;
-        let tally = Arc::new(counted.unwrap_or_else(|| Tally::of_none(now)));
-        if tally.lines() >= MANY {
-            self.remember(Some(Arc::clone(&tally)));
-        }
-        Ok(tally)
+        Ok(Arc::new(counted.unwrap_or_else(|| Tally::of_none(now))))
     }
 
     /// How near the lines of a scope are to their ends, and when they were counted; `None` while
@@ -56,19 +52,26 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Option<(Near, Timestamp)>, EngineError> {
         match scope {
-            Scope::All => {
-                if self.0.tally.counting.load(Ordering::SeqCst) && self.remembered().is_none() {
-                    return Ok(None);
-                }
-                let tally = self.tally(now).await?;
-                Ok(Some((tally.near.clone(), tally.at)))
-            }
+            Scope::All => match self.remembered() {
+                Some(tally) => Ok(Some((tally.near.clone(), tally.at))),
+                None if self.0.tally.counting.load(Ordering::SeqCst) => Ok(None),
+                None => self.near_now(scope, now).await,
+            },
             Scope::Subscriber(_) => {
                 let near = self.store().near_dark(scope, ("", ""), now).await?;
                 Ok(Some((near, now)))
             }
-            Scope::Tag(_) => Ok(Some((self.store().near_all(scope, now).await?, now))),
+            Scope::Tag(_) => self.near_now(scope, now).await,
         }
+    }
+
+    async fn near_now(
+        &self,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Result<Option<(Near, Timestamp)>, EngineError> {
+        let near = self.store().near_all(scope, now, || !self.is_stopping()).await?;
+        Ok(near.map(|near| (near, now)))
     }
 
     /// Of each reader: how many of its polled lines failed at least twice in a row, which is known
@@ -113,11 +116,19 @@ impl Engine {
             return Ok(());
         }
         self.0.tally.counting.store(true, Ordering::SeqCst);
-        let tally = self.store().tally(self.now(), || !self.is_stopping()).await;
+        let counted = self.count_many().await;
         self.0.tally.counting.store(false, Ordering::SeqCst);
-        if let Some(tally) = tally? {
+        if let Some(tally) = counted? {
             self.remember(Some(Arc::new(tally)));
         }
         Ok(())
+    }
+
+    async fn count_many(&self) -> Result<Option<Tally>, EngineError> {
+        let now = self.now();
+        let tally = self.store().tally(now, || !self.is_stopping()).await?;
+        let Some(tally) = tally else { return Ok(None) };
+        let near = self.store().near_all(&Scope::All, now, || !self.is_stopping()).await?;
+        Ok(near.map(|near| tally.with(near)))
     }
 }

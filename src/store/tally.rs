@@ -16,7 +16,7 @@ pub struct Tally {
     pub(super) statuses: Vec<(String, i64)>,
     /// Polled lines by reader.
     pub readers: Vec<ReaderFigures>,
-    /// How near the lines are to their ends.
+    /// How near the lines are to their ends; counted apart, as it takes longer.
     pub near: Near,
 }
 
@@ -84,14 +84,14 @@ impl Tally {
         Self { at, statuses: Vec::new(), readers: Vec::new(), near: Near::default() }
     }
 
+    /// The same with how near the lines are to their ends.
+    pub fn with(self, near: Near) -> Self {
+        Self { near, ..self }
+    }
+
     /// Lines that are active.
     pub fn active(&self) -> i64 {
         self.statuses.iter().find(|(word, _)| word == "active").map_or(0, |(_, n)| *n)
-    }
-
-    /// All lines there ever were.
-    pub fn lines(&self) -> i64 {
-        self.statuses.iter().map(|(_, n)| n).sum()
     }
 }
 
@@ -135,22 +135,29 @@ impl Store {
                     None => tally.readers.push(figures),
                 }
             }
-            tally.near.add(self.near_dark(&Scope::All, slice, now).await?);
             after = until;
         }
         tally.readers.sort_by(|a, b| a.reader.cmp(&b.reader));
         Ok(Some(tally))
     }
 
-    /// How near the lines of a scope are to their ends.
-    pub async fn near_all(&self, scope: &Scope, now: Timestamp) -> Result<Near, StoreError> {
+    /// How near the lines of a scope are to their ends; `None` where `goes_on` said no on the way.
+    pub async fn near_all(
+        &self,
+        scope: &Scope,
+        now: Timestamp,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Option<Near>, StoreError> {
         let mut near = Near::default();
         let mut after = String::new();
         while let Some(until) = self.slice(&after).await? {
+            if !goes_on() {
+                return Ok(None);
+            }
             near.add(self.near_dark(scope, (&after, &until), now).await?);
             after = until;
         }
-        Ok(near)
+        Ok(Some(near))
     }
 
     /// The last id of the slice that begins after `after`.

@@ -276,9 +276,14 @@ struct Chance {
 fn chance() -> impl proptest::strategy::Strategy<Value = Chance> {
     use proptest::prelude::*;
     let hours = proptest::collection::btree_set(0..200 * 24_i64, 1..60);
-    let order = proptest::option::of((any::<usize>(), 0..200 * 24_i64, proptest::option::of(0..99_i64)));
-    (hours, any::<[usize; 4]>(), order, 0..9_usize)
-        .prop_map(|(hours, last, order, dies)| Chance { hours, last, order, dies })
+    let order =
+        proptest::option::of((any::<usize>(), 0..200 * 24_i64, proptest::option::of(0..99_i64)));
+    (hours, any::<[usize; 4]>(), order, 0..9_usize).prop_map(|(hours, last, order, dies)| Chance {
+        hours,
+        last,
+        order,
+        dies,
+    })
 }
 
 async fn by_chance(chance: Chance) {
@@ -300,7 +305,10 @@ async fn by_chance(chance: Chance) {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
     };
     let (ok_ms, newest_ms, before_ms) = (ok.ms(), newest.ms(), before.ms());
-    run(format!("UPDATE watches SET ok_at = {ok_ms}, newest_at = {newest_ms}, ok_before_at = {before_ms}")).await;
+    run(format!(
+        "UPDATE watches SET ok_at = {ok_ms}, newest_at = {newest_ms}, ok_before_at = {before_ms}"
+    ))
+    .await;
     run(format!(
         "INSERT INTO episodes (id, rule_id, subscription_id, opened_at, first_read_at, is_deadline, cause) \
          VALUES ('e', 'r', 'a', 1, {}, 0, 'low')",

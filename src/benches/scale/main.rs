@@ -123,6 +123,7 @@ fn main() -> anyhow::Result<()> {
         }
     }
     ensure!(sizes.iter().all(|size| *size >= 1000), "--sizes: a thousand lines at least");
+    sqlx::any::install_default_drivers();
     rustls::crypto::ring::default_provider().install_default().ok();
     let server = if postgres { Some(server::server().context("no PostgreSQL")?) } else { None };
     let kind = if postgres { "PostgreSQL" } else { "SQLite" };
