@@ -92,6 +92,7 @@ impl App {
     ) -> Result<Self, AppError> {
         let store = Store::open(settings.database.url()).await?;
         store.migrate().await?;
+        store.make_months(clock.now()).await?;
         let install_id = store.install_id(clock.now()).await?;
         let right = pay_right(&store, paying).await?;
         let recorder = match &right {

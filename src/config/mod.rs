@@ -17,6 +17,7 @@ mod layers;
 mod log;
 mod notices;
 mod fleet_files;
+mod retention;
 mod safety;
 mod telemetry;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use flow::Flow;
 pub use hooks::Hook;
 pub use log::{Log, LogFormat};
 pub use notices::Notices;
+pub use retention::Retention;
 pub use safety::{Resubmit, Safety};
 pub use telemetry::{Otlp, Telemetry};
 
@@ -58,6 +60,8 @@ pub struct Settings {
     pub safety: Safety,
     /// `[notices]`: who is told when.
     pub notices: Notices,
+    /// `[retention]`: how long what is no money is kept.
+    pub retention: Retention,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[telemetry]`: where traces go.
@@ -100,6 +104,7 @@ impl Settings {
             caps: caps::read(root.section_or_empty("caps")),
             safety: Safety::read(root.section_or_empty("safety")),
             notices: Notices::read(root.section_or_empty("notices")),
+            retention: Retention::read(root.section_or_empty("retention")),
             log: Log::read(root.section_or_empty("log")),
             telemetry: Telemetry::read(root.section_or_empty("telemetry")),
             fleet: FleetFiles::read(root.section_or_empty("fleet")),

@@ -72,7 +72,7 @@ fn all_faults_of_all_files_and_the_environment_come_at_once() {
             "the environment: flow.verify: found \"1m\"; unknown key; allowed here: approval_expires, concurrency, confirm_after, drain, notify_after, poll_every, reconcile_after, retry_after, stale_after, verify_after",
             "b.toml:2: caps.order: found \"10\"; `10` is not an amount of money (write for example \"10.00 USD\")",
             "b.toml:4: safety.resubmit: found \"always\"; allowed: never, strict",
-            "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, notices, providers, safety, telemetry",
+            "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, notices, providers, retention, safety, telemetry",
         ]
     );
 }
@@ -91,6 +91,14 @@ fn each_wrong_value_says_what_is_allowed() {
         (
             "[flow]\nstale_after = \"0m\"",
             "a.toml:2: flow.stale_after: found \"0m\"; allowed is a span above zero, such as \"30s\", \"5m\", \"6h\"",
+        ),
+        (
+            "[retention]\nreadings = \"30d\"",
+            "a.toml:2: retention.readings: found \"30d\"; allowed is 90d or more, such as \"400d\"",
+        ),
+        (
+            "[retention]\nrollups = \"399d\"",
+            "a.toml:2: retention.rollups: found \"399d\"; allowed is 400d or more, such as \"400d\"",
         ),
         (
             "[safety]\nstorm_share = \"101%\"",

@@ -50,6 +50,7 @@ mod speak;
 mod steady;
 mod explain;
 mod cadence;
+mod day;
 mod verify;
 mod notice;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub(crate) mod fixtures;
 pub use amount::{AmountError, OrderSize, amount_needed};
 pub use cadence::{Cadence, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, cap_currency, check_caps};
+pub use day::{DayBalance, ReadingDay, day_of, day_start};
 pub use decide::{decide, is_calm};
 pub use decision::{Decision, Next, OrderStep, Recorded};
 pub use episodes::EpisodeChange;

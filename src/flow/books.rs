@@ -254,8 +254,13 @@ impl Engine {
                 ..Facts::default()
             },
         };
-        let owners = self.store().subscribers_of_payer(&report.payer).await?;
-        Ok(self.store().say(&owners.into_iter().map(about).collect::<Vec<_>>()).await?)
+        let mut after = String::new();
+        loop {
+            let page = self.store().subscribers_of_payer(&report.payer, &after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.to_string();
+            self.store().say(&page.into_iter().map(about).collect::<Vec<_>>()).await?;
+        }
     }
 }
 

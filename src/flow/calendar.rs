@@ -17,32 +17,57 @@ const HOUR: u32 = 9;
 /// Statements written in one go.
 const BATCH: i64 = 200;
 
+/// How far the calendar was followed.
+#[derive(Debug, Default)]
+pub(super) struct CalendarSeen {
+    /// When it was looked at last.
+    at: Option<Timestamp>,
+    /// Where the next page of subscribers begins; `None` once all were looked at.
+    after: Option<String>,
+}
+
 impl Engine {
     /// Writes statements and reports that are due.
     pub(super) async fn follow_calendar(&self) -> Result<(), EngineError> {
         let now = self.now();
-        {
-            let mut seen = self.0.calendar_seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if seen.is_some_and(|at| now >= at && now.since(at) < EVERY) {
+        let seen = || self.0.calendar_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = {
+            let mut seen = seen();
+            let is_new = seen.at.is_none_or(|at| now < at || now.since(at) >= EVERY);
+            if is_new {
+                *seen = CalendarSeen { at: Some(now), after: Some(String::new()) };
+            } else if seen.after.is_none() {
                 return Ok(());
             }
-            *seen = Some(now);
-        }
-        if self.settings().notices.statement {
-            self.write_statements(now).await?;
-        }
-        self.write_reports(now).await
+            seen.after.clone()
+        };
+        // A page of subscribers in each round: others are told meanwhile.
+        let next = match after.filter(|_| self.settings().notices.statement) {
+            Some(after) => self.write_statements(&after, now).await?,
+            None => None,
+        };
+        let is_done = next.is_none();
+        seen().after = next;
+        if is_done { self.write_reports(now).await } else { Ok(()) }
     }
 
-    async fn write_statements(&self, now: Timestamp) -> Result<(), EngineError> {
+    /// Statements of the next page of subscribers after `after`; gives back the last of them where
+    /// more may follow.
+    async fn write_statements(
+        &self,
+        after: &str,
+        now: Timestamp,
+    ) -> Result<Option<String>, EngineError> {
         // The first days of a month, anywhere on earth; a daemon that was down writes them late.
-        let Some(utc) = now.to_utc().filter(|utc| utc.day() <= 5) else { return Ok(()) };
-        let Some(first) = utc.date_naive().with_day(1) else { return Ok(()) };
+        let Some(utc) = now.to_utc().filter(|utc| utc.day() <= 5) else { return Ok(None) };
+        let Some(first) = utc.date_naive().with_day(1) else { return Ok(None) };
         let begins = start(first, Tz::UTC, 0);
-        let Some(begins) = begins else { return Ok(()) };
+        let Some(begins) = begins else { return Ok(None) };
         // Who came this month has no month behind him.
-        let missing =
-            self.store().without_statement(begins, begins.minus(Span::days(1)), BATCH).await?;
+        let came = begins.minus(Span::days(1));
+        let missing = self.store().without_statement(begins, came, after, BATCH).await?;
+        let is_full = i64::try_from(missing.len()).is_ok_and(|n| n == BATCH);
+        let last = missing.last().cloned().filter(|_| is_full);
         for id in missing {
             let subscriber = self.store().subscriber(&SubscriberId::trusted(&id)).await?;
             let zone = subscriber.time_zone;
@@ -68,7 +93,7 @@ impl Engine {
             };
             self.store().say(&[draft]).await?;
         }
-        Ok(())
+        Ok(last)
     }
 
     async fn lines_of(&self, subscriber: &str, spent: &[Spent]) -> Result<Vec<Item>, EngineError> {
@@ -107,6 +132,10 @@ impl Engine {
                 continue;
             }
             let period = week_of(monday);
+            let dedupe = format!("report|{period}");
+            if self.store().was_said(&id, &dedupe).await? {
+                continue;
+            }
             let figures = self.store().week(from).await?;
             let head = self.store().journal_head().await?;
             let detail = format!(
@@ -116,7 +145,7 @@ impl Engine {
             let facts = Facts {
                 detail: Some(detail),
                 journal_head: Some(head.to_string()),
-                ..totals(&self.store().spent(None, from, to).await?, period.clone())
+                ..totals(&self.store().spent_in_all(from, to).await?, period)
             };
             let draft = NoticeDraft {
                 subscriber: id,
@@ -124,7 +153,7 @@ impl Engine {
                 topup: None,
                 kind: NoticeKind::Report,
                 severity: Severity::Info,
-                dedupe: format!("report|{period}"),
+                dedupe,
                 at: now,
                 facts,
             };

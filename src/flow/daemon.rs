@@ -21,10 +21,6 @@ impl std::fmt::Debug for Daemon {
     }
 }
 
-/// After a longer silence than this, overdue polls are spread instead of asked at once.
-const DOWNTIME: Span = Span::minutes(10);
-/// Fewer overdue lines than this are no burst.
-const BURST: i64 = 50;
 /// A loop that found nothing due looks again after this, bell or not: the bells hang on the wall
 /// clock, and fall silent when that is set back.
 const IDLE: Span = Span::seconds(5);
@@ -32,10 +28,8 @@ const IDLE: Span = Span::seconds(5);
 const BUNCH: Span = Span::from_ms(100);
 
 impl Daemon {
-    /// Starts every loop. Before the first: claims of a dead process become `unknown`, and after a
-    /// long silence overdue polls are spread.
+    /// Starts every loop. Before the first, claims of a dead process become `unknown`.
     pub async fn start(engine: Engine) -> Result<Self, EngineError> {
-        let now = engine.now();
         if engine.may_pay() {
             engine.recover().await?;
             let orphans = engine.adopt_orphans().await?;
@@ -48,22 +42,10 @@ impl Daemon {
             // Open outcomes come first, before any new money.
             traced::round(Stage::Reconcile, None, engine.run_stage(Stage::Reconcile)).await?;
         }
-        let longest = engine.settings().flow.poll_every;
-        // What another instance claims is due again only when its lease runs out.
-        let claims = engine.longest_claim();
-        engine
-            .store()
-            .poll_by(now.plus(longest).plus(longest.divided_by(10)).max(now.plus(claims)))
-            .await?;
-        let overdue = engine.store().overdue(DOWNTIME, now).await?;
-        if overdue > BURST {
-            let window = Span::from_ms(overdue.saturating_mul(20)).min(DOWNTIME);
-            let spread = engine.store().spread_overdue(window, now).await?;
-            tracing::info!(lines = spread, over = %window, "overdue polls are spread");
-        }
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
-        for stage in [Stage::Decide, Stage::Reconcile, Stage::Verify, Stage::Notify] {
+        for stage in [Stage::Decide, Stage::Reconcile, Stage::Verify, Stage::Notify, Stage::Retain]
+        {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = stage.as_str();
@@ -80,6 +62,9 @@ impl Daemon {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(async move {
                 let name = format!("poll {reader}");
+                if let Err(error) = engine.begin_to_poll(&reader).await {
+                    tracing::error!("what is overdue at {reader} could not be looked at: {error}");
+                }
                 let run = || traced::round(Stage::Poll, Some(&reader), engine.poll_reader(&reader));
                 turn(&engine, &name, Stage::Poll, stopped, run).await;
             });
@@ -102,6 +87,7 @@ impl Daemon {
             let (engine, stopped) = (engine.clone(), stopped.clone());
             loops.spawn(heartbeat.run(engine, stopped));
         }
+        loops.spawn(engine.clone().keep_counting(stopped.clone()));
         let scheduler = schedule::start(&engine).await?;
         Ok(Self { engine, stop, loops, scheduler })
     }

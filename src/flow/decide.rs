@@ -20,9 +20,13 @@ impl Engine {
         while !self.is_stopping() && !self.is_idle() {
             let now = self.now();
             self.beats().beat(Stage::Decide.as_str(), now, None);
+            let judging = self.store().judge_more(now).await?;
             let claimed = now.plus(self.lease());
             let ids = self.store().claim_decisions(BATCH, claimed, now).await?;
             if ids.is_empty() {
+                if judging {
+                    continue;
+                }
                 break;
             }
             let _held = self.holds(Work::Decisions, ids.len());

@@ -3,12 +3,15 @@
 use super::{
     Stage, StageReport,
     aloud::Rung,
+    calendar::CalendarSeen,
+    catch_up::CatchingUp,
     clock::ClockWatch,
     instance::Here,
     meters::Meters,
     recover::Recovery,
     rules::RuleCache,
     settle::SettleTimes,
+    tally::Remembered,
     wake::{Beats, Bells},
 };
 use crate::channels::Channel;
@@ -112,7 +115,11 @@ pub(super) struct Inner {
     /// When readers were last looked at.
     pub(super) readers_seen: Mutex<Option<Timestamp>>,
     /// When the calendar was last looked at.
-    pub(super) calendar_seen: Mutex<Option<Timestamp>>,
+    pub(super) calendar_seen: Mutex<CalendarSeen>,
+    /// What only a look at every line can tell.
+    pub(super) tally: Remembered,
+    /// Readers that are catching up after a silence.
+    pub(super) catching_up: CatchingUp,
     pub(super) recovery: tokio::sync::Mutex<Recovery>,
     pub(super) clock_watch: ClockWatch,
     /// How the switches stood when they were last written down.
@@ -150,7 +157,9 @@ impl Engine {
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
             readers_seen: Mutex::new(None),
-            calendar_seen: Mutex::new(None),
+            calendar_seen: Mutex::default(),
+            tally: Remembered::default(),
+            catching_up: CatchingUp::default(),
             recovery: tokio::sync::Mutex::default(),
             clock_watch: ClockWatch::default(),
             switch: Mutex::new(None),
@@ -283,6 +292,7 @@ impl Engine {
             Stage::Reconcile => self.reconcile_due().await,
             Stage::Verify => self.verify_due().await,
             Stage::Notify => self.notify_due().await,
+            Stage::Retain => self.retain_due().await,
         }
     }
 

@@ -30,7 +30,7 @@ impl Engine {
             *seen = Some(now);
         }
         let known = self.store().breakers().await?;
-        for (reader, failing, lines) in self.store().reader_figures().await? {
+        for (reader, failing, lines) in self.reader_figures().await? {
             let name = format!("{PREFIX}{reader}");
             let is_known = known.iter().any(|(known, _, _)| *known == name);
             if !is_known && failing >= LEAST && failing.saturating_mul(2) >= lines {
@@ -80,9 +80,13 @@ impl Engine {
                 ..Facts::default()
             },
         };
-        let concerned = self.store().subscribers_of_reader(reader).await?;
-        let drafts: Vec<NoticeDraft> = concerned.into_iter().map(about).collect();
-        self.store().say(&drafts).await?;
+        let mut after = String::new();
+        loop {
+            let page = self.store().subscribers_of_reader(reader, &after).await?;
+            let Some(last) = page.last() else { break };
+            after = last.to_string();
+            self.store().say(&page.into_iter().map(about).collect::<Vec<_>>()).await?;
+        }
         self.wake(Stage::Notify);
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The pipeline: schedule → poll → decide → act → reconcile/verify → notify, one file per stage.
+//! The pipeline: schedule → poll → decide → act → reconcile/verify → notify, one file per stage,
+//! and what goes through old rows.
 //!
 //! Every stage is a function of the rows and `now`: it reads rows that need it, acts, writes rows,
 //! and wakes the next. Stages never call each other. Kill the process anywhere: the next start
@@ -15,6 +16,8 @@ mod settle;
 mod money;
 mod calendar;
 mod catalogue;
+mod catch_up;
+mod retain;
 mod clock;
 mod recover;
 mod books;
@@ -45,6 +48,7 @@ mod by_hand;
 mod messages;
 mod meters;
 mod stuck;
+mod tally;
 mod tell;
 mod traced;
 mod trial;

@@ -154,7 +154,11 @@ impl Engine {
         let cleared = self.store().breaker_cleared_at(STORM).await?;
         let hour_ago = now.minus(Span::hours(1));
         let since = cleared.map_or(hour_ago, |at| at.max(hour_ago));
-        let (needs, lines) = self.store().storm_figures(since).await?;
+        let needs = self.store().needs_since(since).await?;
+        if needs <= safety.storm_min {
+            return Ok(false);
+        }
+        let lines = self.active_lines().await?;
         let share = lines.saturating_mul(safety.storm_share) / 100;
         let limit = safety.storm_min.max(share);
         if needs <= limit {

@@ -102,19 +102,17 @@ impl Engine {
         let mut held = self.holds(Work::Polls, 0);
         let (mut claimed, mut looked) = (VecDeque::<(DuePoll, Timestamp)>::new(), None);
         let (mut under_way, mut writing) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let mut answers = Answers::default();
+        let (mut answers, mut held_back) = (Answers::default(), None);
         loop {
             // Claims come in bunches too: half of what may be claimed is free before the next. Never
             // while answers are written: the claim would wait for the writer, and nobody for that.
             let free = terms.most.saturating_sub(claimed.len() + under_way.len());
             let idle = writing.is_empty() && !self.is_stopping() && !self.is_idle();
             if idle && free * 2 >= terms.most && is_time(looked) {
-                let now = self.now();
-                let until = now.plus(terms.lease);
-                let due = self.store().claim_polls(reader, free.max(1), until, now).await?;
+                let due = self.claim_lines(&terms, free.max(1), &mut held_back).await?;
                 // Where fewer are due than there is room for, the next look has time.
                 looked = (due.len() < free).then(since_boot);
-                claimed.extend(due.into_iter().map(|poll| (poll, until)));
+                claimed.extend(due);
             }
             // Who stops asks nobody new; the claims run out by themselves.
             while under_way.len() < terms.slots
@@ -148,8 +146,39 @@ impl Engine {
                 () = tokio::time::sleep(LOOK_AGAIN.to_std()), if idle && !under_way.is_empty() => {}
             }
         }
-        report.next_at = self.store().next_poll_due(reader).await?;
+        // While the overdue are held back, the next of them is due when it may be claimed.
+        report.next_at = match held_back {
+            Some(at) => Some(at),
+            None => self.store().next_poll_due(reader).await?,
+        };
         Ok(report)
+    }
+
+    /// Claims due lines, each until its lease runs out; after a silence of the daemon those first
+    /// that became due since its start, and of the others as many as may be asked by now.
+    /// `held_back` is when more of them may.
+    async fn claim_lines(
+        &self,
+        terms: &Terms<'_>,
+        most: usize,
+        held_back: &mut Option<Timestamp>,
+    ) -> Result<Vec<(DuePoll, Timestamp)>, EngineError> {
+        let (store, reader, now) = (self.store(), terms.reader, self.now());
+        let (always, until) = (Timestamp::from_ms(i64::MIN), now.plus(terms.lease));
+        let open = self.overdue_open(reader, now);
+        let after = open.map_or(always, |(overdue, ..)| overdue.began);
+        let mut due = store.claim_polls_due(reader, (after, now), most, until, now).await?;
+        *held_back = open.map(|(_, _, next_at)| next_at);
+        if let Some((overdue, open, _)) = open {
+            let open = open.min(most.saturating_sub(due.len()));
+            if open > 0 {
+                let old = (always, overdue.began);
+                let late = store.claim_polls_due(reader, old, open, until, now).await?;
+                self.caught_up(reader, late.len());
+                due.extend(late);
+            }
+        }
+        Ok(due.into_iter().map(|poll| (poll, until)).collect())
     }
 
     /// The longest time for which a line may be claimed by anybody.

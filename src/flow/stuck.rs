@@ -52,12 +52,10 @@ impl Engine {
         let progressed = beats.progressed();
         let is_late = |at: Timestamp| now.since(at) > patience;
         let mut late = Vec::new();
-        for (stage, provider, due) in self.store().oldest_due().await? {
-            // Whoever tells by himself is not asked, however long it was due.
-            let is_asked = |name: &String| self.provider(name).is_some_and(|p| p.declares().polled);
-            if stage == Stage::Poll.as_str() && !provider.as_ref().is_some_and(is_asked) {
-                continue;
-            }
+        // Whoever tells by himself is not asked, however long it was due.
+        let asked = self.providers().iter().filter(|(_, p)| p.declares().polled);
+        let readers: Vec<&str> = asked.map(|(name, _)| name.as_str()).collect();
+        for (stage, provider, due) in self.store().oldest_due(&readers).await? {
             let name = provider.map_or_else(|| stage.clone(), |name| format!("{stage} {name}"));
             if let Some(at) = progressed.get(&name).filter(|at| is_late(due) && is_late(**at)) {
                 late.push((name, due, *at));

@@ -2,8 +2,8 @@
 
 use super::{Engine, EngineError};
 use crate::domain::{
-    Facts, Money, NoticeDraft, NoticeKind, Severity, Snapshot, Span, State, SubscriberId,
-    Timestamp, Topup, line_facts,
+    Facts, Money, NoticeDraft, NoticeKind, Severity, Snapshot, Span, State, Timestamp, Topup,
+    line_facts,
 };
 
 /// A notice about a top-up that has just reached its present state.
@@ -133,21 +133,22 @@ impl Engine {
         why: &str,
         now: Timestamp,
     ) -> Result<(), EngineError> {
-        let subscribers: Vec<SubscriberId> =
-            self.store().subscribers().await?.into_iter().map(|s| s.id).collect();
-        let drafts: Vec<NoticeDraft> = subscribers
-            .into_iter()
-            .map(|subscriber| NoticeDraft {
-                subscriber,
-                subscription: None,
-                topup: None,
-                kind: NoticeKind::PayingStopped,
-                severity: Severity::Critical,
-                dedupe: format!("paying_stopped|{}", now.ms()),
-                at: now,
-                facts: Facts { detail: Some(why.to_owned()), ..Facts::default() },
-            })
-            .collect();
-        Ok(self.store().say(&drafts).await?)
+        let about = |subscriber| NoticeDraft {
+            subscriber,
+            subscription: None,
+            topup: None,
+            kind: NoticeKind::PayingStopped,
+            severity: Severity::Critical,
+            dedupe: format!("paying_stopped|{}", now.ms()),
+            at: now,
+            facts: Facts { detail: Some(why.to_owned()), ..Facts::default() },
+        };
+        let mut after = String::new();
+        loop {
+            let page = self.store().subscribers_after(&after).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.to_string();
+            self.store().say(&page.into_iter().map(about).collect::<Vec<_>>()).await?;
+        }
     }
 }

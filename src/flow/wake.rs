@@ -22,12 +22,21 @@ pub enum Stage {
     Verify,
     /// Notices → sent.
     Notify,
+    /// Old rows → days, or nothing.
+    Retain,
 }
 
 impl Stage {
     /// In the order in which data flows.
-    pub const ALL: [Self; 6] =
-        [Self::Poll, Self::Decide, Self::Act, Self::Reconcile, Self::Verify, Self::Notify];
+    pub const ALL: [Self; 7] = [
+        Self::Poll,
+        Self::Decide,
+        Self::Act,
+        Self::Reconcile,
+        Self::Verify,
+        Self::Notify,
+        Self::Retain,
+    ];
 
     /// The word in logs, metrics and health.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +47,7 @@ impl Stage {
             Self::Reconcile => "reconcile",
             Self::Verify => "verify",
             Self::Notify => "notify",
+            Self::Retain => "retain",
         }
     }
 }
@@ -71,11 +81,11 @@ impl StageReport {
 /// One bell per stage, heard by every loop of that stage. Ringing carries no data and is never
 /// lost: whoever was busy hears it at the next wait.
 #[derive(Debug, Default)]
-pub(super) struct Bells([watch::Sender<u64>; 6]);
+pub(super) struct Bells([watch::Sender<u64>; 7]);
 
 impl Bells {
     fn of(&self, stage: Stage) -> &watch::Sender<u64> {
-        let [poll, decide, act, reconcile, verify, notify] = &self.0;
+        let [poll, decide, act, reconcile, verify, notify, retain] = &self.0;
         match stage {
             Stage::Poll => poll,
             Stage::Decide => decide,
@@ -83,6 +93,7 @@ impl Bells {
             Stage::Reconcile => reconcile,
             Stage::Verify => verify,
             Stage::Notify => notify,
+            Stage::Retain => retain,
         }
     }
 

@@ -6,6 +6,7 @@
 mod books;
 mod catalogue;
 mod csv;
+mod days;
 mod foretold;
 mod instances;
 mod judged;
@@ -23,6 +24,7 @@ pub use catalogue::{Catalogue, Channel, ChannelTest, NamedProduct, Price, Produc
 pub use catalogue::{catalogue, price};
 pub use csv::{LEDGER_COLUMNS, LINE_COLUMNS, READING_COLUMNS, TOPUP_COLUMNS};
 pub use csv::{csv, ledger_row, line_row, reading_row, topup_row};
+pub use days::{Balances, DAY_COLUMNS, Day, day, day_row};
 pub use foretold::{Forecast, LineForecast, forecast, missing};
 pub use instances::{Holds, Instance, instance};
 pub use judged::{Explanation, MoneySwitch, explain, money_switch};

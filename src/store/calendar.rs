@@ -30,21 +30,23 @@ pub struct Week {
 
 impl Store {
     /// Subscribers with an active line who were there before `from`, and who have no statement since
-    /// `to`; at most `limit`.
+    /// `to`; at most `limit` of them after `after`, in order.
     pub async fn without_statement(
         &self,
         from: Timestamp,
         to: Timestamp,
+        after: &str,
         limit: i64,
     ) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar(
             "SELECT s.id FROM subscribers s WHERE s.closed_at IS NULL AND s.created_at < $1 \
              AND EXISTS (SELECT 1 FROM subscriptions l WHERE l.subscriber_id = s.id AND l.status = 'active') \
              AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.subscriber_id = s.id AND n.kind = 'statement' AND n.created_at >= $2) \
-             ORDER BY s.id LIMIT $3",
+             AND s.id > $3 ORDER BY s.id LIMIT $4",
         )
         .bind(from.ms())
         .bind(to.ms())
+        .bind(after)
         .bind(limit)
         .fetch_all(self.reader())
         .await?)
@@ -92,6 +94,33 @@ impl Store {
             let amount = c.money("amount_minor", "currency")?;
             let amount = amount.ok_or_else(|| c.bad("amount_minor", "nothing"))?;
             Ok(Spent { subscription: c.text("subscription_id")?, amount, topups: c.int("topups")? })
+        });
+        let spent: Result<Vec<Spent>, StoreError> = spent.collect();
+        Ok(spent?.into_iter().filter(|one| one.topups > 0).collect())
+    }
+
+    /// What was settled from `from` to `to` on all lines, less what came back: one sum of each
+    /// currency, under no line's name.
+    pub async fn spent_in_all(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Spent>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT currency, \
+             CAST(SUM(CASE kind WHEN 'settle' THEN amount_minor WHEN 'reverse' THEN -amount_minor ELSE 0 END) AS BIGINT) AS amount_minor, \
+             COUNT(CASE kind WHEN 'settle' THEN 1 END) AS topups \
+             FROM ledger WHERE at >= $1 AND at < $2 GROUP BY currency ORDER BY currency",
+        )
+        .bind(from.ms())
+        .bind(to.ms())
+        .fetch_all(self.reader())
+        .await?;
+        let spent = rows.iter().map(|row| {
+            let c = Columns { table: "ledger", row };
+            let amount = c.money("amount_minor", "currency")?;
+            let amount = amount.ok_or_else(|| c.bad("amount_minor", "nothing"))?;
+            Ok(Spent { subscription: String::new(), amount, topups: c.int("topups")? })
         });
         let spent: Result<Vec<Spent>, StoreError> = spent.collect();
         Ok(spent?.into_iter().filter(|one| one.topups > 0).collect())

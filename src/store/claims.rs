@@ -6,10 +6,19 @@
 //! held apart by its lock file, and pays for none of this: it remembers which lines it is polling.
 
 use super::{Dialect, DuePoll, Polled, SeenAgain, Store, StoreError, Tx, rows, rows::Columns};
-use crate::domain::{State, SubscriptionId, Timestamp, Topup};
+use crate::domain::{Severity, State, SubscriptionId, Timestamp, Topup};
 use serde_json::json;
-use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
+
+macro_rules! due {
+    () => {
+        "SELECT subscription_id FROM watches WHERE reader = $1 AND next_poll_at > $2 AND next_poll_at <= $3 \
+         ORDER BY next_poll_at LIMIT $4"
+    };
+}
+
+/// Due lines of one reader, those that wait longest first.
+pub(super) const DUE: &str = due!();
 
 /// No lines, as a JSON array.
 const NONE: &str = "[]";
@@ -28,9 +37,22 @@ impl Store {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DuePoll>, StoreError> {
+        let always = Timestamp::from_ms(i64::MIN);
+        self.claim_polls_due(reader, (always, now), limit, until, now).await
+    }
+
+    /// The same of those that became due after the first instant, and at the second at the latest.
+    pub async fn claim_polls_due(
+        &self,
+        reader: &str,
+        between: (Timestamp, Timestamp),
+        limit: usize,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<DuePoll>, StoreError> {
         let ids = match self.dialect() {
-            Dialect::Sqlite => self.hold_polls(reader, limit, until, now).await?,
-            Dialect::Postgres => self.take_polls(reader, limit, until, now).await?,
+            Dialect::Sqlite => self.hold_polls(reader, between, limit, until, now).await?,
+            Dialect::Postgres => self.take_polls(reader, between, limit, until).await?,
         };
         if ids == NONE { Ok(Vec::new()) } else { self.polls_of(&ids).await }
     }
@@ -40,6 +62,7 @@ impl Store {
     async fn hold_polls(
         &self,
         reader: &str,
+        (after, by): (Timestamp, Timestamp),
         limit: usize,
         until: Timestamp,
         now: Timestamp,
@@ -47,12 +70,14 @@ impl Store {
         let held = self.held.count(now);
         // The ids come as one JSON array: rows of a driver cost more than what is in them. Lines that
         // are held are still due, and come first.
-        let due: String = sqlx::query_scalar(
-            "SELECT json_group_array(subscription_id) FROM (SELECT subscription_id FROM watches \
-             WHERE reader = $1 AND next_poll_at <= $2 ORDER BY next_poll_at LIMIT $3)",
-        )
+        let due: String = sqlx::query_scalar(concat!(
+            "SELECT json_group_array(subscription_id) FROM (",
+            due!(),
+            ")"
+        ))
         .bind(reader)
-        .bind(now.ms())
+        .bind(after.ms())
+        .bind(by.ms())
         .bind(i64::try_from(limit.saturating_add(held)).unwrap_or(i64::MAX))
         .fetch_one(self.reader())
         .await?;
@@ -67,31 +92,33 @@ impl Store {
     async fn take_polls(
         &self,
         reader: &str,
+        (after, by): (Timestamp, Timestamp),
         limit: usize,
         until: Timestamp,
-        now: Timestamp,
     ) -> Result<String, StoreError> {
         let due: Option<i64> = sqlx::query_scalar(
-            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at <= $2 LIMIT 1",
+            "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at > $2 AND next_poll_at <= $3 LIMIT 1",
         )
         .bind(reader)
-        .bind(now.ms())
+        .bind(after.ms())
+        .bind(by.ms())
         .fetch_optional(self.reader())
         .await?;
         if due.is_none() {
             return Ok(NONE.to_owned());
         }
-        Ok(sqlx::query_scalar(
-            "WITH due AS MATERIALIZED (SELECT subscription_id AS id FROM watches \
-             WHERE reader = $2 AND next_poll_at <= $3 ORDER BY next_poll_at LIMIT $4 \
-             FOR UPDATE SKIP LOCKED), taken AS (UPDATE watches SET next_poll_at = $1 FROM due \
-             WHERE subscription_id = due.id RETURNING subscription_id) \
-             SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM taken",
-        )
-        .bind(until.ms())
+        Ok(sqlx::query_scalar(concat!(
+            "WITH due AS MATERIALIZED (",
+            due!(),
+            " FOR UPDATE SKIP LOCKED), taken AS (UPDATE watches SET next_poll_at = $5 FROM due \
+             WHERE watches.subscription_id = due.subscription_id RETURNING watches.subscription_id) \
+             SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM taken"
+        ))
         .bind(reader)
-        .bind(now.ms())
+        .bind(after.ms())
+        .bind(by.ms())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(until.ms())
         .fetch_one(&self.writer())
         .await?)
     }
@@ -244,31 +271,29 @@ impl Store {
         limit: i64,
         now: Timestamp,
     ) -> Result<Option<(Tx, Vec<String>)>, StoreError> {
-        let skip = match self.dialect() {
-            Dialect::Sqlite => "",
-            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
-        };
-        let sql = format!(
-            "SELECT id FROM notices WHERE next_try_at <= $1 ORDER BY \
-             CASE severity WHEN 'critical' THEN 0 WHEN 'high' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, \
-             created_at, id LIMIT $2{skip}",
-        );
-        let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(now.ms()).bind(limit);
         // One commit for the batch: each waits for the disk.
-        let (tx, ids): (Tx, Vec<String>) = match self.dialect() {
-            Dialect::Sqlite => {
-                let ids: Vec<String> = query.fetch_all(self.reader()).await?;
-                if ids.is_empty() {
-                    return Ok(None);
-                }
-                (self.begin().await?, ids)
+        if self.dialect() == Dialect::Sqlite {
+            let next = self.next_notices(limit, now).await?;
+            if next.is_empty() {
+                return Ok(None);
             }
-            Dialect::Postgres => {
-                let mut tx = self.begin().await?;
-                let ids = query.fetch_all(&mut *tx).await?;
-                (tx, ids)
-            }
-        };
+            let ids = next.into_iter().map(|(id, _)| id).collect();
+            return Ok(Some((self.begin().await?, ids)));
+        }
+        let (mut tx, mut ids) = (self.begin().await?, Vec::new());
+        for severity in Severity::ALL.iter().rev() {
+            let left = limit.saturating_sub(i64::try_from(ids.len()).unwrap_or(i64::MAX));
+            let found: Vec<String> = sqlx::query_scalar(
+                "SELECT id FROM notices WHERE severity = $1 AND next_try_at <= $2 \
+                 ORDER BY next_try_at, created_at, id LIMIT $3 FOR UPDATE SKIP LOCKED",
+            )
+            .bind(severity.as_str())
+            .bind(now.ms())
+            .bind(left)
+            .fetch_all(&mut *tx)
+            .await?;
+            ids.extend(found);
+        }
         Ok((!ids.is_empty()).then_some((tx, ids)))
     }
 

@@ -178,6 +178,7 @@ impl Store {
         let done = sqlx::migrate!("./migrations").run(&self.write).await;
         drop(lock);
         done.map_err(StoreError::Migrate)?;
+        self.divide_readings().await?;
         self.begin_journal().await
     }
 

@@ -87,6 +87,50 @@ pub(super) async fn finish(
     Ok(())
 }
 
+/// Lines that become due for a decision in one commit: all of a million would hold up everybody
+/// who writes for many seconds.
+const BUNCH: i64 = 5000;
+
+/// Makes every active line due for a decision: a bunch now, the others after this commit.
+pub(super) async fn judge_all(
+    tx: &mut Tx,
+    occasion: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let next = judge_bunch(tx, "", now).await?;
+    sqlx::query("UPDATE installation SET judge_after = $1 WHERE id = 1")
+        .bind(next)
+        .execute(&mut **tx)
+        .await?;
+    acts::write(tx, None, acts::JUDGED, occasion, now).await
+}
+
+/// A bunch of lines after `after`, by their ids; gives back the last of them where more may follow.
+async fn judge_bunch(
+    tx: &mut Tx,
+    after: &str,
+    now: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    let (lines, last): (i64, Option<String>) = sqlx::query_as(
+        "SELECT COUNT(*), MAX(subscription_id) FROM (SELECT subscription_id FROM watches \
+         WHERE subscription_id > $1 ORDER BY subscription_id LIMIT $2) bunch",
+    )
+    .bind(after)
+    .bind(BUNCH)
+    .fetch_one(&mut **tx)
+    .await?;
+    sqlx::query(
+        "UPDATE watches SET next_decide_at = $1 WHERE subscription_id > $2 AND subscription_id <= $3 \
+         AND next_poll_at IS NOT NULL AND (next_decide_at IS NULL OR next_decide_at > $1)",
+    )
+    .bind(now.ms())
+    .bind(after)
+    .bind(last.as_deref().unwrap_or_default())
+    .execute(&mut **tx)
+    .await?;
+    Ok(last.filter(|_| lines == BUNCH))
+}
+
 impl Store {
     /// Writes down many calm decisions at once: nothing to do but to look again then. What somebody
     /// else claimed since is his.
@@ -161,15 +205,36 @@ impl Store {
             .transpose()
     }
 
-    /// Makes every active line due for a decision now (a switch was turned).
+    /// Makes every active line due for a decision now (a switch was turned): a bunch at once, the
+    /// others by [`Store::judge_more`].
     pub async fn decide_all(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin_on_all_lines().await?;
-        sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE next_poll_at IS NOT NULL AND (next_decide_at IS NULL OR next_decide_at > $1)")
-            .bind(now.ms())
-            .execute(&mut *tx)
-            .await?;
-        acts::write(&mut tx, None, acts::JUDGED, "a switch was turned", now).await?;
+        judge_all(&mut tx, "a switch was turned", now).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// The next bunch of lines that are to be judged again because all are. True while there may
+    /// be more.
+    pub async fn judge_more(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let after: Option<Option<String>> =
+            sqlx::query_scalar("SELECT judge_after FROM installation WHERE id = 1")
+                .fetch_optional(self.reader())
+                .await?;
+        let Some(after) = after.flatten() else { return Ok(false) };
+        let mut tx = self.begin_on_all_lines().await?;
+        let next = judge_bunch(&mut tx, &after, now).await?;
+        // Another instance may have done the same bunch: then its word stands.
+        let moved = sqlx::query(
+            "UPDATE installation SET judge_after = $1 WHERE id = 1 AND judge_after = $2",
+        )
+        .bind(&next)
+        .bind(&after)
+        .execute(&mut *tx)
+        .await?;
+        if moved.rows_affected() > 0 {
+            tx.commit().await?;
+        }
+        Ok(true)
     }
 }

@@ -5,6 +5,7 @@ use crate::domain::{
     Facts, Item, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, Timestamp,
 };
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// What may be gathered: a condition that the index `notices_to_gather` has as well, so that a long
 /// queue of other notices costs nothing here.
@@ -18,6 +19,9 @@ macro_rules! waiting {
 /// More lines than this at once are told in one notice.
 const LINES: i64 = 3;
 
+/// Notices looked at before each claim: no fewer than are claimed at once.
+const NEXT: i64 = 64;
+
 /// How long notices are gathered, from the first one on.
 const GATHER: Span = Span::seconds(60);
 
@@ -25,27 +29,48 @@ impl Store {
     /// Gathers queued notices where there are many for one subscriber: they wait for a minute,
     /// then one digest takes their place. Critical ones never wait. Returns how many were replaced.
     pub async fn gather_digests(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let crowded = sqlx::query(concat!(
-            "SELECT subscriber_id, MIN(created_at) AS since FROM notices WHERE next_try_at <= $1 AND ",
-            waiting!(),
-            " GROUP BY subscriber_id HAVING COUNT(DISTINCT subscription_id) > $2 ORDER BY subscriber_id",
-        ))
-        .bind(now.ms())
-        .bind(LINES)
-        .fetch_all(self.reader())
-        .await?;
         let mut replaced = 0_usize;
-        for row in crowded {
-            let c = Columns { table: "notices", row: &row };
-            let (subscriber, since) = (c.text("subscriber_id")?, c.at("since")?);
-            let opens = since.plus(GATHER);
-            if opens > now {
-                self.postpone(&subscriber, opens, now).await?;
-            } else {
-                replaced += self.gather(&subscriber, now).await?;
+        // Only those who are told next are looked at: a long queue of others costs nothing.
+        while let crowded = self.crowded(now).await?
+            && !crowded.is_empty()
+        {
+            for (subscriber, since) in crowded {
+                let opens = since.plus(GATHER);
+                if opens > now {
+                    self.postpone(&subscriber, opens, now).await?;
+                } else {
+                    replaced += self.gather(&subscriber, now).await?;
+                }
             }
         }
         Ok(replaced)
+    }
+
+    /// Who is told next, about many lines; and since when.
+    async fn crowded(&self, now: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let next = self.next_notices(NEXT, now).await?;
+        let who: BTreeSet<&str> = next.iter().map(|(_, subscriber)| subscriber.as_str()).collect();
+        if who.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = self.sql(concat!(
+            "SELECT subscriber_id, MIN(created_at) AS since FROM notices WHERE next_try_at <= $1 AND ",
+            waiting!(),
+            " AND subscriber_id IN {ids $3} GROUP BY subscriber_id \
+             HAVING COUNT(DISTINCT subscription_id) > $2 ORDER BY subscriber_id",
+        ));
+        let rows = sqlx::query(sql)
+            .bind(now.ms())
+            .bind(LINES)
+            .bind(json!(who).to_string())
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "notices", row };
+                Ok((c.text("subscriber_id")?, c.at("since")?))
+            })
+            .collect()
     }
 
     async fn postpone(

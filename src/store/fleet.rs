@@ -1,6 +1,6 @@
 //! What people declared: subscribers, subscriptions, rules. Applied in one transaction.
 
-use super::{Store, StoreError, Tx, acts, rows, rows::Columns};
+use super::{Store, StoreError, Tx, acts, decisions, rows, rows::Columns};
 use crate::domain::{
     Rule, RuleId, Subscriber, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus,
     Timestamp,
@@ -110,11 +110,7 @@ impl Store {
         }
         // Rules may mean other lines now: every line is judged again.
         if !changes.rules.is_empty() || !changes.remove_rules.is_empty() {
-            sqlx::query("UPDATE watches SET next_decide_at = $1 WHERE next_poll_at IS NOT NULL")
-                .bind(now.ms())
-                .execute(&mut *tx)
-                .await?;
-            acts::write(&mut tx, None, acts::JUDGED, "rules were applied", now).await?;
+            decisions::judge_all(&mut tx, "rules were applied", now).await?;
         }
         sqlx::query("UPDATE installation SET fleet_version = fleet_version + 1 WHERE id = 1")
             .execute(&mut *tx)
@@ -224,6 +220,13 @@ async fn set_status(
     .bind(id.as_str())
     .execute(&mut **tx)
     .await?;
+    if status == SubscriptionStatus::Closed {
+        // It ends no more, and must not stand before those that do.
+        sqlx::query("UPDATE watches SET service_end_at = NULL, number_loss_at = NULL WHERE subscription_id = $1")
+            .bind(id.as_str())
+            .execute(&mut **tx)
+            .await?;
+    }
     let what = format!("{was}>{}", status.as_str());
     acts::write(tx, Some(id), acts::STATUS, &what, now).await?;
     Ok(true)

@@ -1,7 +1,7 @@
 //! What is counted at every scrape of `/metrics`, by index: no count looks at all that ever was.
 
-use super::{Store, StoreError, SubscriptionView, Wallet, rows::Columns};
-use crate::domain::{Money, Span, State, Timestamp};
+use super::{ReaderFigures, Store, StoreError, SubscriptionView, Tally, Wallet, rows::Columns};
+use crate::domain::{Money, State, Timestamp};
 
 /// Counts by state, when the first is due, when the oldest tried in vain was made.
 type OutboxFigures = (Vec<(&'static str, i64)>, Option<Timestamp>, Option<Timestamp>);
@@ -30,26 +30,6 @@ pub struct Figures {
     pub journal_at: Option<Timestamp>,
 }
 
-/// The active lines of one reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReaderFigures {
-    /// The reader.
-    pub reader: String,
-    /// Lines that failed at least twice in a row.
-    pub failing: i64,
-    /// Lines whose readings count as stale.
-    pub stale: i64,
-    /// When the oldest of the newest usable readings was made; of a line never read, since when it
-    /// is watched.
-    pub oldest_reading_at: Timestamp,
-    /// When the poll that waits longest became or becomes due.
-    pub oldest_due_at: Option<Timestamp>,
-    /// Lines whose service ends, by how soon.
-    pub service_ends: Ends,
-    /// Lines whose number is lost, by how soon.
-    pub number_losses: Ends,
-}
-
 /// The top-ups of one payer in one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopupFigures {
@@ -63,38 +43,14 @@ pub struct TopupFigures {
     pub oldest_at: Timestamp,
 }
 
-/// Lines by how soon something ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ends {
-    /// It is over.
-    pub passed: i64,
-    /// It is still to come, within 24 hours.
-    pub day: i64,
-    /// The same within 7 days; those of the first day are among them.
-    pub week: i64,
-}
-
-/// One look at all lines; `next_poll_at` is set while a line is active. $1 is now, $2 a day, $3 a
-/// week later.
-const WATCHES: &str = "SELECT reader, COUNT(CASE WHEN poll_failures > 1 THEN 1 END) AS failing, \
-    COUNT(stale_since) AS stale, MIN(COALESCE(ok_at, watched_since)) AS oldest_reading_at, \
-    MIN(next_poll_at) AS oldest_due_at, \
-    COUNT(CASE WHEN service_end_at <= $1 THEN 1 END) AS service_passed, \
-    COUNT(CASE WHEN service_end_at > $1 AND service_end_at <= $2 THEN 1 END) AS service_day, \
-    COUNT(CASE WHEN service_end_at > $1 AND service_end_at <= $3 THEN 1 END) AS service_week, \
-    COUNT(CASE WHEN number_loss_at <= $1 THEN 1 END) AS number_passed, \
-    COUNT(CASE WHEN number_loss_at > $1 AND number_loss_at <= $2 THEN 1 END) AS number_day, \
-    COUNT(CASE WHEN number_loss_at > $1 AND number_loss_at <= $3 THEN 1 END) AS number_week \
-    FROM watches WHERE next_poll_at IS NOT NULL GROUP BY reader ORDER BY reader";
-
 impl Store {
-    /// All the figures.
-    pub async fn figures(&self, now: Timestamp) -> Result<Figures, StoreError> {
+    /// All the figures; those that take a look at every line come from `tally`.
+    pub async fn figures(&self, tally: &Tally, now: Timestamp) -> Result<Figures, StoreError> {
         let (notices, oldest_due_notice_at, oldest_unsent_notice_at) =
             self.outbox_figures().await?;
         Ok(Figures {
-            subscriptions: self.subscription_counts().await?,
-            readers: self.readers(now).await?,
+            subscriptions: self.subscription_counts(tally).await?,
+            readers: self.readers(tally).await?,
             topups: self.open_topup_figures().await?,
             counted_24h: self.counted_of_day(now).await?,
             wallets: self.wallets().await?,
@@ -106,10 +62,10 @@ impl Store {
     }
 
     /// Subscriptions by status; see [`Figures::subscriptions`].
-    async fn subscription_counts(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
-        let lines = self
-            .counts("SELECT status AS word, COUNT(*) AS n FROM subscriptions GROUP BY status")
-            .await?;
+    async fn subscription_counts(
+        &self,
+        tally: &Tally,
+    ) -> Result<Vec<(&'static str, i64)>, StoreError> {
         // One open top-up per line, so that each counts one line.
         let held: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM topups t JOIN subscriptions s ON s.id = t.subscription_id \
@@ -118,43 +74,25 @@ impl Store {
         .fetch_one(self.reader())
         .await?;
         let counts =
-            filled(&SubscriptionView::STATUSES, &lines).into_iter().map(|(word, n)| match word {
-                "active" => (word, n.saturating_sub(held)),
-                "held" => (word, held),
-                _ => (word, n),
+            filled(&SubscriptionView::STATUSES, &tally.statuses).into_iter().map(|(word, n)| {
+                match word {
+                    "active" => (word, n.saturating_sub(held).max(0)),
+                    "held" => (word, held),
+                    _ => (word, n),
+                }
             });
         Ok(counts.collect())
     }
 
-    async fn readers(&self, now: Timestamp) -> Result<Vec<ReaderFigures>, StoreError> {
-        let rows = sqlx::query(WATCHES)
-            .bind(now.ms())
-            .bind(now.plus(Span::days(1)).ms())
-            .bind(now.plus(Span::days(7)).ms())
-            .fetch_all(self.reader())
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns { table: "watches", row };
-                Ok(ReaderFigures {
-                    reader: c.text("reader")?,
-                    failing: c.int("failing")?,
-                    stale: c.int("stale")?,
-                    oldest_reading_at: c.at("oldest_reading_at")?,
-                    oldest_due_at: c.maybe_at("oldest_due_at")?,
-                    service_ends: Ends {
-                        passed: c.int("service_passed")?,
-                        day: c.int("service_day")?,
-                        week: c.int("service_week")?,
-                    },
-                    number_losses: Ends {
-                        passed: c.int("number_passed")?,
-                        day: c.int("number_day")?,
-                        week: c.int("number_week")?,
-                    },
-                })
-            })
-            .collect()
+    /// What an index knows is asked anew, however old the tally is.
+    async fn readers(&self, tally: &Tally) -> Result<Vec<ReaderFigures>, StoreError> {
+        let failing = self.failing().await?;
+        let mut readers = tally.readers.clone();
+        for one in &mut readers {
+            one.oldest_due_at = self.next_poll_due(&one.reader).await?;
+            one.failing = count(&failing, &one.reader);
+        }
+        Ok(readers)
     }
 
     async fn open_topup_figures(&self) -> Result<Vec<TopupFigures>, StoreError> {
@@ -226,22 +164,28 @@ impl Store {
         Ok(at.map(Timestamp::from_ms))
     }
 
-    /// Since when the oldest row of each stage is or will be due; of polls and orders for each
-    /// provider.
-    pub async fn oldest_due(&self) -> Result<Vec<(String, Option<String>, Timestamp)>, StoreError> {
+    /// Since when the oldest row of each stage is or will be due; of polls (through `readers`) and
+    /// orders for each provider.
+    pub async fn oldest_due(
+        &self,
+        readers: &[&str],
+    ) -> Result<Vec<(String, Option<String>, Timestamp)>, StoreError> {
+        let mut due = Vec::new();
+        for reader in readers {
+            let at = self.next_poll_due(reader).await?;
+            due.extend(at.map(|at| ("poll".to_owned(), Some((*reader).to_owned()), at)));
+        }
         let rows = sqlx::query(
-            "SELECT 'poll' AS stage, reader AS provider, MIN(next_poll_at) AS at FROM watches \
-             WHERE next_poll_at IS NOT NULL GROUP BY reader \
-             UNION ALL SELECT 'decide', NULL, MIN(next_decide_at) FROM watches \
+            "SELECT 'decide' AS stage, NULL AS provider, MIN(next_decide_at) AS at FROM watches \
+             WHERE next_decide_at IS NOT NULL \
              UNION ALL SELECT 'act', payer, MIN(next_action_at) FROM topups WHERE state = 'reserved' GROUP BY payer \
              UNION ALL SELECT 'reconcile', NULL, MIN(next_action_at) FROM topups \
              WHERE state IN ('submitting', 'pending', 'unknown') \
              UNION ALL SELECT 'verify', NULL, MIN(next_action_at) FROM topups WHERE state = 'paid' \
-             UNION ALL SELECT 'notify', NULL, MIN(next_try_at) FROM notices",
+             UNION ALL SELECT 'notify', NULL, MIN(next_try_at) FROM notices WHERE next_try_at IS NOT NULL",
         )
         .fetch_all(self.reader())
         .await?;
-        let mut due = Vec::new();
         for row in &rows {
             let c = Columns { table: "due", row };
             if let Some(at) = c.maybe_at("at")? {
@@ -251,7 +195,7 @@ impl Store {
         Ok(due)
     }
 
-    async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {
+    pub(super) async fn counts(&self, sql: &'static str) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query(sql).fetch_all(self.reader()).await?;
         rows.iter()
             .map(|row| {
@@ -262,7 +206,10 @@ impl Store {
     }
 }
 
+fn count(counts: &[(String, i64)], word: &str) -> i64 {
+    counts.iter().find(|(w, _)| w == word).map_or(0, |(_, n)| *n)
+}
+
 fn filled(words: &[&'static str], counts: &[(String, i64)]) -> Vec<(&'static str, i64)> {
-    let count = |word: &str| counts.iter().find(|(w, _)| w == word).map_or(0, |(_, n)| *n);
-    words.iter().map(|word| (*word, count(word))).collect()
+    words.iter().map(|word| (*word, count(counts, word))).collect()
 }

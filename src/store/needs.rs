@@ -158,18 +158,9 @@ pub(super) async fn close_need(
 }
 
 impl Store {
-    /// Needs that rules opened since `since`, and all active lines: what the storm breaker weighs.
-    pub async fn storm_figures(&self, since: Timestamp) -> Result<(i64, i64), StoreError> {
-        let needs = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM needs WHERE opened_at > $1 AND kind <> 'manual'",
-        )
-        .bind(since.ms())
-        .fetch_one(self.reader())
-        .await?;
-        let lines =
-            sqlx::query_scalar("SELECT COUNT(*) FROM subscriptions WHERE status = 'active'")
-                .fetch_one(self.reader())
-                .await?;
-        Ok((needs, lines))
+    /// Needs that rules opened since `since`.
+    pub async fn needs_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        let count = "SELECT COUNT(*) FROM needs WHERE opened_at > $1 AND kind <> 'manual'";
+        Ok(sqlx::query_scalar(count).bind(since.ms()).fetch_one(self.reader()).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! The outbox's inward side: a notice row commits with its cause.
 
 use super::{Store, StoreError, Tx, needs::derived_id, rows, rows::Columns};
-use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Timestamp};
+use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, SubscriberId, Timestamp};
 
 /// A notice as stored.
 #[derive(Clone, Debug)]
@@ -144,6 +144,20 @@ impl Store {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// True where something of this key was said to `subscriber`, about no line.
+    pub async fn was_said(
+        &self,
+        subscriber: &SubscriberId,
+        dedupe: &str,
+    ) -> Result<bool, StoreError> {
+        let said: Option<i64> =
+            sqlx::query_scalar("SELECT created_at FROM notices WHERE dedupe_key = $1")
+                .bind(format!("{subscriber}||{dedupe}"))
+                .fetch_optional(self.reader())
+                .await?;
+        Ok(said.is_some())
     }
 
     /// Writes a notice that goes by `channel` rather than the subscriber's first.

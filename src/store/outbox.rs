@@ -1,7 +1,7 @@
 //! The outbox's outward side: claims, tries, retries, dead letters.
 
 use super::{Changed, Store, StoreError, StoredNotice, notices, rows};
-use crate::domain::{Span, Subscriber, Timestamp};
+use crate::domain::{Severity, Span, Subscriber, Timestamp};
 
 /// A notice claimed for one try, with its reader.
 #[derive(Clone, Debug)]
@@ -41,10 +41,37 @@ pub enum Tried {
     Dropped,
 }
 
+/// Due notices of one severity, in the order of their index.
+pub(super) const NEXT: &str = "SELECT id, subscriber_id FROM notices WHERE severity = $1 AND next_try_at <= $2 \
+    ORDER BY next_try_at, created_at, id LIMIT $3";
+
 impl Store {
-    /// Claims up to `limit` due notices for one try each: what matters most first, then what is
-    /// oldest. The claim lasts `lease`; a row that comes back after a crash counts as possibly
-    /// accepted.
+    /// The next due notices, each with who is told: what matters most first, then what has been
+    /// due for longest.
+    pub(super) async fn next_notices(
+        &self,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let mut next: Vec<(String, String)> = Vec::new();
+        for severity in Severity::ALL.iter().rev() {
+            let left = limit.saturating_sub(i64::try_from(next.len()).unwrap_or(i64::MAX));
+            if left > 0 {
+                let found = sqlx::query_as(NEXT)
+                    .bind(severity.as_str())
+                    .bind(now.ms())
+                    .bind(left)
+                    .fetch_all(self.reader())
+                    .await?;
+                next.extend(found);
+            }
+        }
+        Ok(next)
+    }
+
+    /// Claims up to `limit` due notices for one try each: what matters most first, then what has
+    /// been due for longest. The claim lasts `lease`; a row that comes back after a crash counts as
+    /// possibly accepted.
     pub async fn claim_notices(
         &self,
         limit: i64,

@@ -179,18 +179,21 @@ impl Store {
         }
     }
 
-    fn watch_statements(&self) -> [&'static str; 2] {
+    fn watch_statements(&self) -> [&'static str; 3] {
         match self.dialect() {
             Dialect::Sqlite => [
                 "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
                  ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
-                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
-                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END, \
                  kept_at = NULL, seen_again = 0, steady = NULL \
-                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k, \
-                 value ->> 'e' AS e, value ->> 'l' AS l FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k \
+                 FROM json_each($1)) n WHERE watches.subscription_id = n.s",
+                // Few ends move: where they do not, their index is not written.
+                "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
+                 FROM (SELECT value ->> 's' AS s, value ->> 'k' AS k, value ->> 'e' AS e, value ->> 'l' AS l \
+                 FROM json_each($1)) n WHERE watches.subscription_id = n.s AND n.k = 1 AND $2 > 0 \
+                 AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
                  AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
                  (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
@@ -200,11 +203,13 @@ impl Store {
                  poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
                  newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
                  ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
-                 service_end_at = CASE WHEN n.k = 1 THEN n.e ELSE service_end_at END, \
-                 number_loss_at = CASE WHEN n.k = 1 THEN n.l ELSE number_loss_at END, \
                  kept_at = NULL, seen_again = 0, steady = NULL \
-                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint, e bigint, l bigint) \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint) \
                  WHERE watches.subscription_id = n.s",
+                "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
+                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint, e bigint, l bigint) \
+                 WHERE watches.subscription_id = n.s AND n.k = 1 AND CAST($2 AS bigint) > 0 \
+                 AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)",
                 "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
                  AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
                  (SELECT s FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint) WHERE k = 1)",

@@ -19,6 +19,10 @@ pub struct SnapshotRow {
     pub next_why: String,
 }
 
+/// Due decisions, in the order of their index.
+pub(super) const DUE: &str = "SELECT subscription_id FROM watches WHERE next_decide_at <= $1 \
+    ORDER BY next_decide_at, subscription_id LIMIT $2";
+
 impl Store {
     /// The lines that are due for a decision, oldest first.
     pub async fn due_decisions(
@@ -26,20 +30,16 @@ impl Store {
         limit: i64,
         now: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
-        Ok(sqlx::query_scalar(
-            "SELECT subscription_id FROM watches WHERE next_decide_at <= $1 ORDER BY next_decide_at, subscription_id LIMIT $2",
-        )
-        .bind(now.ms())
-        .bind(limit)
-        .fetch_all(self.reader())
-        .await?)
+        Ok(sqlx::query_scalar(DUE).bind(now.ms()).bind(limit).fetch_all(self.reader()).await?)
     }
 
     /// The earliest instant at which a decision is due.
     pub async fn next_decision_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> = sqlx::query_scalar("SELECT MIN(next_decide_at) FROM watches")
-            .fetch_one(self.reader())
-            .await?;
+        let at: Option<i64> = sqlx::query_scalar(
+            "SELECT MIN(next_decide_at) FROM watches WHERE next_decide_at IS NOT NULL",
+        )
+        .fetch_one(self.reader())
+        .await?;
         Ok(at.map(Timestamp::from_ms))
     }
 

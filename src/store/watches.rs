@@ -1,8 +1,12 @@
 //! When each line is due.
 
-use super::{Store, StoreError, Tx, rows::Columns};
+use super::{Store, StoreError, Tx};
 use crate::domain::{Span, SubscriptionId, Timestamp};
 use serde_json::json;
+
+/// When the next poll of a reader is due.
+pub(super) const NEXT_POLL: &str =
+    "SELECT MIN(next_poll_at) FROM watches WHERE reader = $1 AND next_poll_at IS NOT NULL";
 
 impl Store {
     /// Asks for a reading of `id` at `at`, unless one is due sooner anyway or the line is not polled.
@@ -20,25 +24,6 @@ impl Store {
         .execute(&mut **tx)
         .await?;
         Ok(())
-    }
-
-    /// Of the lines of `reader` that were read since `since`: how many are doubted, how many are
-    /// there.
-    pub async fn doubt_figures(
-        &self,
-        reader: &str,
-        since: Timestamp,
-    ) -> Result<(i64, i64), StoreError> {
-        let row = sqlx::query(
-            "SELECT COUNT(doubt_since) AS doubted, COUNT(*) AS seen FROM watches WHERE reader = $1 AND ok_at > $2 \
-             AND (doubt_since IS NULL OR doubt_since > $2)",
-        )
-        .bind(reader)
-        .bind(since.ms())
-        .fetch_one(self.reader())
-        .await?;
-        let c = Columns { table: "watches", row: &row };
-        Ok((c.int("doubted")?, c.int("seen")?))
     }
 
     /// Makes up to `limit` lines of `reader` due now, those first that were read longest ago; none
@@ -70,7 +55,13 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let names: Vec<&str> = ids.iter().map(SubscriptionId::as_str).collect();
         let done = if ids.is_empty() {
-            return self.poll_by(now).await;
+            let mut tx = self.begin_on_all_lines().await?;
+            let done = sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
+                .bind(now.ms())
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            done
         } else {
             let sql = self.sql(
                 "UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1 AND subscription_id IN {ids $2}",
@@ -81,35 +72,6 @@ impl Store {
                 .execute(&self.writer())
                 .await?
         };
-        Ok(done.rows_affected())
-    }
-
-    /// After a pause of the daemon: overdue polls are spread over `window`, in the order they were
-    /// due, so that providers do not see a burst. Returns how many.
-    pub async fn spread_overdue(&self, window: Span, now: Timestamp) -> Result<u64, StoreError> {
-        let mut tx = self.begin_on_all_lines().await?;
-        let done = sqlx::query(
-            "UPDATE watches SET next_poll_at = o.slot FROM (SELECT subscription_id, \
-             $1 + (ROW_NUMBER() OVER (ORDER BY next_poll_at, subscription_id) - 1) * $2 / COUNT(*) OVER () \
-             AS slot FROM watches WHERE next_poll_at <= $1 AND newest_at IS NOT NULL) o \
-             WHERE watches.subscription_id = o.subscription_id",
-        )
-        .bind(now.ms())
-        .bind(window.ms())
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(done.rows_affected())
-    }
-
-    /// A cadence that was shortened in the configuration holds at once: no poll is later than `at`.
-    pub async fn poll_by(&self, at: Timestamp) -> Result<u64, StoreError> {
-        let mut tx = self.begin_on_all_lines().await?;
-        let done = sqlx::query("UPDATE watches SET next_poll_at = $1 WHERE next_poll_at > $1")
-            .bind(at.ms())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
         Ok(done.rows_affected())
     }
 
@@ -131,23 +93,10 @@ impl Store {
         Ok(())
     }
 
-    /// How many polls of known lines are overdue by more than `by`.
-    pub async fn overdue(&self, by: Span, now: Timestamp) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar(
-            "SELECT COUNT(*) FROM watches WHERE next_poll_at < $1 AND newest_at IS NOT NULL",
-        )
-        .bind(now.minus(by).ms())
-        .fetch_one(self.reader())
-        .await?)
-    }
-
     /// The earliest due instants: of polls per reader, of decisions.
     pub async fn next_poll_due(&self, reader: &str) -> Result<Option<Timestamp>, StoreError> {
         let at: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(next_poll_at) FROM watches WHERE reader = $1")
-                .bind(reader)
-                .fetch_one(self.reader())
-                .await?;
+            sqlx::query_scalar(NEXT_POLL).bind(reader).fetch_one(self.reader()).await?;
         Ok(at.map(Timestamp::from_ms))
     }
 }

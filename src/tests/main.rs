@@ -20,6 +20,7 @@ mod safety;
 mod prices;
 mod pins;
 mod reminders;
+mod retention;
 mod rules;
 mod simulate;
 mod links;

@@ -154,7 +154,7 @@ pub(crate) async fn telling(store: &Store) {
     assert!(store.is_link_used("x").await.unwrap() && !store.is_link_used("y").await.unwrap());
     assert!(store.first_subscriber_at().await.unwrap().is_some());
     let (long_ago, later) = (at(0), at(1_000_000));
-    let missing = store.without_statement(later, long_ago, 9).await.unwrap();
+    let missing = store.without_statement(later, long_ago, "", 9).await.unwrap();
     assert!(missing.contains(&"li".to_owned()), "{missing:?}");
     assert!(!store.lines_of("li").await.unwrap().is_empty());
     store.spent(Some("li"), long_ago, later).await.unwrap();
@@ -202,22 +202,28 @@ pub(crate) async fn switches_and_tokens(store: &Store) {
     assert_eq!(store.token_grant(&text).await.unwrap(), None);
 
     store.set_status(&line("b", 2).id, SubscriptionStatus::Paused, at(0)).await.unwrap();
-    assert!(
-        store.claim_polls("carrier", 999, at(100_000), at(99_999)).await.unwrap().iter().all(|d| d
-            .subscription
-            .id
-            .as_str()
-            != "b")
-    );
+    let claimed = store.claim_polls("carrier", 999, at(100_000), at(99_999)).await.unwrap();
+    assert!(claimed.iter().all(|due| due.subscription.id.as_str() != "b"));
     assert_eq!(store.views_of(&["b".into()]).await.unwrap()[0].status, "paused");
     let closing =
         FleetChanges { close_subscriptions: vec![line("b", 2).id], ..FleetChanges::default() };
     store.save_fleet(&closing, at(1)).await.unwrap();
     assert!(!store.documents().await.unwrap().subscriptions.contains_key("b"));
-    // Overdue polls after a downtime are spread in order.
-    let spread = store.spread_overdue(Span::minutes(10), at(200_000)).await.unwrap();
-    assert_eq!(spread, 41);
-    assert!(store.next_poll_due("carrier").await.unwrap().unwrap() >= at(200_000));
+    // Overdue polls after a downtime are counted; a longer cadence that was shortened holds.
+    let (lines, known) = store.overdue("carrier", at(200_000), 1000).await.unwrap();
+    assert_eq!(known, 41);
+    assert!(lines >= known);
+    assert_eq!(store.overdue("carrier", at(200_000), 7).await.unwrap(), (lines, 7));
+    while store.poll_by("carrier", at(2)).await.unwrap() {}
+    let claimed = store
+        .claim_polls_due("carrier", (at(2), at(200_000)), 999, at(200_001), at(200_000))
+        .await
+        .unwrap();
+    assert!(claimed.is_empty(), "nothing is due after that");
+    let span = (at(1), at(2));
+    let claimed =
+        store.claim_polls_due("carrier", span, 999, at(200_001), at(200_000)).await.unwrap();
+    assert_eq!(claimed.len(), usize::try_from(lines).unwrap());
     calm(store).await;
 }
 
@@ -294,8 +300,11 @@ pub(crate) async fn history(store: &Store) {
     assert!(!store.clear_breaker("reader:carrier", at(20_023)).await.unwrap());
     assert!(store.reader_figures().await.unwrap().iter().all(|(_, failing, all)| failing <= all));
     store.ping_writer().await.unwrap();
-    store.figures(at(0)).await.unwrap();
-    assert!(store.oldest_due().await.unwrap().iter().all(|(stage, ..)| !stage.is_empty()));
+    let tally = store.tally(at(0), || true).await.unwrap().unwrap();
+    store.figures(&tally, at(0)).await.unwrap();
+    assert!(
+        store.oldest_due(&["carrier"]).await.unwrap().iter().all(|(stage, ..)| !stage.is_empty())
+    );
 }
 
 fn bucket(name: &str, left: Quantity, metric: Metric, expires_at: Option<Timestamp>) -> Bucket {

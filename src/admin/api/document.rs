@@ -38,6 +38,7 @@ use utoipa::OpenApi;
         look::explain,
         look::forecast,
         lists::readings,
+        lists::days,
         lists::rules,
         lists::topups,
         look::topup,

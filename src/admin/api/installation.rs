@@ -97,7 +97,7 @@ pub(super) async fn providers(
     params.read(|_| Some(()))?;
     let engine = admin.engine();
     let switch = engine.money_switch(engine.now()).await?;
-    let figures = engine.store().reader_figures().await?;
+    let figures = engine.reader_figures().await?;
     let why = |list: &[(String, String)], name: &str| {
         list.iter().find(|(other, _)| other == name).map(|(_, why)| why.clone())
     };

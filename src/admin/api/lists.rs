@@ -105,6 +105,25 @@ pub(super) async fn readings(
     page(&asked, cut, found, |r| place(&[&r.at.ms().to_string()]), &form)
 }
 
+/// What each day's readings of a subscription said, newest first; also of days whose readings are
+/// no longer kept.
+#[utoipa::path(get, path = "/api/v1/subscriptions/{id}/days", params(FormQuery), responses((status = 200, description = "A page", body = [shapes::Day])))]
+pub(super) async fn days(
+    State(admin): State<Admin>,
+    OwnLine(id): OwnLine,
+    asked: Asked,
+    params: Params,
+) -> List {
+    let (before, cut) = params.read(|section| {
+        let before = after(section, |words| words.first()?.parse::<i64>().ok());
+        Some((before, Cut::read_or_csv(section, &asked)))
+    })?;
+    let store = admin.engine().store();
+    let found = store.reading_days(&id, before, cut.most()).await?;
+    let form = Form { shape: shapes::day, table: (&shapes::DAY_COLUMNS, shapes::day_row) };
+    page(&asked, cut, found, |d| place(&[&d.day.to_string()]), &form)
+}
+
 /// The rules as they were applied; of a scope, those that apply to its lines.
 #[utoipa::path(get, path = "/api/v1/rules", responses((status = 200, description = "The rules", body = [super::declared::DeclaredRule])))]
 pub(super) async fn rules(

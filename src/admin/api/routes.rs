@@ -49,6 +49,7 @@ pub(in crate::admin) fn all() -> Vec<Route> {
         see(LOOK, "/api/v1/subscriptions/{id}/explain", get(look::explain)),
         see(LOOK, "/api/v1/subscriptions/{id}/forecast", get(look::forecast)),
         see(LOOK, "/api/v1/subscriptions/{id}/readings", get(lists::readings)),
+        see(LOOK, "/api/v1/subscriptions/{id}/days", get(lists::days)),
         see(LOOK, "/api/v1/rules", get(lists::rules)),
         see(LOOK, "/api/v1/topups", get(lists::topups)),
         see(LOOK, "/api/v1/topups/{id}", get(look::topup)),

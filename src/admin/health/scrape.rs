@@ -27,7 +27,8 @@ const GLOBAL_24H: &str = "global_24h";
 pub(in super::super) async fn metrics(State(admin): State<Admin>) -> Result<Response, Problem> {
     let engine = admin.engine();
     let now = engine.now();
-    let figures = engine.store().figures(now).await?;
+    let tally = engine.tally(now).await?;
+    let figures = engine.store().figures(&tally, now).await?;
     let switch = engine.money_switch(now).await?;
     let counted = engine.meters().all();
     let mut page = Page::default();

@@ -7,14 +7,14 @@ use super::{
     visitor::Visitor,
 };
 use crate::domain::{Span, Subscriber, Timestamp};
-use crate::store::{Scope, StoreError, SubscriptionView};
+use crate::store::{Near, Scope, StoreError, SubscriptionView};
 use axum::{
     Extension,
     extract::{Query, State},
     response::Response,
 };
 use minijinja::{context, value::Serde};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
 /// Lines and top-ups shown at most: with them the page stays below 300 kB.
@@ -43,7 +43,7 @@ pub(super) async fn look(
     let owners = owners(&admin, of_lines.chain(of_orders)).await?;
     let lines = lines(&views, &ids, &owners, now);
     let open: Vec<_> = open.iter().map(|topup| view::order(topup, &owners, now)).collect();
-    let near = store.near_dark(scope, now).await?;
+    let near = engine.near_dark(scope, now).await?;
     let switch = engine.money_switch(now).await?;
     let mut stops: Vec<String> =
         switch.stops().into_iter().map(|(_, why)| why.to_owned()).collect();
@@ -63,13 +63,37 @@ pub(super) async fn look(
         is_paying,
         stops,
         trouble => admin.beats().trouble(Span::minutes(5), now),
-        near => Serde(near),
+        near => Serde(near.map(|(near, at)| shown(near, at, now))),
         providers => Serde(providers),
         last_round => Serde(last_round.map(|at| When::of(at, chrono_tz::UTC, now))),
         lines => Serde(lines),
         open => Serde(open),
     };
     Pages::render(&admin, "overview.html", &visitor, about)
+}
+
+/// How near the lines are to their ends.
+#[derive(Debug, Serialize)]
+struct Shown {
+    watched: i64,
+    dark: i64,
+    day: i64,
+    week: i64,
+    /// Money as people write it.
+    at_stake: Vec<String>,
+    /// When they were counted, where that is some time ago.
+    counted: Option<When>,
+}
+
+fn shown(near: Near, at: Timestamp, now: Timestamp) -> Shown {
+    Shown {
+        watched: near.watched,
+        dark: near.dark,
+        day: near.day,
+        week: near.week,
+        at_stake: near.at_stake.iter().map(ToString::to_string).collect(),
+        counted: (now.since(at) > Span::seconds(5)).then(|| When::of(at, chrono_tz::UTC, now)),
+    }
 }
 
 /// The names of those subscribers, and the zones in which they read.

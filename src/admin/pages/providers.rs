@@ -3,6 +3,7 @@
 use super::super::{Admin, audit::Changed, problem::Problem};
 use super::{Pages, form::Sent, sign_in::first_confirm, view::When, visitor::Visitor};
 use crate::domain::{MoneySwitch, Span, Timestamp};
+use crate::flow::EngineError;
 use crate::providers::Declares;
 use crate::store::{ChannelFigures, Discrepancy, StoreError};
 use axum::{
@@ -119,11 +120,11 @@ pub(super) async fn fares(
     admin: &Admin,
     switch: &MoneySwitch,
     now: Timestamp,
-) -> Result<Vec<Shown>, StoreError> {
+) -> Result<Vec<Shown>, EngineError> {
     let (engine, store) = (admin.engine(), admin.engine().store());
     let when = |at: Timestamp| When::of(at, chrono_tz::UTC, now);
     let breakers = store.breakers().await?;
-    let readers = store.reader_figures().await?;
+    let readers = engine.reader_figures().await?;
     let mut providers = Vec::new();
     for (name, provider) in engine.providers() {
         let declares = provider.declares();

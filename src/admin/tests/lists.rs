@@ -53,6 +53,13 @@ async fn no_page_skips_or_repeats_a_row() {
     let readings = walk(&world, "/api/v1/subscriptions/l0/readings?limit=2", at).await;
     assert_eq!(readings.len(), 5);
     assert!(readings.is_sorted_by(|a, b| a > b));
+    for day in 1..5 {
+        read(&world, "l0", None, day * 1440).await;
+    }
+    let of_day = |row: &serde_json::Value| row["day"].as_str().unwrap().to_owned();
+    let days = walk(&world, "/api/v1/subscriptions/l0/days?limit=2", of_day).await;
+    assert_eq!(days.len(), 5);
+    assert!(days.is_sorted_by(|a, b| a > b));
     let topups = walk(&world, "/api/v1/topups?limit=2", id).await;
     assert_eq!((topups.len(), topups.iter().collect::<BTreeSet<_>>().len()), (5, 5));
     let ledger =

@@ -1,7 +1,7 @@
 //! Readings → use per day, with everything that is not use taken out.
 
 use super::{
-    super::{Currency, Money, Quality, Reading, Span, Timestamp, Values},
+    super::{Currency, Money, Quality, Reading, Span, Timestamp, Values, day_of},
     WINDOW_DAYS,
 };
 use std::collections::VecDeque;
@@ -218,8 +218,4 @@ impl BurnLog {
     pub fn external(&self) -> &[ExternalTopup] {
         &self.external
     }
-}
-
-const fn day_of(at: Timestamp) -> i64 {
-    at.ms().div_euclid(Span::days(1).ms())
 }

@@ -1,0 +1,153 @@
+//! What the stages ask of the rows, each many times in this process.
+
+use super::{READER, Table, place::Place};
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+use std::time::{Duration, Instant};
+use topupd::{
+    clock::Clock,
+    domain::{Money, Quality, Reading, Span, Timestamp, Values},
+    store::{Polled, Scope, Store},
+};
+
+/// Lines claimed at once.
+const CLAIM: usize = 128;
+/// Claims that are timed, after a few that warm up.
+const ROUNDS: i64 = 40;
+const WARM: i64 = 8;
+
+/// Prints and notes what takes how long.
+pub(super) async fn measure(place: &Place, size: i64, table: &mut Table) -> anyhow::Result<()> {
+    let store = Store::open(place.url()).await?;
+    let now = Clock::System.now();
+    if size >= 10_000 || !place.is_postgres() {
+        // (PostgreSQL rightly reads all of a small table.)
+        for plan in store.plans(READER, now).await? {
+            let told = plan.lines.join("; ");
+            anyhow::ensure!(!plan.reads_all(), "{}: {told}", plan.what);
+            println!("   plan of {}: {told}", plan.what);
+        }
+    }
+    polls(&store, table).await?;
+    let mut times = Vec::new();
+    for _ in 0..WARM + ROUNDS {
+        let began = Instant::now();
+        let claimed = store.claim_notices(16, Span::hours(9), now).await?;
+        times.push(began.elapsed());
+        if claimed.len() < 16 {
+            break;
+        }
+    }
+    table.time("claim 16 of many queued notices", middle(&mut times));
+    look(table, "when the next poll is due", || store.next_poll_due(READER)).await?;
+    look(table, "when the next decision is due", || store.next_decision_due()).await?;
+    look(table, "when the next notice is due", || store.next_notice_due()).await?;
+    look(table, "what waits longest (/readyz)", || store.oldest_due(&[READER])).await?;
+    look(table, "failing lines of readers (every 5 s)", || store.failing()).await?;
+    look(table, "needs of an hour (every order)", || store.needs_since(now.minus(Span::hours(1))))
+        .await?;
+    look(table, "200 lines that end first", || store.dark_first(&Scope::All, "", 200)).await?;
+    look(table, "doubts of a reader (every doubt)", || {
+        store.doubt_figures(READER, now.minus(Span::hours(1)))
+    })
+    .await?;
+    store.close().await;
+    // The daemon has no mail server here; and a fleet whose polls are due as they were.
+    let mut connection = AnyConnection::connect(place.url()).await?;
+    connection.execute("DELETE FROM notices WHERE state IN ('queued', 'sending')").await?;
+    connection.close().await?;
+    spread(place, size, now.ms()).await
+}
+
+/// Claims of due lines at an evening when much is due, each followed by what it brought, and what
+/// decisions ask for.
+async fn polls(store: &Store, table: &mut Table) -> anyhow::Result<()> {
+    let start = Clock::System.now().plus(Span::hours(6));
+    let (mut claims, mut writes, mut dues, mut snapshots) = (vec![], vec![], vec![], vec![]);
+    for round in 0..WARM + ROUNDS {
+        // An hour later each time: a thousand lines have 128 that are due again by then.
+        let now = start.plus(Span::hours(round));
+        let began = Instant::now();
+        let due = store.claim_polls(READER, CLAIM, Span::minutes(1), now).await?;
+        claims.push(began.elapsed());
+        anyhow::ensure!(due.len() == CLAIM, "{} lines were due", due.len());
+        let polled: Vec<Polled> = due.into_iter().map(|due| read(due, now)).collect();
+        let began = Instant::now();
+        store.apply_polls(&polled, now).await?;
+        writes.push(began.elapsed());
+        let began = Instant::now();
+        let ids = store.due_decisions(200, now).await?;
+        store.claim_decisions(&ids, now.plus(Span::days(9)), now).await?;
+        dues.push(began.elapsed());
+        let began = Instant::now();
+        store.snapshots(ids.get(..CLAIM).unwrap_or(&ids)).await?;
+        snapshots.push(began.elapsed());
+    }
+    for (name, times) in [
+        ("claim 128 due lines", &mut claims),
+        ("write 128 readings", &mut writes),
+        ("find and claim 200 due decisions", &mut dues),
+        ("gather what 128 decisions look at", &mut snapshots),
+    ] {
+        times.drain(..usize::try_from(WARM)?);
+        table.time(name, middle(times));
+    }
+    Ok(())
+}
+
+fn read(due: topupd::store::DuePoll, now: Timestamp) -> Polled {
+    let values = Values {
+        balance: Money::parse("20.00 USD").ok(),
+        service_end_at: Some(now.plus(Span::days(30))),
+        ..Values::default()
+    };
+    let reading = Reading {
+        subscription: due.subscription.id,
+        provider: READER.to_owned(),
+        at: now,
+        quality: Quality::Ok,
+        values,
+        detail: None,
+    };
+    Polled { reading, next_poll_at: now.plus(Span::hours(6)) }
+}
+
+async fn look<T, E, Fut>(
+    table: &mut Table,
+    name: &'static str,
+    ask: impl Fn() -> Fut,
+) -> anyhow::Result<()>
+where
+    Fut: Future<Output = Result<T, E>>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut times = Vec::new();
+    for _ in 0..11 {
+        let began = Instant::now();
+        ask().await?;
+        times.push(began.elapsed());
+    }
+    table.time(name, middle(&mut times));
+    Ok(())
+}
+
+/// The median.
+pub(super) fn middle(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+/// Times as a fleet has them that was polled all along; `CADENCE` of `fill.rs` is six hours.
+pub(super) async fn spread(place: &Place, size: i64, now: i64) -> anyhow::Result<()> {
+    let mut connection = AnyConnection::connect(place.url()).await?;
+    let slot =
+        format!("CAST(SUBSTR(subscription_id, 6) AS BIGINT) * 7919 % {size} * 21600000 / {size}");
+    let sql = format!(
+        "UPDATE watches SET next_poll_at = {now} + {slot}, next_decide_at = {now} + 86400000 + {slot}"
+    );
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    if !place.is_postgres() {
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    }
+    connection.close().await?;
+    Ok(())
+}
