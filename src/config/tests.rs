@@ -69,7 +69,7 @@ fn all_faults_of_all_files_and_the_environment_come_at_once() {
             "the environment: admin.listen: found \"everywhere\"; allowed is an address such as \"127.0.0.1:7878\", or \"off\"",
             "a.toml:2: flow.poll_every: found \"soon\"; allowed is a span such as \"30s\", \"5m\", \"6h\", \"7d\"",
             "a.toml:3: flow.drain: found \"0s\"; allowed is a span above zero, such as \"30s\", \"5m\", \"6h\"",
-            "the environment: flow.verify: found \"1m\"; unknown key; allowed here: approval_expires, concurrency, confirm_after, drain, notify_after, poll_every, reconcile_after, retry_after, stale_after, verify_after",
+            "the environment: flow.verify: found \"1m\"; unknown key; allowed here: approval_expires, concurrency, confirm_after, drain, lease, notify_after, poll_every, reconcile_after, retry_after, stale_after, verify_after",
             "b.toml:2: caps.order: found \"10\"; `10` is not an amount of money (write for example \"10.00 USD\")",
             "b.toml:4: safety.resubmit: found \"always\"; allowed: never, strict",
             "a.toml:5: nonsense: found a table with x; unknown key; allowed here: admin, caps, channels, database, fleet, flow, hooks, log, notices, providers, retention, safety, telemetry",
