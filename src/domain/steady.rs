@@ -85,7 +85,7 @@ mod tests {
             Snapshot { stale_since: Some(at(0)), ..calm.clone() },
             Snapshot { doubt_since: Some(at(0)), ..calm.clone() },
             Snapshot { trouble: Some(reading("23.00 USD", 0)), ..calm.clone() },
-            Snapshot { reading: None, ..calm.clone() },
+            Snapshot { reading: None, ..calm },
         ] {
             assert_eq!(steady(&restless, &policy, at(0)), None);
         }

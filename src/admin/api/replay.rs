@@ -1,6 +1,7 @@
 //! Simulations: stored readings under draft rules, as far as somebody can wait for the answer.
 
 use super::{
+    declared::FleetFile,
     fields::{Params, needed},
     fleet::{FILE, declared},
     wait,
@@ -27,7 +28,7 @@ const LONGEST: Span = Span::days(400);
 
 /// Replays stored readings under the rules of the body, a fleet as JSON or TOML of which only the rules
 /// count; under the active ones where there is no body. Nothing is written, ordered or sent.
-#[utoipa::path(post, path = "/api/v1/simulate", params(SimulateQuery), request_body(content((Value = "application/json"), (String = "application/toml"))), responses((status = 200, description = "What would have happened", body = shapes::Simulation)))]
+#[utoipa::path(post, path = "/api/v1/simulate", params(SimulateQuery), request_body(content((FleetFile = "application/json"), (String = "application/toml"))), responses((status = 200, description = "What would have happened", body = shapes::Simulation)))]
 pub(super) async fn simulate(
     State(admin): State<Admin>,
     params: Params,

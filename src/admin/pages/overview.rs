@@ -63,7 +63,7 @@ pub(super) async fn look(
         is_paying,
         stops,
         trouble => admin.beats().trouble(Span::minutes(5), now),
-        near => Serde(near.map(|(near, at)| shown(near, at, now))),
+        near => Serde(near.map(|(near, at)| shown(&near, at, now))),
         providers => Serde(providers),
         last_round => Serde(last_round.map(|at| When::of(at, chrono_tz::UTC, now))),
         lines => Serde(lines),
@@ -85,7 +85,7 @@ struct Shown {
     counted: Option<When>,
 }
 
-fn shown(near: Near, at: Timestamp, now: Timestamp) -> Shown {
+fn shown(near: &Near, at: Timestamp, now: Timestamp) -> Shown {
     Shown {
         watched: near.watched,
         dark: near.dark,

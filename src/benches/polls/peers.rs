@@ -1,7 +1,7 @@
 //! What a poll costs beside what people use today, in one run against one carrier.
 //!
 //! Each of them polls the same lines at the same pace, one after the other: `topupd run`, a hand-written
-//! Python service (APScheduler, aiohttp, batched SQLite), Prometheus, and Prometheus with its blackbox
+//! Python service (`APScheduler`, aiohttp, batched SQLite), Prometheus, and Prometheus with its blackbox
 //! exporter. The carrier has one core, they have the other. CPU is of all processes of theirs; what was
 //! really polled, the carrier counts.
 
