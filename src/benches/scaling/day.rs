@@ -28,7 +28,8 @@ pub(super) struct Day {
     pub(super) peak: u64,
     /// How long a poll waits past its time, in 99 of 100 cases, without the outage.
     pub(super) late_p99: u64,
-    /// Seconds from the end of the outage until nothing waits longer than before.
+    /// Seconds from the end of the outage until nobody waits longer than before it; of a provider
+    /// that cannot keep up anyway, the rest of the day.
     pub(super) recovered_after: u64,
     /// Providers whose lines wait for them, and how long at most.
     pub(super) slowest: Vec<(&'static str, u64)>,
@@ -71,35 +72,45 @@ impl Day {
             day.peak = day.peak.max(served / ONE);
         }
         day.polls = queues.iter().map(|queue| queue.served).sum::<u64>() / ONE;
-        let calm: Vec<(u64, u64)> =
-            queues.iter().flat_map(|queue| queue.late.iter().copied()).filter(|(at, _)| !touched(*at)).collect();
-        day.late_p99 = p99(calm.into_iter().map(|(_, late)| late).collect());
-        day.recovered_after = queues
-            .iter()
-            .flat_map(|queue| queue.late.iter())
-            .filter(|(at, late)| *at >= OUTAGE.end && *late > day.late_p99.saturating_add(1))
-            .map(|(at, _)| at.saturating_sub(OUTAGE.end))
-            .max()
-            .unwrap_or(0);
+        let all = queues.iter().flat_map(|queue| &queue.late);
+        day.late_p99 = p99(all.filter(|late| !touched(late.second)).copied().collect());
         for queue in &queues {
-            let most = queue.late.iter().filter(|(at, _)| !touched(*at)).map(|(_, late)| *late).max();
-            if let Some(most) = most.filter(|most| *most > 60) {
-                day.slowest.push((queue.provider.name, most));
+            let before = queue.late.iter().filter(|late| late.second < OUTAGE.start);
+            let usual = before.map(|late| late.waited).max().unwrap_or(0);
+            let after = queue.late.iter().filter(|late| late.second >= OUTAGE.end);
+            let last = after.filter(|late| late.waited > usual.saturating_add(1)).last();
+            let until = last.map_or(0, |late| late.second.saturating_sub(OUTAGE.end));
+            day.recovered_after = day.recovered_after.max(until);
+            if usual > 60 {
+                day.slowest.push((queue.provider.name, usual));
             }
         }
         day
     }
 }
 
-/// True for times at which the outage may still be felt.
-fn touched(second: u64) -> bool {
-    (OUTAGE.start..OUTAGE.end.saturating_add(4 * 3600)).contains(&second)
+/// True for times at which the outage may be felt.
+const fn touched(second: u64) -> bool {
+    second >= OUTAGE.start
 }
 
-fn p99(mut all: Vec<u64>) -> u64 {
-    all.sort_unstable();
-    let place = all.len().saturating_mul(99) / 100;
-    all.get(place.min(all.len().saturating_sub(1))).copied().unwrap_or(0)
+/// How long a poll waits in 99 of 100 cases.
+fn p99(mut all: Vec<Late>) -> u64 {
+    all.sort_unstable_by_key(|late| late.waited);
+    let mut left = all.iter().map(|late| late.polls).sum::<u64>() / 100 * 99;
+    let place = all.iter().find(|late| {
+        left = left.saturating_sub(late.polls);
+        left == 0
+    });
+    place.map_or(0, |late| late.waited)
+}
+
+/// Polls that were served in one second, and how long the oldest of them had waited.
+#[derive(Clone, Copy, Debug)]
+struct Late {
+    second: u64,
+    waited: u64,
+    polls: u64,
 }
 
 /// The polls of one provider.
@@ -112,8 +123,7 @@ struct Queue {
     waiting: std::collections::VecDeque<(u64, u64)>,
     total: u64,
     served: u64,
-    /// For each second: how long the oldest served had waited.
-    late: Vec<(u64, u64)>,
+    late: Vec<Late>,
     /// What became due in the outage.
     missed: u64,
 }
@@ -165,13 +175,16 @@ impl Queue {
             }
             *due -= some;
             done += some;
-            let late = second - *since;
+            let waited = second - *since;
             if *due == 0 {
                 self.waiting.pop_front();
             }
             match self.late.last_mut() {
-                Some((at, known)) if *at == second => *known = late.max(*known),
-                Some(_) | None => self.late.push((second, late)),
+                Some(late) if late.second == second => {
+                    late.waited = late.waited.max(waited);
+                    late.polls += some;
+                }
+                Some(_) | None => self.late.push(Late { second, waited, polls: some }),
             }
         }
         self.total -= done;
