@@ -12,6 +12,13 @@ const CONNECTIONS: u32 = 8;
 /// How long a stage waits for a connection before it gives up its round.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What every connection asks of its server. A process that is paused in the middle of a transaction
+/// (a stopped process, a machine that was suspended) would keep its locks for as long: the server ends such a
+/// transaction, and nothing of it was done. No transaction waits for anything but the database. Nor
+/// does a statement wait longer than this for a lock.
+const SESSION: [&str; 2] =
+    ["SET idle_in_transaction_session_timeout = '5s'", "SET lock_timeout = '30s'"];
+
 /// Why a server must not be given money, in its own word; empty where it may.
 const FITNESS: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' \
     WHEN current_setting('transaction_read_only') = 'on' THEN 'read_only' \
@@ -51,11 +58,14 @@ impl Store {
             .acquire_timeout(PATIENCE)
             .after_connect(|connection, _| {
                 Box::pin(async move {
-                    let found = fitness(connection).await?;
-                    match refusal(&found, "postgres:") {
-                        None => Ok(()),
-                        Some(refused) => Err(sqlx::Error::Configuration(refused.into())),
+                    let found = fitness(&mut *connection).await?;
+                    if let Some(refused) = refusal(&found, "postgres:") {
+                        return Err(sqlx::Error::Configuration(refused.into()));
                     }
+                    for setting in SESSION {
+                        sqlx::query(setting).execute(&mut *connection).await?;
+                    }
+                    Ok(())
                 })
             })
             .connect(url)
