@@ -67,7 +67,7 @@ async fn polls(store: &Store, table: &mut Table) -> anyhow::Result<()> {
         // An hour later each time: a thousand lines have 128 that are due again by then.
         let now = start.plus(Span::hours(round));
         let began = Instant::now();
-        let due = store.claim_polls(READER, CLAIM, Span::minutes(1), now).await?;
+        let due = store.claim_polls(READER, CLAIM, now.plus(Span::minutes(1)), now).await?;
         claims.push(began.elapsed());
         anyhow::ensure!(due.len() == CLAIM, "{} lines were due", due.len());
         let polled: Vec<Polled> = due.into_iter().map(|due| read(due, now)).collect();
@@ -75,8 +75,7 @@ async fn polls(store: &Store, table: &mut Table) -> anyhow::Result<()> {
         store.apply_polls(&polled, now).await?;
         writes.push(began.elapsed());
         let began = Instant::now();
-        let ids = store.due_decisions(200, now).await?;
-        store.claim_decisions(&ids, now.plus(Span::days(9)), now).await?;
+        let ids = store.claim_decisions(200, now.plus(Span::days(9)), now).await?;
         dues.push(began.elapsed());
         let began = Instant::now();
         store.snapshots(ids.get(..CLAIM).unwrap_or(&ids)).await?;

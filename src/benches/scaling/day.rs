@@ -77,8 +77,8 @@ impl Day {
         for queue in &queues {
             let before = queue.late.iter().filter(|late| late.second < OUTAGE.start);
             let usual = before.map(|late| late.waited).max().unwrap_or(0);
-            let after = queue.late.iter().filter(|late| late.second >= OUTAGE.end);
-            let last = after.filter(|late| late.waited > usual.saturating_add(1)).last();
+            let mut after = queue.late.iter().filter(|late| late.second >= OUTAGE.end).rev();
+            let last = after.find(|late| late.waited > usual.saturating_add(1));
             let until = last.map_or(0, |late| late.second.saturating_sub(OUTAGE.end));
             day.recovered_after = day.recovered_after.max(until);
             if usual > 60 {
