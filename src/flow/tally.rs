@@ -5,10 +5,7 @@ use super::{Engine, EngineError};
 use crate::clock::since_boot;
 use crate::domain::{Span, Timestamp};
 use crate::store::{Near, Scope, Tally};
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// So many lines are many.
@@ -20,19 +17,15 @@ const REST: i64 = 50;
 
 /// The last count, where there are many lines.
 #[derive(Debug, Default)]
-pub(super) struct Remembered {
-    last: Mutex<Option<Arc<Tally>>>,
-    /// Many lines are being counted.
-    counting: AtomicBool,
-}
+pub(super) struct Remembered(Mutex<Option<Arc<Tally>>>);
 
 impl Engine {
     fn remembered(&self) -> Option<Arc<Tally>> {
-        self.0.tally.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.tally.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn remember(&self, tally: Option<Arc<Tally>>) {
-        *self.0.tally.last.lock().unwrap_or_else(PoisonError::into_inner) = tally;
+        *self.0.tally.0.lock().unwrap_or_else(PoisonError::into_inner) = tally;
     }
 
     /// The count: as it stands now, or as it was remembered not long ago (see [`Tally::at`]).
@@ -45,7 +38,7 @@ impl Engine {
     }
 
     /// How near the lines of a scope are to their ends, and when they were counted; `None` while
-    /// many are being counted for the first time: no page waits for that.
+    /// many are still to be counted for the first time: no page waits for that.
     pub async fn near_dark(
         &self,
         scope: &Scope,
@@ -54,7 +47,7 @@ impl Engine {
         match scope {
             Scope::All => match self.remembered() {
                 Some(tally) => Ok(Some((tally.near.clone(), tally.at))),
-                None if self.0.tally.counting.load(Ordering::SeqCst) => Ok(None),
+                None if self.store().has_lines(MANY).await? => Ok(None),
                 None => self.near_now(scope, now).await,
             },
             Scope::Subscriber(_) => {
@@ -78,7 +71,9 @@ impl Engine {
     /// now, and how many there are.
     pub async fn reader_figures(&self) -> Result<Vec<(String, i64, i64)>, EngineError> {
         let Some(tally) = self.remembered() else {
-            return Ok(self.store().reader_figures().await?);
+            // While many are counted for the first time, nobody knows how many they are.
+            let many = self.store().has_lines(MANY).await?;
+            return Ok(if many { Vec::new() } else { self.store().reader_figures().await? });
         };
         let failing = self.store().failing().await?;
         let failing =
@@ -111,24 +106,15 @@ impl Engine {
     }
 
     async fn count(&self) -> Result<(), EngineError> {
-        if self.store().active_lines().await? < MANY {
+        if !self.store().has_lines(MANY).await? {
             self.remember(None);
             return Ok(());
         }
-        self.0.tally.counting.store(true, Ordering::SeqCst);
-        let counted = self.count_many().await;
-        self.0.tally.counting.store(false, Ordering::SeqCst);
-        if let Some(tally) = counted? {
-            self.remember(Some(Arc::new(tally)));
+        let (now, goes_on) = (self.now(), || !self.is_stopping());
+        let Some(tally) = self.store().tally(now, goes_on).await? else { return Ok(()) };
+        if let Some(near) = self.store().near_all(&Scope::All, now, goes_on).await? {
+            self.remember(Some(Arc::new(tally.with(near))));
         }
         Ok(())
-    }
-
-    async fn count_many(&self) -> Result<Option<Tally>, EngineError> {
-        let now = self.now();
-        let tally = self.store().tally(now, || !self.is_stopping()).await?;
-        let Some(tally) = tally else { return Ok(None) };
-        let near = self.store().near_all(&Scope::All, now, || !self.is_stopping()).await?;
-        Ok(near.map(|near| tally.with(near)))
     }
 }

@@ -33,6 +33,17 @@ impl Store {
         self.counts(FAILING).await
     }
 
+    /// True where at least so many lines are active; no more of them are looked at.
+    pub async fn has_lines(&self, least: i64) -> Result<bool, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM (SELECT 1 AS one FROM subscriptions WHERE status = 'active' LIMIT $1) few",
+        )
+        .bind(least)
+        .fetch_one(self.reader())
+        .await?;
+        Ok(count >= least)
+    }
+
     /// How many lines are active.
     pub async fn active_lines(&self) -> Result<i64, StoreError> {
         let count = "SELECT COUNT(*) FROM subscriptions WHERE status = 'active'";

@@ -121,7 +121,15 @@ impl Store {
 
     /// All rule documents.
     pub async fn rule_documents(&self) -> Result<Vec<(String, String)>, StoreError> {
-        Ok(self.documents().await?.rules.into_iter().collect())
+        let rows = sqlx::query("SELECT id, document FROM rules ORDER BY id")
+            .fetch_all(self.reader())
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let c = Columns { table: "rules", row };
+                Ok((c.text("id")?, c.text("document")?))
+            })
+            .collect()
     }
 
     /// When each paying rule became one.

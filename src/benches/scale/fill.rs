@@ -48,7 +48,7 @@ fn statements(size: i64, now: i64) -> Vec<String> {
             "notices (id, dedupe_key, subscriber_id, subscription_id, kind, severity, channel, facts, state, created_at, next_try_at, expires_at, sent_at)",
             (size / 10).max(1),
             format!(
-                "'m_{state}_' || i, '{state}|' || i, 's' || i, 'line-' || i * 10, '{kind}', \
+                "'m_{state}_' || i, '{state}|' || i, 's' || i, 'line-' || (i * 10), '{kind}', \
                  CASE i % 4 WHEN 0 THEN 'high' WHEN 1 THEN 'warning' ELSE 'info' END, 'mail', '{{\"label\":\"Line\"}}', \
                  '{state}', {now} - 60000 - i, {try_at}, {now} + 864000000, {sent_at}"
             ),
@@ -66,7 +66,7 @@ fn statements(size: i64, now: i64) -> Vec<String> {
             "subscriptions (id, subscriber_id, label, msisdn, operator, time_zone, reader, payers, tags, plan, products, status, document, created_at, updated_at)",
             size,
             format!(
-                "'line-' || i, 's' || i / 10, 'Line ' || i, '+1202' || (2000000 + i), 'T-Mobile US', 'America/New_York', \
+                "'line-' || i, 's' || (i / 10), 'Line ' || i, '+1202' || (2000000 + i), 'T-Mobile US', 'America/New_York', \
                  '{READER}', '[\"{READER}\"]', '[\"us\"]', '{plan}', '{{}}', 'active', '{{}}', {now}, {now}"
             ),
         ),

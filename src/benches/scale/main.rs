@@ -1,5 +1,5 @@
 //! What grows with the fleet: databases of a thousand to a million lines, written by SQL alone, and
-//! how long claims, looks, pages, start and stop take with each.
+//! what claims and looks cost (time of processors), and how long pages, start and stop take, with each.
 //!
 //! `cargo bench --bench scale -- --sizes 1000,10000,100000,1000000`; with `--postgres` on a server
 //! that this program starts. A row is `GROWS` where it takes more than one and a half times what
