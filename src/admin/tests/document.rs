@@ -217,7 +217,10 @@ async fn bodies_are_read_as_the_document_says() {
         };
         let schema = document.pointer(&name[1..]).unwrap();
         let id = if route.path.contains("/topups/") { topup.id.as_str() } else { "l0" };
-        let path = route.path.replace("{id}", id);
+        let mut path = route.path.replace("{id}", id);
+        if path.ends_with("/simulate") {
+            path.push_str("?from=2026-11-20");
+        }
         let answer = world.ask(route.method.as_str(), &path, "admin", r#"{"nonsense":1}"#).await;
         if answer.status == 404 {
             continue;
