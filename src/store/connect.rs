@@ -1,7 +1,7 @@
 //! Opening the database: pragmas, pools, migrations, transactions.
 
 use super::{changes::Changes, held::HeldPolls};
-use sqlx::{AnyPool, AssertSqlSafe, SqlStr, any::AnyPoolOptions};
+use sqlx::{AnyPool, any::AnyPoolOptions};
 use std::{path::PathBuf, time::Duration};
 
 /// Which database it is, where it matters.
@@ -253,16 +253,6 @@ impl Store {
             Dialect::Sqlite => self.write.begin_with("BEGIN IMMEDIATE").await?,
             Dialect::Postgres => self.write.begin().await?,
         })
-    }
-
-    /// Replaces `{ids $n}` by "the texts of the JSON array in parameter n", in this dialect.
-    pub(crate) fn sql(&self, template: &'static str) -> SqlStr {
-        let (before, after) = match self.dialect {
-            Dialect::Sqlite => ("(SELECT value FROM json_each(", "))"),
-            Dialect::Postgres => ("(SELECT jsonb_array_elements_text(CAST(", " AS jsonb)))"),
-        };
-        use sqlx::SqlSafeStr;
-        AssertSqlSafe(template.replace("{ids ", before).replace('}', after)).into_sql_str()
     }
 }
 

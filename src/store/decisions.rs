@@ -1,6 +1,6 @@
 //! When a line is decided about again, and what the last decision was.
 
-use super::{SnapshotRow, Store, StoreError, Tx, acts, rows::Columns};
+use super::{Dialect, SnapshotRow, Store, StoreError, Tx, acts, rows::Columns};
 use crate::domain::{Decision, Money, Recorded, SubscriptionId, Timestamp};
 use serde_json::json;
 
@@ -131,6 +131,12 @@ async fn judge_bunch(
     Ok(last.filter(|_| lines == BUNCH))
 }
 
+const CALM: &str = "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
+     steady = CASE WHEN next_decide_at = $2 THEN n.t END, steady_until = n.u, \
+     next_at = n.n, next_what = n.w, next_why = n.y \
+     FROM {records $1 s text, d bigint, n bigint, w text, y text, t text, u bigint} \
+     WHERE subscription_id = n.s AND (CAST($3 AS bigint) = 1 OR next_decide_at <= $2)";
+
 impl Store {
     /// Writes down many calm decisions at once: nothing to do but to look again then. What somebody
     /// else claimed since is his.
@@ -150,26 +156,13 @@ impl Store {
                         "t": steady.as_ref().map(|(words, _)| words), "u": steady.as_ref().map(|(_, until)| until.ms()) })
             })
             .collect();
-        let statement = match self.dialect() {
-            super::Dialect::Sqlite => {
-                "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
-                 steady = CASE WHEN next_decide_at = $2 THEN n.t END, steady_until = n.u, \
-                 next_at = n.n, next_what = n.w, next_why = n.y FROM (SELECT value ->> 's' AS s, value ->> 'd' AS d, \
-                 value ->> 'n' AS n, value ->> 'w' AS w, value ->> 'y' AS y, value ->> 't' AS t, value ->> 'u' AS u \
-                 FROM json_each($1)) n WHERE subscription_id = n.s"
-            }
-            super::Dialect::Postgres => {
-                "UPDATE watches SET next_decide_at = CASE WHEN next_decide_at = $2 THEN n.d ELSE next_decide_at END, \
-                 steady = CASE WHEN next_decide_at = $2 THEN n.t END, steady_until = n.u, \
-                 next_at = n.n, next_what = n.w, next_why = n.y FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
-                 AS n(s text, d bigint, n bigint, w text, y text, t text, u bigint) \
-                 WHERE subscription_id = n.s AND next_decide_at <= $2"
-            }
-        };
-        let query = sqlx::query(statement)
+        // Only where others decide as well can a line be somebody else's by now.
+        let is_alone = self.dialect() == Dialect::Sqlite;
+        let query = sqlx::query(self.sql(CALM))
             .bind(serde_json::Value::Array(rows).to_string())
-            .bind(claimed.ms());
-        if self.dialect() == super::Dialect::Sqlite {
+            .bind(claimed.ms())
+            .bind(i64::from(is_alone));
+        if is_alone {
             query.execute(&self.writer()).await?;
             return Ok(());
         }

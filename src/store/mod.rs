@@ -11,6 +11,7 @@ mod connect;
 mod reminders;
 mod reports;
 mod rows;
+mod template;
 mod bunch;
 mod buckets;
 mod installation;

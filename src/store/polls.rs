@@ -1,7 +1,7 @@
 //! The hot path: which lines are due, and what was found. Claims and results go through in bunches,
 //! one statement and one commit for many rows.
 
-use super::{Changed, Dialect, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
+use super::{Changed, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{Money, Quality, Reading, Subscription, Timestamp};
 use serde_json::json;
 
@@ -123,100 +123,63 @@ impl Store {
                     "l": r.values.number_loss_at.map(Timestamp::ms) })
         });
         let watches = serde_json::Value::Array(watches.collect()).to_string();
-        for (readings, statement) in
-            [(plain, self.insert_statement(false)), (rich, self.insert_statement(true))]
-        {
+        for (readings, statement) in [(plain, INSERT_PLAIN), (rich, INSERT_RICH)] {
             if readings.is_empty() {
                 continue;
             }
             let rows = readings.into_iter().map(reading_row).collect();
             let rows = serde_json::Value::Array(rows).to_string();
-            sqlx::query(statement).bind(rows).bind(now.ms()).execute(&mut **tx).await?;
+            sqlx::query(self.sql(statement)).bind(rows).bind(now.ms()).execute(&mut **tx).await?;
         }
-        for statement in self.watch_statements() {
-            sqlx::query(statement).bind(&watches).bind(now.ms()).execute(&mut **tx).await?;
+        for statement in [MOVE_ON, MOVE_ENDS, LOOK_AT_PAID] {
+            let query = sqlx::query(self.sql(statement)).bind(&watches).bind(now.ms());
+            query.execute(&mut **tx).await?;
         }
         Ok(())
     }
-
-    /// (The `WHERE $2 > 0` is what lets SQLite parse ON CONFLICT after a SELECT.)
-    fn insert_statement(&self, rich: bool) -> &'static str {
-        match (self.dialect(), rich) {
-            (Dialect::Sqlite, false) => {
-                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
-                 SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
-                 j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
-                 j.value ->> 'n', j.value ->> 'x' FROM json_each($1) j WHERE $2 > 0 \
-                 ON CONFLICT (subscription_id, at) DO NOTHING"
-            }
-            (Dialect::Sqlite, true) => {
-                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
-                 next_charge_minor, next_charge_currency) \
-                 SELECT j.value ->> 's', j.value ->> 'a', j.value ->> 'p', j.value ->> 'q', j.value ->> 'b', \
-                 j.value ->> 'c', j.value ->> 'd', j.value ->> 'm', j.value ->> 't', j.value ->> 'e', \
-                 j.value ->> 'n', j.value ->> 'x', j.value ->> 'u', j.value ->> 'y', j.value ->> 'z' \
-                 FROM json_each($1) j WHERE $2 > 0 ON CONFLICT (subscription_id, at) DO NOTHING"
-            }
-            (Dialect::Postgres, false) => {
-                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail) \
-                 SELECT s, a, p, q, b, c, d, m, t, e, n, x FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
-                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
-                 e bigint, n bigint, x text) WHERE CAST($2 AS bigint) > 0 \
-                 ON CONFLICT (subscription_id, at) DO NOTHING"
-            }
-            (Dialect::Postgres, true) => {
-                "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
-                 data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail, buckets, \
-                 next_charge_minor, next_charge_currency) \
-                 SELECT s, a, p, q, b, c, d, m, t, e, n, x, u, y, z FROM jsonb_to_recordset(CAST($1 AS jsonb)) \
-                 AS j(s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, t bigint, \
-                 e bigint, n bigint, x text, u text, y bigint, z text) WHERE CAST($2 AS bigint) > 0 \
-                 ON CONFLICT (subscription_id, at) DO NOTHING"
-            }
-        }
-    }
-
-    fn watch_statements(&self) -> [&'static str; 3] {
-        match self.dialect() {
-            Dialect::Sqlite => [
-                "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
-                 poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
-                 newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
-                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
-                 kept_at = NULL, seen_again = 0, steady = NULL \
-                 FROM (SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'k' AS k \
-                 FROM json_each($1)) n WHERE watches.subscription_id = n.s",
-                // Few ends move: where they do not, their index is not written.
-                "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
-                 FROM (SELECT value ->> 's' AS s, value ->> 'k' AS k, value ->> 'e' AS e, value ->> 'l' AS l \
-                 FROM json_each($1)) n WHERE watches.subscription_id = n.s AND n.k = 1 AND $2 > 0 \
-                 AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)",
-                "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
-                 AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
-                 (SELECT value ->> 's' FROM json_each($1) WHERE value ->> 'k' = 1)",
-            ],
-            Dialect::Postgres => [
-                "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
-                 poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
-                 newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
-                 ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
-                 kept_at = NULL, seen_again = 0, steady = NULL \
-                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, k bigint) \
-                 WHERE watches.subscription_id = n.s",
-                "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
-                 FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint, e bigint, l bigint) \
-                 WHERE watches.subscription_id = n.s AND n.k = 1 AND CAST($2 AS bigint) > 0 \
-                 AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)",
-                "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
-                 AND (next_action_at IS NULL OR next_action_at > $2) AND subscription_id IN \
-                 (SELECT s FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, k bigint) WHERE k = 1)",
-            ],
-        }
-    }
 }
+
+/// (SQLite parses ON CONFLICT after a SELECT only where there is a WHERE.)
+macro_rules! insert {
+    ($columns:literal, $members:literal, $kinds:literal) => {
+        concat!(
+            "INSERT INTO readings (subscription_id, at, provider, quality, balance_minor, currency, \
+             data_left_bytes, minutes_left, sms_left, service_end_at, number_loss_at, detail",
+            $columns,
+            ") SELECT n.s, n.a, n.p, n.q, n.b, n.c, n.d, n.m, n.t, n.e, n.n, n.x",
+            $members,
+            " FROM {records $1 s text, a bigint, p text, q text, b bigint, c text, d bigint, m bigint, \
+             t bigint, e bigint, n bigint, x text",
+            $kinds,
+            "} WHERE CAST($2 AS bigint) > 0 ON CONFLICT (subscription_id, at) DO NOTHING"
+        )
+    };
+}
+
+const INSERT_PLAIN: &str = insert!("", "", "");
+
+const INSERT_RICH: &str = insert!(
+    ", buckets, next_charge_minor, next_charge_currency",
+    ", n.u, n.y, n.z",
+    ", u text, y bigint, z text"
+);
+
+const MOVE_ON: &str = "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+     poll_failures = CASE WHEN n.k = 1 THEN 0 ELSE poll_failures + 1 END, \
+     newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
+     ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
+     kept_at = NULL, seen_again = 0, steady = NULL \
+     FROM {records $1 s text, a bigint, w bigint, k bigint} WHERE watches.subscription_id = n.s";
+
+/// Few ends move: where they do not, their index is not written.
+const MOVE_ENDS: &str = "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
+     FROM {records $1 s text, k bigint, e bigint, l bigint} \
+     WHERE watches.subscription_id = n.s AND n.k = 1 AND CAST($2 AS bigint) > 0 \
+     AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)";
+
+const LOOK_AT_PAID: &str = "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
+     AND (next_action_at IS NULL OR next_action_at > $2) \
+     AND subscription_id IN (SELECT n.s FROM {records $1 s text, k bigint} WHERE n.k = 1)";
 
 fn reading_row(r: &Reading) -> serde_json::Value {
     let v = &r.values;

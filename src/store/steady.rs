@@ -4,7 +4,7 @@
 //! last reading is in `watches` alone (`ok_at`, with `kept_at` where its values are); the view
 //! `sightings` has it with the others. Its row is written when something else is read.
 
-use super::{Dialect, Polled, Store, StoreError, Tx, buckets};
+use super::{Polled, Store, StoreError, Tx, buckets};
 use crate::domain::{Money, Reading, Span, Timestamp};
 use serde_json::json;
 
@@ -71,28 +71,7 @@ impl Store {
             })
             .collect();
         let rows = serde_json::Value::Array(rows).to_string();
-        let from = match self.dialect() {
-            Dialect::Sqlite => {
-                "(SELECT value ->> 's' AS s, value ->> 'a' AS a, value ->> 'w' AS w, value ->> 'g' AS g, \
-                 value ->> 't' AS t FROM json_each($1))"
-            }
-            Dialect::Postgres => {
-                "jsonb_to_recordset(CAST($1 AS jsonb)) AS n(s text, a bigint, w bigint, g bigint, t text)"
-            }
-        };
-        let name = match self.dialect() {
-            Dialect::Sqlite => " n",
-            Dialect::Postgres => "",
-        };
-        let update = format!(
-            "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
-             newest_at = n.a, ok_at = n.a, kept_at = COALESCE(kept_at, ok_at), seen_again = seen_again + 1, \
-             next_decide_at = CASE WHEN next_decide_at <= $2 THEN next_decide_at \
-             WHEN steady_until < n.g THEN steady_until ELSE n.g END \
-             FROM {from}{name} WHERE watches.subscription_id = n.s AND watches.steady = n.t \
-             AND watches.newest_at = watches.ok_at AND watches.newest_at < n.a",
-        );
-        let done = sqlx::query(sqlx::AssertSqlSafe(update))
+        let done = sqlx::query(self.sql(COUNT_AGAIN))
             .bind(&rows)
             .bind(now.ms())
             .execute(&mut **tx)
@@ -101,14 +80,8 @@ impl Store {
             return Ok(Vec::new());
         }
         // Rare: a reading by hand or a claimed decision came in between.
-        let counted = format!(
-            "SELECT n.s FROM {from}{name} JOIN watches w ON w.subscription_id = n.s \
-             WHERE w.ok_at = n.a AND w.kept_at IS NOT NULL",
-        );
-        let counted: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(counted))
-            .bind(&rows)
-            .fetch_all(&mut **tx)
-            .await?;
+        let counted: Vec<String> =
+            sqlx::query_scalar(self.sql(COUNTED)).bind(&rows).fetch_all(&mut **tx).await?;
         let is_counted =
             |p: &Polled| counted.iter().any(|id| id == p.reading.subscription.as_str());
         Ok(seen.iter().map(|s| &s.polled).filter(|polled| !is_counted(polled)).collect())
@@ -131,6 +104,17 @@ impl Store {
         Ok(())
     }
 }
+
+const COUNT_AGAIN: &str = "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
+     newest_at = n.a, ok_at = n.a, kept_at = COALESCE(kept_at, ok_at), seen_again = seen_again + 1, \
+     next_decide_at = CASE WHEN next_decide_at <= $2 THEN next_decide_at \
+     WHEN steady_until < n.g THEN steady_until ELSE n.g END \
+     FROM {records $1 s text, a bigint, w bigint, g bigint, t text} \
+     WHERE watches.subscription_id = n.s AND watches.steady = n.t \
+     AND watches.newest_at = watches.ok_at AND watches.newest_at < n.a";
+
+const COUNTED: &str = "SELECT n.s FROM {records $1 s text, a bigint} \
+     JOIN watches w ON w.subscription_id = n.s WHERE w.ok_at = n.a AND w.kept_at IS NOT NULL";
 
 #[cfg(test)]
 mod tests {
