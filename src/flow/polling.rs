@@ -29,8 +29,10 @@ const AHEAD: u8 = 4;
 struct Answers {
     news: Vec<(Polled, Timestamp)>,
     same: Vec<(SeenAgain, Timestamp)>,
-    /// When the first of them came, and the first of the news.
-    since: Option<(tokio::time::Instant, Option<tokio::time::Instant>)>,
+    /// When the first of them came.
+    since: Option<tokio::time::Instant>,
+    /// When the first of the news came.
+    news_since: Option<tokio::time::Instant>,
 }
 
 impl Answers {
@@ -41,24 +43,20 @@ impl Answers {
     /// Adds what was heard of a line that is claimed until then.
     fn add(&mut self, (heard, until): (Heard, Timestamp)) {
         let now = tokio::time::Instant::now();
-        let (first, news) = self.since.unwrap_or((now, None));
+        self.since.get_or_insert(now);
         match heard {
             Heard::News(polled) => {
-                self.since = Some((first, news.or(Some(now))));
+                self.news_since.get_or_insert(now);
                 self.news.push((polled, until));
             }
-            Heard::Same(seen) => {
-                self.since = Some((first, news));
-                self.same.push((seen, until));
-            }
+            Heard::Same(seen) => self.same.push((seen, until)),
         }
     }
 
     /// When they are to be written at the latest.
     fn due(&self) -> Option<tokio::time::Instant> {
-        let (first, news) = self.since?;
-        let all = first + GATHER_SAME;
-        Some(news.map_or(all, |news| all.min(news + GATHER)))
+        let all = self.since? + GATHER_SAME;
+        Some(self.news_since.map_or(all, |news| all.min(news + GATHER)))
     }
 }
 
