@@ -2,6 +2,7 @@
 
 use super::{Store, StoreError, rows::Columns};
 use crate::domain::{Money, Timestamp};
+use sqlx::any::AnyRow;
 use std::collections::BTreeMap;
 
 /// What was spent on one line.
@@ -26,6 +27,15 @@ pub struct Week {
     pub sent: i64,
     /// Notices that were given up.
     pub dead: i64,
+}
+
+/// What was settled from `$1` to `$2`, less what came back, and in how many top-ups.
+macro_rules! sums {
+    () => {
+        "CAST(SUM(CASE kind WHEN 'settle' THEN amount_minor WHEN 'reverse' THEN -amount_minor ELSE 0 END) AS BIGINT) \
+         AS amount_minor, COUNT(CASE kind WHEN 'settle' THEN 1 END) AS topups \
+         FROM ledger WHERE at >= $1 AND at < $2"
+    };
 }
 
 impl Store {
@@ -77,26 +87,18 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Spent>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT subscription_id, currency, \
-             CAST(SUM(CASE kind WHEN 'settle' THEN amount_minor WHEN 'reverse' THEN -amount_minor ELSE 0 END) AS BIGINT) AS amount_minor, \
-             COUNT(CASE kind WHEN 'settle' THEN 1 END) AS topups \
-             FROM ledger WHERE at >= $1 AND at < $2 AND ($3 = '' OR subscriber_id = $3) \
-             GROUP BY subscription_id, currency ORDER BY subscription_id, currency",
-        )
+        let rows = sqlx::query(concat!(
+            "SELECT subscription_id, currency, ",
+            sums!(),
+            " AND ($3 = '' OR subscriber_id = $3) \
+             GROUP BY subscription_id, currency ORDER BY subscription_id, currency"
+        ))
         .bind(from.ms())
         .bind(to.ms())
         .bind(subscriber.unwrap_or_default())
         .fetch_all(self.reader())
         .await?;
-        let spent = rows.iter().map(|row| {
-            let c = Columns { table: "ledger", row };
-            let amount = c.money("amount_minor", "currency")?;
-            let amount = amount.ok_or_else(|| c.bad("amount_minor", "nothing"))?;
-            Ok(Spent { subscription: c.text("subscription_id")?, amount, topups: c.int("topups")? })
-        });
-        let spent: Result<Vec<Spent>, StoreError> = spent.collect();
-        Ok(spent?.into_iter().filter(|one| one.topups > 0).collect())
+        all_spent(&rows)
     }
 
     /// What was settled from `from` to `to` on all lines, less what came back: one sum of each
@@ -106,24 +108,16 @@ impl Store {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Spent>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT currency, \
-             CAST(SUM(CASE kind WHEN 'settle' THEN amount_minor WHEN 'reverse' THEN -amount_minor ELSE 0 END) AS BIGINT) AS amount_minor, \
-             COUNT(CASE kind WHEN 'settle' THEN 1 END) AS topups \
-             FROM ledger WHERE at >= $1 AND at < $2 GROUP BY currency ORDER BY currency",
-        )
+        let rows = sqlx::query(concat!(
+            "SELECT '' AS subscription_id, currency, ",
+            sums!(),
+            " GROUP BY currency ORDER BY currency"
+        ))
         .bind(from.ms())
         .bind(to.ms())
         .fetch_all(self.reader())
         .await?;
-        let spent = rows.iter().map(|row| {
-            let c = Columns { table: "ledger", row };
-            let amount = c.money("amount_minor", "currency")?;
-            let amount = amount.ok_or_else(|| c.bad("amount_minor", "nothing"))?;
-            Ok(Spent { subscription: String::new(), amount, topups: c.int("topups")? })
-        });
-        let spent: Result<Vec<Spent>, StoreError> = spent.collect();
-        Ok(spent?.into_iter().filter(|one| one.topups > 0).collect())
+        all_spent(&rows)
     }
 
     /// The figures from `from` on.
@@ -141,6 +135,18 @@ impl Store {
         let (lines, open) = (c.int("lines")?, c.int("open")?);
         Ok(Week { lines, open, sent: c.int("sent")?, dead: c.int("dead")? })
     }
+}
+
+/// Rows of sums, but those of lines for which nothing was settled.
+fn all_spent(rows: &[AnyRow]) -> Result<Vec<Spent>, StoreError> {
+    let spent = rows.iter().map(|row| {
+        let c = Columns { table: "ledger", row };
+        let amount = c.money("amount_minor", "currency")?;
+        let amount = amount.ok_or_else(|| c.bad("amount_minor", "nothing"))?;
+        Ok(Spent { subscription: c.text("subscription_id")?, amount, topups: c.int("topups")? })
+    });
+    let spent: Result<Vec<Spent>, StoreError> = spent.collect();
+    Ok(spent?.into_iter().filter(|one| one.topups > 0).collect())
 }
 
 /// Sums, one for each currency, as people write them.
