@@ -94,10 +94,7 @@ pub(super) async fn readings(
     asked: Asked,
     params: Params,
 ) -> List {
-    let (before, cut) = params.read(|section| {
-        let before = after(section, |words| words.first()?.parse::<i64>().ok());
-        Some((before, Cut::read_or_csv(section, &asked)))
-    })?;
+    let (before, cut) = before(&params, &asked)?;
     let store = admin.engine().store();
     let found = store.readings_page(&id, before, cut.most()).await?;
     let form =
@@ -114,14 +111,19 @@ pub(super) async fn days(
     asked: Asked,
     params: Params,
 ) -> List {
-    let (before, cut) = params.read(|section| {
-        let before = after(section, |words| words.first()?.parse::<i64>().ok());
-        Some((before, Cut::read_or_csv(section, &asked)))
-    })?;
+    let (before, cut) = before(&params, &asked)?;
     let store = admin.engine().store();
     let found = store.reading_days(&id, before, cut.most()).await?;
     let form = Form { shape: shapes::day, table: (&shapes::DAY_COLUMNS, shapes::day_row) };
     page(&asked, cut, found, |d| place(&[&d.day.to_string()]), &form)
+}
+
+/// Where a list that is newest first goes on, and how it is cut.
+fn before(params: &Params, asked: &Asked) -> Result<(Option<i64>, Cut), Problem> {
+    params.read(|section| {
+        let before = after(section, |words| words.first()?.parse::<i64>().ok());
+        Some((before, Cut::read_or_csv(section, asked)))
+    })
 }
 
 /// The rules as they were applied; of a scope, those that apply to its lines.
