@@ -1,7 +1,7 @@
 //! Lines that say the same again and again: part of the store's story, on SQLite and on PostgreSQL.
 
-use super::support::{at, line, reading};
-use topupd::domain::{Decision, Next, OrderStep, Timestamp};
+use super::support::{at, calm_decision, line, reading};
+use topupd::domain::Timestamp;
 use topupd::store::{CalmLine, FleetChanges, Polled, SeenAgain, Store, steady_words};
 
 const LINE: &str = "steady";
@@ -18,20 +18,7 @@ fn again(balance: &str, minute: i64) -> SeenAgain {
 
 /// A calm decision at `minute`, by which the line is steady until `until`.
 async fn calm(store: &Store, balance: &str, minute: i64, until: i64) {
-    let decision = Decision {
-        prices: Vec::new(),
-        episodes: vec![],
-        order: OrderStep::Nothing,
-        gates: vec![],
-        notices: vec![],
-        poll_at: None,
-        decide_at: Some(at(minute + 1080)),
-        stale: None,
-        doubt: None,
-        milestone: None,
-        period_end: None,
-        next: Next { at: None, what: "poll", why: "calm".into() },
-    };
+    let decision = calm_decision(at(minute + 1080));
     let claimed = at(minute + 1);
     store.claim_decisions_of(&[LINE.into()], claimed, at(minute)).await.unwrap();
     let steady = Some((steady_words(&reading(LINE, balance, minute)), at(until)));

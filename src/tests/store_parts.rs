@@ -1,9 +1,9 @@
 //! The second half of the store's story: the outbox, switches, tokens, calm decisions.
 
-use super::support::{at, line, money, reading, subscriber};
+use super::support::{at, calm_decision, line, money, reading, subscriber};
 use topupd::domain::{
-    Bucket, Decision, Facts, Metric, MoneySwitch, Next, NoticeDraft, NoticeKind, OrderStep,
-    Quantity, Severity, Span, State, SubscriptionStatus, Timestamp,
+    Bucket, Facts, Metric, MoneySwitch, NoticeDraft, NoticeKind, Quantity, Severity, Span, State,
+    SubscriptionStatus, Timestamp,
 };
 use topupd::store::{
     Audited, CalmLine, FleetChanges, Grant, OperatorSaid, Polled, Reported, Role, Scope, Store,
@@ -228,21 +228,7 @@ pub(crate) async fn switches_and_tokens(store: &Store) {
 }
 
 async fn calm(store: &Store) {
-    let next = Next { at: None, what: "poll", why: "calm".into() };
-    let decision = Decision {
-        prices: Vec::new(),
-        episodes: vec![],
-        order: OrderStep::Nothing,
-        gates: vec![],
-        notices: vec![],
-        poll_at: None,
-        decide_at: Some(at(300_000)),
-        stale: None,
-        doubt: None,
-        milestone: None,
-        period_end: None,
-        next,
-    };
+    let decision = calm_decision(at(300_000));
     store.decide_all(at(200_000)).await.unwrap();
     store.claim_decisions_of(&["a".into()], at(200_001), at(200_000)).await.unwrap();
     let calm = CalmLine { id: line("a", 1).id, decision, steady: None };

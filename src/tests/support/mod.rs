@@ -14,9 +14,9 @@ pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use topupd::domain::{
-    Amount, CapLimits, Condition, Metric, Mode, Money, Msisdn, OnEnable, OnStale, Op, Plan, Policy,
-    Quality, Quantity, Reading, Renewal, Rule, RuleId, Scope, Span, Subscriber, SubscriberId,
-    Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Values,
+    Amount, CapLimits, Condition, Decision, Metric, Mode, Money, Msisdn, Next, OnEnable, OnStale,
+    Op, OrderStep, Plan, Policy, Quality, Quantity, Reading, Renewal, Rule, RuleId, Scope, Span,
+    Subscriber, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Values,
 };
 
 pub(crate) fn money(text: &str) -> Money {
@@ -63,6 +63,24 @@ pub(crate) fn line(id: &str, n: usize) -> Subscription {
         }),
         products: [("carrier".to_owned(), "TOPUP".to_owned())].into(),
         status: SubscriptionStatus::Active,
+    }
+}
+
+/// A decision to do nothing before `until`.
+pub(crate) fn calm_decision(until: Timestamp) -> Decision {
+    Decision {
+        prices: Vec::new(),
+        episodes: vec![],
+        order: OrderStep::Nothing,
+        gates: vec![],
+        notices: vec![],
+        poll_at: None,
+        decide_at: Some(until),
+        stale: None,
+        doubt: None,
+        milestone: None,
+        period_end: None,
+        next: Next { at: None, what: "poll", why: "calm".into() },
     }
 }
 
