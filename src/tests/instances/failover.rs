@@ -12,7 +12,7 @@ use super::{
 const LINES: usize = 8;
 
 fn clusters() -> Option<Cluster> {
-    let found = Cluster::primary();
+    let found = Cluster::start();
     assert!(found.is_some() || std::env::var("CI").is_err(), "PostgreSQL is not installed");
     if found.is_none() {
         eprintln!("SKIPPED: PostgreSQL is not installed");

@@ -1,110 +1,27 @@
 //! Two PostgreSQL servers, one that follows the other, and a switch that leads to either.
 
-use super::postgres::{bin_dir, command, is_root, user};
-use sqlx::Connection as _;
+use super::postgres::bin_dir;
 use std::{
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::{io::copy_bidirectional, net::TcpListener, net::TcpStream, task::JoinSet};
 
 /// A server that can be killed, followed and promoted.
-#[derive(Debug)]
-pub(crate) struct Cluster {
-    child: Child,
-    pub(crate) port: u16,
-    _folder: tempfile::TempDir,
-}
-
-/// A folder that the server's user may write to.
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    if is_root() {
-        assert!(Command::new("chown").arg(user()).arg(folder.path()).status().unwrap().success());
-    }
-    let data = folder.path().join("pg");
-    (folder, data)
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn run(program: &Path, args: &[&str], folder: &Path) {
-    let done = command(program).args(args).current_dir(folder).stdout(Stdio::null()).output();
-    let done = done.unwrap();
-    assert!(done.status.success(), "{program:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-fn serve(bin: &Path, data: &Path, port: u16) -> Child {
-    let child = command(&bin.join("postgres"))
-        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
-        .args(["-c", "unix_socket_directories=", "-D"])
-        .arg(data)
-        .current_dir(data)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let started = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(120), "PostgreSQL did not start");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    child
-}
+pub(crate) use super::postgres::Server as Cluster;
 
 impl Cluster {
-    /// A primary; `None` where PostgreSQL is not installed.
-    pub(crate) fn primary() -> Option<Self> {
-        let bin = bin_dir()?;
-        let (folder, data) = folder();
-        let to = data.to_str().unwrap();
-        let args = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-D", to];
-        run(&bin.join("initdb"), &args, folder.path());
-        let port = free_port();
-        let child = serve(&bin, &data, port);
-        Some(Self { child, port, _folder: folder })
-    }
-
     /// A standby that follows this one.
     pub(crate) async fn standby(&self) -> Self {
         self.sql("SELECT 1").await;
-        let bin = bin_dir().unwrap();
-        let (folder, data) = folder();
-        let (from, to) = (self.port.to_string(), data.to_str().unwrap());
+        let from = self.port.to_string();
         let source = ["-h", "127.0.0.1", "-p", &from, "-U", "postgres"];
-        let args = [&source[..], &["-D", to, "-R", "-X", "stream", "-c", "fast"]].concat();
-        run(&bin.join("pg_basebackup"), &args, folder.path());
-        let port = free_port();
-        let child = serve(&bin, &data, port);
-        let standby = Self { child, port, _folder: folder };
+        let args = [&source[..], &["-R", "-X", "stream", "-c", "fast"]].concat();
+        let standby = Self::of(&bin_dir().unwrap(), "pg_basebackup", &args);
         standby.sql("SELECT 1").await;
         self.until("SELECT COUNT(*) FROM pg_stat_replication WHERE state = 'streaming'", 1).await;
         standby
-    }
-
-    /// The URL of a database here.
-    pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
-    }
-
-    async fn connect(&self) -> sqlx::PgConnection {
-        let started = Instant::now();
-        loop {
-            match sqlx::PgConnection::connect(&self.url("postgres")).await {
-                Ok(connection) => return connection,
-                Err(error) => assert!(started.elapsed() < Duration::from_secs(120), "{error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    pub(crate) async fn sql(&self, text: &str) {
-        let mut connection = self.connect().await;
-        sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).execute(&mut connection).await.unwrap();
     }
 
     /// Waits until a query answers with `wanted`.
@@ -147,13 +64,6 @@ impl Cluster {
     pub(crate) fn kill(&mut self) {
         Command::new("kill").args(["-QUIT", &self.child.id().to_string()]).status().unwrap();
         self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 

@@ -37,73 +37,56 @@ fn start_for_all() -> Option<Server> {
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
-    port: u16,
-    _data: tempfile::TempDir,
+    pub(super) child: Child,
+    pub(crate) port: u16,
+    _folder: tempfile::TempDir,
 }
 
 impl Server {
-    fn start() -> Option<Self> {
-        let bin = bin_dir()?;
-        let data = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let dir = data.path().join("pg");
-        std::fs::create_dir(&dir).unwrap();
+    /// An empty one; `None` where PostgreSQL is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let made = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"];
+        Some(Self::of(&bin_dir()?, "initdb", &made))
+    }
+
+    /// One whose files `program` makes in a folder that the server's user may write to.
+    pub(super) fn of(bin: &Path, program: &str, args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         if is_root() {
-            // PostgreSQL refuses to run as root.
-            std::fs::set_permissions(
-                data.path(),
-                std::os::unix::fs::PermissionsExt::from_mode(0o755),
-            )
-            .unwrap();
-            assert!(Command::new("chown").arg(user()).arg(&dir).status().unwrap().success());
+            let owned = Command::new("chown").arg(user()).arg(folder.path()).status().unwrap();
+            assert!(owned.success());
         }
-        let init = command(&bin.join("initdb"))
-            .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-D"])
-            .arg(&dir)
-            .stdout(Stdio::null())
-            .current_dir(&dir)
-            .status()
-            .unwrap();
-        assert!(init.success(), "initdb failed");
-        let child = command(&bin.join("postgres"))
-            .args([
-                "-p",
-                &port.to_string(),
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-                "-D",
-            ])
-            .arg(&dir)
-            .current_dir(&dir)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let started = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(120), "PostgreSQL did not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(Self { child, port, _data: data })
+        let data = folder.path().join("pg");
+        let mut make = command(&bin.join(program));
+        make.args(args).arg("-D").arg(&data).current_dir(folder.path()).stdout(Stdio::null());
+        let done = make.output().unwrap();
+        assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { child: serve(bin, &data, port), port, _folder: folder }
+    }
+
+    /// The URL of a database here.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
     /// The URL of a fresh database named `name`.
     pub(crate) async fn database(&self, name: &str) -> String {
-        let base = format!("postgres://postgres@127.0.0.1:{}", self.port);
+        self.sql(&format!("CREATE DATABASE {name}")).await;
+        self.url(name)
+    }
+
+    pub(crate) async fn sql(&self, text: &str) {
+        let mut connection = self.connect().await;
+        sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    /// It may still be starting up; a busy machine takes its time.
+    pub(super) async fn connect(&self) -> sqlx::PgConnection {
         let started = Instant::now();
         loop {
-            match sqlx::PgConnection::connect(&format!("{base}/postgres")).await {
-                Ok(mut connection) => {
-                    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-                        .execute(&mut connection)
-                        .await
-                        .unwrap();
-                    return format!("{base}/{name}");
-                }
-                // It may still be starting up; a busy machine takes its time.
+            match sqlx::PgConnection::connect(&self.url("postgres")).await {
+                Ok(connection) => return connection,
                 Err(error) => assert!(started.elapsed() < Duration::from_secs(120), "{error}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -118,17 +101,35 @@ impl Drop for Server {
     }
 }
 
-pub(super) fn is_root() -> bool {
+fn serve(bin: &Path, data: &Path, port: u16) -> Child {
+    let child = command(&bin.join("postgres"))
+        .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1"])
+        .args(["-c", "unix_socket_directories=", "-D"])
+        .arg(data)
+        .current_dir(data)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(120), "PostgreSQL did not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child
+}
+
+fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }
 
-pub(super) fn user() -> &'static str {
+fn user() -> &'static str {
     let known =
         Command::new("id").arg("postgres").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if known.is_ok_and(|status| status.success()) { "postgres" } else { "nobody" }
 }
 
-pub(super) fn command(program: &Path) -> Command {
+fn command(program: &Path) -> Command {
     if is_root() {
         // The server must not outlive this process, whatever ends it.
         let mut command = Command::new("setpriv");
