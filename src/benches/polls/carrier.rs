@@ -28,6 +28,32 @@ static ASKED: AtomicU64 = AtomicU64::new(0);
 /// Where it tells how many lines it was asked about.
 pub(super) const COUNT: &str = "/count";
 
+/// `[providers.NAME.http]` in the config of who asks this carrier, with `more` in it.
+pub(super) fn provider(name: &str, base_url: &str, more: &str) -> String {
+    format!(
+        r#"
+[providers.{name}.http]
+base_url = "{base_url}"
+allow_private_network = true
+timeout = "10s"
+{more}
+[providers.{name}.http.read]
+path = "{PATH}{{{{ subscription.msisdn }}}}"
+balance = "/balance/amount"
+currency = "/balance/currency"
+service_end = "/expires_at"
+data_left = {{ at = "/data/left_mb", unit = "MB" }}
+[providers.{name}.http.topup]
+method = "POST"
+path = "/v1/topups"
+body = '{{"ref":"{{{{ reference }}}}","msisdn":"{{{{ subscription.msisdn }}}}","amount":"{{{{ amount }}}}","currency":"{{{{ currency }}}}"}}'
+transaction_id = "/id"
+status = "/status"
+paid = ["done"]
+"#
+    )
+}
+
 /// A running carrier; it ends when its standard input is closed, so at the latest with us.
 #[derive(Debug)]
 pub(super) struct Carrier {

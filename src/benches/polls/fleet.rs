@@ -1,6 +1,6 @@
 //! An installation in a temporary folder: config, fleet, database; set up by the real binary.
 
-use super::carrier::Carrier;
+use super::carrier::{Carrier, provider};
 use anyhow::ensure;
 use std::{
     fmt::Write,
@@ -67,6 +67,11 @@ impl Installation {
 
     /// The `http` example of the README, with as many polls in flight as the bare loop has.
     fn settings(&self, base: &str, every: &str) -> String {
+        let more = format!(
+            r#"concurrency = {IN_FLIGHT}
+secrets = {{ token = "s3cret" }}
+headers = {{ Authorization = "Bearer {{{{ secret.token }}}}" }}"#
+        );
         format!(
             r#"
 [database]
@@ -75,29 +80,9 @@ url = "{database}"
 listen = "127.0.0.1:0"
 [flow]
 poll_every = "{every}"
-[providers.{READER}.http]
-base_url = "{base}"
-allow_private_network = true
-timeout = "10s"
-concurrency = {IN_FLIGHT}
-secrets = {{ token = "s3cret" }}
-headers = {{ Authorization = "Bearer {{{{ secret.token }}}}" }}
-[providers.{READER}.http.read]
-path = "{path}{{{{ subscription.msisdn }}}}"
-balance = "/balance/amount"
-currency = "/balance/currency"
-service_end = "/expires_at"
-data_left = {{ at = "/data/left_mb", unit = "MB" }}
-[providers.{READER}.http.topup]
-method = "POST"
-path = "/v1/topups"
-body = '{{"ref":"{{{{ reference }}}}","msisdn":"{{{{ subscription.msisdn }}}}","amount":"{{{{ amount }}}}","currency":"{{{{ currency }}}}"}}'
-transaction_id = "/id"
-status = "/status"
-paid = ["done"]
-"#,
+{provider}"#,
             database = self.database(),
-            path = super::carrier::PATH,
+            provider = provider(READER, base, &more),
         )
     }
 }

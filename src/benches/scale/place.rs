@@ -1,6 +1,9 @@
 //! An installation in a temporary folder; its config and rules are set up by the real binary.
 
-use super::{READER, carrier::Carrier};
+use super::{
+    READER,
+    carrier::{Carrier, provider},
+};
 use anyhow::ensure;
 use std::{
     path::PathBuf,
@@ -95,28 +98,9 @@ url = "{url}"
 listen = "127.0.0.1:0"
 [flow]
 poll_every = "6h"
-[providers.{READER}.http]
-base_url = "{base}"
-allow_private_network = true
-timeout = "10s"
-concurrency = 64
-[providers.{READER}.http.read]
-path = "{path}{{{{ subscription.msisdn }}}}"
-balance = "/balance/amount"
-currency = "/balance/currency"
-service_end = "/expires_at"
-data_left = {{ at = "/data/left_mb", unit = "MB" }}
-[providers.{READER}.http.topup]
-method = "POST"
-path = "/v1/topups"
-body = '{{"ref":"{{{{ reference }}}}","amount":"{{{{ amount }}}}"}}'
-transaction_id = "/id"
-status = "/status"
-paid = ["done"]
-"#,
+{provider}"#,
             url = self.url,
-            base = carrier.base_url(),
-            path = super::carrier::PATH,
+            provider = provider(READER, &carrier.base_url(), "concurrency = 64"),
         )
     }
 }
