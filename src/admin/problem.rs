@@ -163,6 +163,7 @@ impl From<EngineError> for Problem {
             EngineError::Store(error) => error.into(),
             EngineError::Rule { .. }
             | EngineError::Scheduler(_)
+            | EngineError::Thread(_)
             | EngineError::Flag { .. }
             | EngineError::Vault(_)
             | EngineError::Recorder { .. } => Self::inner(error),

@@ -43,6 +43,7 @@ impl Daemon {
             traced::round(Stage::Reconcile, None, engine.run_stage(Stage::Reconcile)).await?;
         }
         let (stop, stopped) = watch::channel(false);
+        let poll_thread = engine.0.poll_thread.handle()?.clone();
         let mut loops = JoinSet::new();
         for stage in [Stage::Decide, Stage::Reconcile, Stage::Verify, Stage::Notify, Stage::Retain]
         {
@@ -60,14 +61,15 @@ impl Daemon {
             .map(|(name, _)| name.clone())
         {
             let (engine, stopped) = (engine.clone(), stopped.clone());
-            loops.spawn(async move {
+            let polls = async move {
                 let name = format!("poll {reader}");
                 if let Err(error) = engine.begin_to_poll(&reader).await {
                     tracing::error!("what is overdue at {reader} could not be looked at: {error}");
                 }
                 let run = || traced::round(Stage::Poll, Some(&reader), engine.poll_reader(&reader));
                 turn(&engine, &name, Stage::Poll, stopped, run).await;
-            });
+            };
+            loops.spawn_on(polls, &poll_thread);
         }
         let payers = engine.providers().iter().filter(|(_, p)| p.declares().tops_up);
         for payer in payers.map(|(name, _)| name.clone()) {

@@ -8,6 +8,7 @@ use super::{
     clock::ClockWatch,
     instance::Here,
     meters::Meters,
+    poll_thread::PollThread,
     recover::Recovery,
     rules::RuleCache,
     settle::SettleTimes,
@@ -76,6 +77,9 @@ pub enum EngineError {
     /// The wake-up calls cannot start.
     #[error("the scheduler cannot start: {0}")]
     Scheduler(#[from] tokio_cron_scheduler::JobSchedulerError),
+    /// The thread for polls cannot start.
+    #[error("the thread for polls cannot start: {0}")]
+    Thread(std::io::Error),
     /// The flag file that stops all paying cannot be changed.
     #[error("the flag file {path} cannot be changed: {source}")]
     Flag {
@@ -110,6 +114,7 @@ pub(super) struct Inner {
     beats: Beats,
     pub(super) meters: Meters,
     stopping: AtomicBool,
+    pub(super) poll_thread: PollThread,
     pub(super) rules: RuleCache,
     pub(super) settle: SettleTimes,
     /// When readers were last looked at.
@@ -154,6 +159,7 @@ impl Engine {
             beats: Beats::default(),
             meters,
             stopping: AtomicBool::new(false),
+            poll_thread: PollThread::default(),
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
             readers_seen: Mutex::new(None),

@@ -27,6 +27,7 @@ mod hints;
 mod incident;
 mod links;
 mod poll;
+mod poll_thread;
 mod polling;
 mod assess;
 mod decide;

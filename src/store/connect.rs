@@ -123,6 +123,9 @@ impl Store {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .acquire_timeout(Duration::from_secs(60))
+                // A file does not go away between two statements, and each question is a talk
+                // between two threads.
+                .test_before_acquire(false)
                 .after_connect(move |connection, _| {
                     Box::pin(async move {
                         for pragma in pragmas {

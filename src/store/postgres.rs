@@ -12,6 +12,10 @@ const CONNECTIONS: u32 = 8;
 /// How long a stage waits for a connection before it gives up its round.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// A connection that was in use so shortly before is not asked first whether it still stands: that would
+/// be a way to the server and back for every statement.
+const TRUSTED: Duration = Duration::from_secs(1);
+
 /// What every connection asks of its server. A process that is paused in the middle of a transaction
 /// (a stopped process, a machine that was suspended) would keep its locks for as long: the server ends such a
 /// transaction, and nothing of it was done. No transaction waits for anything but the database. Nor
@@ -56,6 +60,15 @@ impl Store {
         let pool: AnyPool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .before_acquire(|connection, was| {
+                Box::pin(async move {
+                    if was.idle_for >= TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     let found = fitness(&mut *connection).await?;
