@@ -76,7 +76,7 @@ impl Engine {
         let polled = Polled { reading, next_poll_at };
         match poll.steady {
             Some(steady) if says_the_same(&steady, &polled.reading) => Heard::Same(SeenAgain {
-                stale_at: now.plus(policy.stale_age()),
+                stale_at: stale_at(&steady, policy.stale_age(), now),
                 words: steady.words,
                 polled,
             }),
@@ -124,6 +124,14 @@ fn says_the_same(steady: &Steady, reading: &Reading) -> bool {
         && steady_words(reading) == steady.words
 }
 
+/// When a line that said the same again counts as stale, where that must be written down: its next decision
+/// need not move while it has time, and one that comes early does no harm.
+fn stale_at(steady: &Steady, stale_age: Span, now: Timestamp) -> Option<Timestamp> {
+    let half = now.plus(Span::from_ms(stale_age.ms() / 2));
+    let has_time = steady.decide_at.is_some_and(|at| at >= half && Some(at) <= steady.until);
+    (!has_time).then(|| now.plus(stale_age))
+}
+
 fn calm_pace(policy: &Policy, reading: &Reading, now: Timestamp) -> Cadence {
     let values = &reading.values;
     let deadline = [values.service_end_at, values.number_loss_at]
@@ -132,4 +140,30 @@ fn calm_pace(policy: &Policy, reading: &Reading, now: Timestamp) -> Cadence {
         .filter(|at| *at > now)
         .min();
     Cadence::by_deadline(policy, deadline, false, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_moves_only_where_it_comes_too_soon_or_too_late() {
+        let at = |hours: i64| Timestamp::from_ms(0).plus(Span::hours(hours));
+        let moved = |decide_at: Option<i64>, until: Option<i64>| {
+            let steady = Steady {
+                words: String::new(),
+                since: at(0),
+                decide_at: decide_at.map(at),
+                until: until.map(at),
+            };
+            stale_at(&steady, Span::hours(18), at(100))
+        };
+        let to = Some(at(118));
+        assert_eq!(moved(Some(109), Some(200)), None, "half of the time is left");
+        assert_eq!(moved(Some(109), Some(109)), None, "it is decided when that counts");
+        assert_eq!(moved(Some(108), Some(200)), to, "it would be decided about without need");
+        assert_eq!(moved(Some(109), Some(108)), to, "the reading counts before that");
+        assert_eq!(moved(Some(109), None), to);
+        assert_eq!(moved(None, Some(200)), to);
+    }
 }

@@ -60,6 +60,14 @@ impl Answers {
     }
 }
 
+/// What came of a claim of `most` lines.
+struct Claimed {
+    due: Vec<(DuePoll, Timestamp)>,
+    most: usize,
+    /// When more of those may be asked that are held back after a silence.
+    held_back: Option<Timestamp>,
+}
+
 /// What a round of polls keeps to.
 struct Terms<'a> {
     reader: &'a str,
@@ -100,17 +108,17 @@ impl Engine {
         let mut held = self.holds(Work::Polls, 0);
         let (mut claimed, mut looked) = (VecDeque::<(DuePoll, Timestamp)>::new(), None);
         let (mut under_way, mut writing) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let mut claims = FuturesUnordered::new();
         let (mut answers, mut held_back) = (Answers::default(), None);
         loop {
             // Claims come in bunches too: half of what may be claimed is free before the next. Never
-            // while answers are written: the claim would wait for the writer, and nobody for that.
+            // while answers are written, nor those while lines are claimed: a line that was due before
+            // its answer was written must not be found due after.
             let free = terms.most.saturating_sub(claimed.len() + under_way.len());
-            let idle = writing.is_empty() && !self.is_stopping() && !self.is_idle();
+            let may = claims.is_empty() && writing.is_empty();
+            let idle = may && !self.is_stopping() && !self.is_idle();
             if idle && free * 2 >= terms.most && is_time(looked) {
-                let due = self.claim_lines(&terms, free.max(1), &mut held_back).await?;
-                // Where fewer are due than there is room for, the next look has time.
-                looked = (due.len() < free).then(since_boot);
-                claimed.extend(due);
+                claims.push(self.claim_lines(&terms, free.max(1)));
             }
             // Who stops asks nobody new; the claims run out by themselves.
             while under_way.len() < terms.slots
@@ -124,7 +132,8 @@ impl Engine {
             held.set(claimed.len() + under_way.len());
             let due = answers.due();
             let waited = due.is_some_and(|due| due <= tokio::time::Instant::now());
-            if writing.is_empty() && (answers.len() >= BATCH || under_way.is_empty() || waited) {
+            let may = claims.is_empty() && writing.is_empty();
+            if may && (answers.len() >= BATCH || under_way.is_empty() || waited) {
                 if answers.len() > 0 {
                     writing.push(self.write(reader, std::mem::take(&mut answers)));
                 } else if under_way.is_empty() {
@@ -139,6 +148,13 @@ impl Engine {
             };
             tokio::select! {
                 Some(heard) = under_way.next(), if answers.len() < BATCH => answers.add(heard),
+                Some(found) = claims.next() => {
+                    let Claimed { due, most, held_back: until } = found?;
+                    // Where fewer are due than there is room for, the next look has time.
+                    looked = (due.len() < most).then(since_boot);
+                    held_back = until;
+                    claimed.extend(due);
+                }
                 Some(written) = writing.next() => report.add(written?),
                 () = wait, if writing.is_empty() && !waited => {}
                 () = tokio::time::sleep(LOOK_AGAIN.to_std()), if idle && !under_way.is_empty() => {}
@@ -154,19 +170,13 @@ impl Engine {
 
     /// Claims due lines, each until its lease runs out; after a silence of the daemon those first
     /// that became due since its start, and of the others as many as may be asked by now.
-    /// `held_back` is when more of them may.
-    async fn claim_lines(
-        &self,
-        terms: &Terms<'_>,
-        most: usize,
-        held_back: &mut Option<Timestamp>,
-    ) -> Result<Vec<(DuePoll, Timestamp)>, EngineError> {
+    async fn claim_lines(&self, terms: &Terms<'_>, most: usize) -> Result<Claimed, EngineError> {
         let (store, reader, now) = (self.store(), terms.reader, self.now());
         let (always, until) = (Timestamp::from_ms(i64::MIN), now.plus(terms.lease));
         let open = self.overdue_open(reader, now);
         let after = open.map_or(always, |(overdue, ..)| overdue.began);
         let mut due = store.claim_polls_due(reader, (after, now), most, until, now).await?;
-        *held_back = open.map(|(_, _, next_at)| next_at);
+        let held_back = open.map(|(_, _, next_at)| next_at);
         if let Some((overdue, open, _)) = open {
             let open = open.min(most.saturating_sub(due.len()));
             if open > 0 {
@@ -176,7 +186,8 @@ impl Engine {
                 due.extend(late);
             }
         }
-        Ok(due.into_iter().map(|poll| (poll, until)).collect())
+        let due = due.into_iter().map(|poll| (poll, until)).collect();
+        Ok(Claimed { due, most, held_back })
     }
 
     /// The longest time for which a line may be claimed by anybody.

@@ -151,9 +151,15 @@ impl Store {
         let rows: Vec<serde_json::Value> = calm
             .iter()
             .map(|CalmLine { id, decision, steady }| {
-                json!({ "s": id.as_str(), "d": decision.decide_at.map(Timestamp::ms), "n": decision.next.at.map(Timestamp::ms),
-                        "w": decision.next.what, "y": decision.next.why,
-                        "t": steady.as_ref().map(|(words, _)| words), "u": steady.as_ref().map(|(_, until)| until.ms()) })
+                json!([
+                    id.as_str(),
+                    decision.decide_at.map(Timestamp::ms),
+                    decision.next.at.map(Timestamp::ms),
+                    decision.next.what,
+                    decision.next.why,
+                    steady.as_ref().map(|(words, _)| words),
+                    steady.as_ref().map(|(_, until)| until.ms()),
+                ])
             })
             .collect();
         // Only where others decide as well can a line be somebody else's by now.

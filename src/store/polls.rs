@@ -3,7 +3,7 @@
 
 use super::{Changed, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{Money, Quality, Reading, Subscription, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A line that is due, claimed for one poll.
 #[derive(Clone, Debug)]
@@ -34,7 +34,14 @@ impl Store {
     }
 
     pub(super) async fn polls_of(&self, ids: &str) -> Result<Vec<DuePoll>, StoreError> {
-        let more = ["w.poll_failures", "r.currency", "w.steady", "r.at"];
+        let more = [
+            "w.poll_failures",
+            "r.currency",
+            "w.steady",
+            "r.at",
+            "w.next_decide_at",
+            "w.steady_until",
+        ];
         let columns = [&rows::SUBSCRIPTION[..], &more].concat();
         let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
                     LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at) \
@@ -48,11 +55,18 @@ impl Store {
                 let failures = c.int("poll_failures")?;
                 let currency = c.maybe_text("currency")?;
                 let (words, since) = (c.maybe_text("steady")?, c.maybe_at("at")?);
+                let (decide_at, until) =
+                    (c.maybe_at("next_decide_at")?, c.maybe_at("steady_until")?);
                 Ok(DuePoll {
                     subscription,
                     failures,
                     currency: currency.and_then(|code| crate::domain::Currency::parse(&code).ok()),
-                    steady: words.zip(since).map(|(words, since)| Steady { words, since }),
+                    steady: words.zip(since).map(|(words, since)| Steady {
+                        words,
+                        since,
+                        decide_at,
+                        until,
+                    }),
                 })
             })
             .collect()
@@ -118,17 +132,26 @@ impl Store {
         let watches = polled.iter().map(|p| {
             let r = &p.reading;
             let is_ok = i64::from(r.quality == Quality::Ok);
-            json!({ "s": r.subscription.as_str(), "a": r.at.ms(), "w": p.next_poll_at.ms(), "k": is_ok,
-                    "e": r.values.service_end_at.map(Timestamp::ms),
-                    "l": r.values.number_loss_at.map(Timestamp::ms) })
+            json!([
+                r.subscription.as_str(),
+                is_ok,
+                r.at.ms(),
+                p.next_poll_at.ms(),
+                r.values.service_end_at.map(Timestamp::ms),
+                r.values.number_loss_at.map(Timestamp::ms),
+            ])
         });
-        let watches = serde_json::Value::Array(watches.collect()).to_string();
-        for (readings, statement) in [(plain, INSERT_PLAIN), (rich, INSERT_RICH)] {
-            if readings.is_empty() {
+        let watches = Value::Array(watches.collect()).to_string();
+        let of_all = |readings: Vec<&Reading>, row: fn(&Reading) -> Vec<Value>| {
+            readings.into_iter().map(row).collect::<Vec<_>>()
+        };
+        for (rows, statement) in
+            [(of_all(plain, reading_row), INSERT_PLAIN), (of_all(rich, rich_row), INSERT_RICH)]
+        {
+            if rows.is_empty() {
                 continue;
             }
-            let rows = readings.into_iter().map(reading_row).collect();
-            let rows = serde_json::Value::Array(rows).to_string();
+            let rows = json!(rows).to_string();
             sqlx::query(self.sql(statement)).bind(rows).bind(now.ms()).execute(&mut **tx).await?;
         }
         for statement in [MOVE_ON, MOVE_ENDS, LOOK_AT_PAID] {
@@ -169,11 +192,11 @@ const MOVE_ON: &str = "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at 
      newest_at = n.a, ok_before_at = CASE WHEN n.k = 1 THEN ok_at ELSE ok_before_at END, \
      ok_at = CASE WHEN n.k = 1 THEN n.a ELSE ok_at END, next_decide_at = $2, \
      kept_at = NULL, seen_again = 0, steady = NULL \
-     FROM {records $1 s text, a bigint, w bigint, k bigint} WHERE watches.subscription_id = n.s";
+     FROM {records $1 s text, k bigint, a bigint, w bigint} WHERE watches.subscription_id = n.s";
 
 /// Few ends move: where they do not, their index is not written.
 const MOVE_ENDS: &str = "UPDATE watches SET service_end_at = n.e, number_loss_at = n.l \
-     FROM {records $1 s text, k bigint, e bigint, l bigint} \
+     FROM {records $1 s text, k bigint, a bigint, w bigint, e bigint, l bigint} \
      WHERE watches.subscription_id = n.s AND n.k = 1 AND CAST($2 AS bigint) > 0 \
      AND (service_end_at IS DISTINCT FROM n.e OR number_loss_at IS DISTINCT FROM n.l)";
 
@@ -181,24 +204,30 @@ const LOOK_AT_PAID: &str = "UPDATE topups SET next_action_at = $2 WHERE state = 
      AND (next_action_at IS NULL OR next_action_at > $2) \
      AND subscription_id IN (SELECT n.s FROM {records $1 s text, k bigint} WHERE n.k = 1)";
 
-fn reading_row(r: &Reading) -> serde_json::Value {
+/// As `INSERT_PLAIN` has them.
+fn reading_row(r: &Reading) -> Vec<Value> {
     let v = &r.values;
-    let mut row = json!({
-        "s": r.subscription.as_str(), "a": r.at.ms(), "p": r.provider,
-        "q": r.quality.to_string(), "b": v.balance.map(Money::minor),
-        "c": v.balance.map(|m| m.currency().code()), "d": v.data_left,
-        "m": v.minutes_left, "t": v.sms_left,
-        "e": v.service_end_at.map(Timestamp::ms), "n": v.number_loss_at.map(Timestamp::ms),
-        "x": r.detail,
-    });
-    if let (serde_json::Value::Object(fields), Some(text)) =
-        (&mut row, super::buckets::text(&v.buckets))
-    {
-        fields.insert("u".into(), text.into());
-    }
-    if let (serde_json::Value::Object(fields), Some(charge)) = (&mut row, v.next_charge) {
-        fields.insert("y".into(), charge.minor().into());
-        fields.insert("z".into(), charge.currency().code().into());
-    }
+    vec![
+        r.subscription.as_str().into(),
+        r.at.ms().into(),
+        r.provider.as_str().into(),
+        r.quality.to_string().into(),
+        v.balance.map(Money::minor).into(),
+        v.balance.map(|m| m.currency().code()).into(),
+        v.data_left.into(),
+        v.minutes_left.into(),
+        v.sms_left.into(),
+        v.service_end_at.map(Timestamp::ms).into(),
+        v.number_loss_at.map(Timestamp::ms).into(),
+        r.detail.as_deref().into(),
+    ]
+}
+
+/// As `INSERT_RICH` has them.
+fn rich_row(r: &Reading) -> Vec<Value> {
+    let (mut row, charge) = (reading_row(r), r.values.next_charge);
+    row.push(super::buckets::text(&r.values.buckets).into());
+    row.push(charge.map(Money::minor).into());
+    row.push(charge.map(|charge| charge.currency().code()).into());
     row
 }

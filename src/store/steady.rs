@@ -6,7 +6,7 @@
 
 use super::{Polled, Store, StoreError, Tx, buckets};
 use crate::domain::{Money, Reading, Span, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How long a run of equal readings lasts at most; then the next one begins.
 pub const LONGEST_RUN: Span = Span::days(7);
@@ -18,6 +18,10 @@ pub struct Steady {
     pub words: String,
     /// When the run of equal readings began.
     pub since: Timestamp,
+    /// When it is decided about next, unless something else is read.
+    pub decide_at: Option<Timestamp>,
+    /// Until when saying it again changes nothing.
+    pub until: Option<Timestamp>,
 }
 
 /// A reading that says what the last one said.
@@ -27,8 +31,9 @@ pub struct SeenAgain {
     pub polled: Polled,
     /// What the last reading said, as [`Steady::words`].
     pub words: String,
-    /// When the line counts as stale if nothing else is read.
-    pub stale_at: Timestamp,
+    /// When the line counts as stale if nothing else is read; none where it may be decided about when it
+    /// is due for that anyway, which is before then.
+    pub stale_at: Option<Timestamp>,
 }
 
 /// Who read what: equal for readings that say the same of one line, and for no others.
@@ -62,20 +67,20 @@ impl Store {
         if seen.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<_> = seen
+        let id = |s: &'a SeenAgain| s.polled.reading.subscription.as_str();
+        let rows = seen
             .iter()
-            .map(|s| {
-                let polled = &s.polled;
-                json!({ "s": polled.reading.subscription.as_str(), "a": polled.reading.at.ms(),
-                        "w": polled.next_poll_at.ms(), "g": s.stale_at.ms(), "t": s.words })
-            })
-            .collect();
-        let rows = serde_json::Value::Array(rows).to_string();
-        let done = sqlx::query(self.sql(COUNT_AGAIN))
-            .bind(&rows)
-            .bind(now.ms())
-            .execute(&mut **tx)
-            .await?;
+            .map(|s| json!([id(s), s.polled.reading.at.ms(), s.polled.next_poll_at.ms(), s.words]));
+        let rows = Value::Array(rows.collect()).to_string();
+        let done = sqlx::query(self.sql(COUNT_AGAIN)).bind(&rows).execute(&mut **tx).await?;
+        let stale = seen.iter().filter_map(|s| s.stale_at.map(|at| (s, at.ms())));
+        let stale: Vec<Value> =
+            stale.map(|(s, at)| json!([id(s), s.polled.reading.at.ms(), at])).collect();
+        if !stale.is_empty() {
+            let stale = Value::Array(stale).to_string();
+            let query = sqlx::query(self.sql(DECIDE_LATER)).bind(stale).bind(now.ms());
+            query.execute(&mut **tx).await?;
+        }
         if usize::try_from(done.rows_affected()) == Ok(seen.len()) {
             return Ok(Vec::new());
         }
@@ -106,12 +111,17 @@ impl Store {
 }
 
 const COUNT_AGAIN: &str = "UPDATE watches SET next_poll_at = CASE WHEN next_poll_at IS NULL THEN NULL ELSE n.w END, \
-     newest_at = n.a, ok_at = n.a, kept_at = COALESCE(kept_at, ok_at), seen_again = seen_again + 1, \
-     next_decide_at = CASE WHEN next_decide_at <= $2 THEN next_decide_at \
-     WHEN steady_until < n.g THEN steady_until ELSE n.g END \
-     FROM {records $1 s text, a bigint, w bigint, g bigint, t text} \
+     newest_at = n.a, ok_at = n.a, kept_at = COALESCE(kept_at, ok_at), seen_again = seen_again + 1 \
+     FROM {records $1 s text, a bigint, w bigint, t text} \
      WHERE watches.subscription_id = n.s AND watches.steady = n.t \
      AND watches.newest_at = watches.ok_at AND watches.newest_at < n.a";
+
+/// What is due for a decision stays due. (A statement of its own: an index is written anew wherever its
+/// column is set, changed or not.)
+const DECIDE_LATER: &str = "UPDATE watches SET next_decide_at = CASE WHEN steady_until < n.g THEN steady_until ELSE n.g END \
+     FROM {records $1 s text, a bigint, g bigint} WHERE watches.subscription_id = n.s \
+     AND watches.ok_at = n.a AND watches.kept_at IS NOT NULL \
+     AND (watches.next_decide_at IS NULL OR watches.next_decide_at > $2)";
 
 const COUNTED: &str = "SELECT n.s FROM {records $1 s text, a bigint} \
      JOIN watches w ON w.subscription_id = n.s WHERE w.ok_at = n.a AND w.kept_at IS NOT NULL";

@@ -7,8 +7,8 @@ impl Store {
     /// The statement in this database's words:
     ///
     /// - `{ids $n}` is a query for the texts of the JSON array in parameter n;
-    /// - `{records $n a text, b bigint}` is a table named `n` whose rows are the JSON objects in the
-    ///   array in parameter n, with these members as its columns.
+    /// - `{records $n a text, b bigint}` is a table named `n` whose rows are the JSON arrays in the
+    ///   array in parameter n, with these columns in this order.
     pub(crate) fn sql(&self, template: &'static str) -> SqlStr {
         AssertSqlSafe(filled(self.dialect(), template)).into_sql_str()
     }
@@ -21,8 +21,8 @@ fn filled(dialect: Dialect, template: &str) -> String {
         let (inside, after) = part.split_once('}').unwrap_or((part, ""));
         match inside.split(' ').collect::<Vec<_>>().as_slice() {
             ["ids", parameter] => sql.push_str(&ids(dialect, parameter)),
-            ["records", parameter, members @ ..] => {
-                sql.push_str(&records(dialect, parameter, &members.join(" ")));
+            ["records", parameter, columns @ ..] => {
+                sql.push_str(&records(dialect, parameter, &columns.join(" ")));
             }
             // The database refuses it, and names the place.
             _ => sql.push_str(inside),
@@ -41,16 +41,20 @@ fn ids(dialect: Dialect, parameter: &str) -> String {
     }
 }
 
-fn records(dialect: Dialect, parameter: &str, members: &str) -> String {
-    match dialect {
-        Dialect::Sqlite => {
-            let names = members.split(", ").filter_map(|member| member.split(' ').next());
-            let columns = names.map(|name| format!("value ->> '{name}' AS {name}"));
-            let columns = columns.collect::<Vec<_>>().join(", ");
-            format!("(SELECT {columns} FROM json_each({parameter})) n")
+/// (By place and not by name: names would be sent, and looked for, with every row.)
+fn records(dialect: Dialect, parameter: &str, columns: &str) -> String {
+    let named = columns.split(", ").filter_map(|column| column.split_once(' '));
+    let values = named.enumerate().map(|(place, (name, kind))| match (dialect, kind) {
+        (Dialect::Sqlite, _) | (Dialect::Postgres, "text") => {
+            format!("value ->> {place} AS {name}")
         }
+        (Dialect::Postgres, _) => format!("CAST(value ->> {place} AS {kind}) AS {name}"),
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    match dialect {
+        Dialect::Sqlite => format!("(SELECT {values} FROM json_each({parameter})) n"),
         Dialect::Postgres => {
-            format!("jsonb_to_recordset(CAST({parameter} AS jsonb)) AS n({members})")
+            format!("(SELECT {values} FROM jsonb_array_elements(CAST({parameter} AS jsonb))) n")
         }
     }
 }
@@ -73,13 +77,13 @@ mod tests {
         let table = "UPDATE t SET b = n.b FROM {records $1 a text, b bigint} WHERE t.a = n.a";
         assert_eq!(
             filled(Dialect::Sqlite, table),
-            "UPDATE t SET b = n.b FROM (SELECT value ->> 'a' AS a, value ->> 'b' AS b FROM json_each($1)) n \
+            "UPDATE t SET b = n.b FROM (SELECT value ->> 0 AS a, value ->> 1 AS b FROM json_each($1)) n \
              WHERE t.a = n.a"
         );
         assert_eq!(
             filled(Dialect::Postgres, table),
-            "UPDATE t SET b = n.b FROM jsonb_to_recordset(CAST($1 AS jsonb)) AS n(a text, b bigint) \
-             WHERE t.a = n.a"
+            "UPDATE t SET b = n.b FROM (SELECT value ->> 0 AS a, CAST(value ->> 1 AS bigint) AS b \
+             FROM jsonb_array_elements(CAST($1 AS jsonb))) n WHERE t.a = n.a"
         );
     }
 }

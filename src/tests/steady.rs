@@ -13,7 +13,7 @@ fn polled(balance: &str, minute: i64) -> Polled {
 fn again(balance: &str, minute: i64) -> SeenAgain {
     let polled = polled(balance, minute);
     let words = steady_words(&polled.reading);
-    SeenAgain { polled, words, stale_at: at(minute + 1080) }
+    SeenAgain { polled, words, stale_at: Some(at(minute + 1080)) }
 }
 
 /// A calm decision at `minute`, by which the line is steady until `until`.
