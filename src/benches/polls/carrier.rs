@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -54,6 +55,20 @@ paid = ["done"]
     )
 }
 
+/// How a carrier answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// How long it thinks about a line.
+    pub(super) thinks: Duration,
+    /// Hears every path. What it says itself is the answer, at once, and the last on that connection.
+    pub(super) hears: fn(&str) -> Option<String>,
+}
+
+impl Manner {
+    /// As fast as it can.
+    const PLAIN: Self = Self { thinks: Duration::ZERO, hears: |_| None };
+}
+
 /// A running carrier; it ends when its standard input is closed, so at the latest with us.
 #[derive(Debug)]
 pub(super) struct Carrier {
@@ -64,8 +79,14 @@ pub(super) struct Carrier {
 impl Carrier {
     /// Starts this program again as a carrier and waits until it listens.
     pub(super) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with something to read after [`SERVE`].
+    pub(super) fn start_with(more: &[&str]) -> anyhow::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(SERVE)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -92,7 +113,16 @@ impl Drop for Carrier {
 
 /// Is the carrier until the parent goes away.
 pub(super) fn serve() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    serve_as(Manner::PLAIN)
+}
+
+/// The same in a manner of its own.
+pub(super) fn serve_as(manner: Manner) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    if !manner.thinks.is_zero() {
+        runtime.enable_time();
+    }
+    let runtime = runtime.enable_io().build()?;
     std::thread::spawn(|| {
         std::io::stdin().read_to_end(&mut Vec::new()).ok();
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
@@ -105,13 +135,13 @@ pub(super) fn serve() -> anyhow::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            tokio::spawn(answer(stream));
+            tokio::spawn(answer(stream, manner));
         }
     })
 }
 
 /// Answers one request after the other on one connection.
-async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, manner: Manner) -> std::io::Result<()> {
     let mut request = Vec::with_capacity(4096);
     loop {
         if stream.read_buf(&mut request).await? == 0 {
@@ -120,13 +150,19 @@ async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
         if !request.ends_with(b"\r\n\r\n") {
             continue;
         }
-        let (body, kind) = body(path(&request));
+        let path = path(&request);
+        let said = (manner.hears)(path);
+        let is_last = said.is_some() || path == COUNT;
+        if !is_last && !manner.thinks.is_zero() {
+            tokio::time::sleep(manner.thinks).await;
+        }
+        let (body, kind) = said.map_or_else(|| body(path), |said| (said, "text/plain"));
         let answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(answer.as_bytes()).await?;
-        if path(&request) == COUNT {
+        if is_last {
             return Ok(());
         }
         request.clear();
@@ -143,7 +179,8 @@ fn body(path: &str) -> (String, &'static str) {
         let text = "balance 23.45\ndata_left_mb 2048\nexpires_at 4073414400\n";
         return (text.to_owned(), "text/plain; version=0.0.4");
     }
-    let number = path.strip_prefix(PATH).unwrap_or_default();
+    let number =
+        path.strip_prefix(PATH).and_then(|rest| rest.split('?').next()).unwrap_or_default();
     let body = format!(
         r#"{{"msisdn":"{number}","balance":{{"amount":"23.45","currency":"USD"}},"expires_at":"2099-01-31T00:00:00Z","data":{{"left_mb":2048}}}}"#
     );

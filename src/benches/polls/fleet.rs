@@ -23,6 +23,8 @@ pub(super) fn number(n: usize) -> String {
 #[derive(Debug)]
 pub(super) struct Installation {
     folder: tempfile::TempDir,
+    /// Settings of the environment, over those of the config.
+    over: Vec<(&'static str, String)>,
 }
 
 impl Installation {
@@ -33,18 +35,35 @@ impl Installation {
 
     /// The same at the carrier at `base`, polled every so often, with `more` at the end of its config.
     pub(super) fn made(base: &str, lines: usize, every: &str, more: &str) -> anyhow::Result<Self> {
-        let installation = Self { folder: tempfile::tempdir()? };
+        let installation = Self::empty(base, every, more, Vec::new())?;
+        installation.apply(lines)?;
+        Ok(installation)
+    }
+
+    /// A config without a fleet, and what the environment says over it.
+    pub(super) fn empty(
+        base: &str,
+        every: &str,
+        more: &str,
+        over: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Self> {
+        let installation = Self { folder: tempfile::tempdir()?, over };
         let settings = format!("{}{more}", installation.settings(base, every));
         std::fs::write(installation.config(), settings)?;
-        let fleet = installation.folder.path().join("fleet.toml");
+        Ok(installation)
+    }
+
+    /// Writes a fleet of so many lines into its database.
+    pub(super) fn apply(&self, lines: usize) -> anyhow::Result<()> {
+        let fleet = self.folder.path().join("fleet.toml");
         std::fs::write(&fleet, fleet_file(lines)?)?;
-        let output = installation.topupd().arg("apply").arg(&fleet).output()?;
+        let output = self.topupd().arg("apply").arg(&fleet).output()?;
         ensure!(
             output.status.success(),
             "the fleet was not applied: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(installation)
+        Ok(())
     }
 
     /// The config file.
@@ -62,6 +81,7 @@ impl Installation {
         let mut command = Command::new(env!("CARGO_BIN_EXE_topupd"));
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
         command.arg("--config").arg(self.config());
+        command.envs(self.over.iter().map(|(name, value)| (name, value)));
         command
     }
 
