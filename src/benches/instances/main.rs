@@ -12,7 +12,8 @@
 //! is a line that is asked less than nine tenths of its interval after it was asked before (the
 //! interval less the jitter; it is counted from the answer, so an honest poll is later still), in that time, by
 //! any instance. After the last of the list the same number of instances runs at ease: lines are due
-//! half as often as all can ask them, and everybody looks for the same few. A ratio never fails, the machine may be
+//! half as often as all can ask them, spread evenly, and everybody looks for the same few; that is looked at for whole
+//! intervals. A ratio never fails, the machine may be
 //! busy; a duplicate does.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 

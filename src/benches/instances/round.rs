@@ -10,6 +10,7 @@ use super::{
     server,
 };
 use anyhow::{Context, ensure};
+use sqlx::{Connection as _, Executor as _};
 use std::time::{Duration, Instant};
 
 /// Every line was asked so often before anything counts: first readings are news, and are decided
@@ -67,6 +68,19 @@ const fn least(every: u64) -> u64 {
     every.saturating_mul(900)
 }
 
+/// Makes lines due evenly over their interval: all at once would come in waves, of which a window sees one
+/// more or one less.
+async fn spread(url: &str, lines: usize, every: u64) -> anyhow::Result<()> {
+    let mut connection = sqlx::PgConnection::connect(url).await?;
+    let slot = format!("CAST(SUBSTR(subscription_id, 6) AS BIGINT) * 7919 % {lines}");
+    let sql = format!(
+        "UPDATE watches SET next_poll_at = next_poll_at + {slot} * {every} * 1000 / {lines}"
+    );
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    connection.close().await?;
+    Ok(())
+}
+
 /// Runs it.
 pub(super) async fn run(carrier: &Carrier, plan: &Plan, round: Round) -> anyhow::Result<Found> {
     let postgres = server::server().context("no PostgreSQL")?;
@@ -77,6 +91,9 @@ pub(super) async fn run(carrier: &Carrier, plan: &Plan, round: Round) -> anyhow:
         .map(|n| Instance::new(carrier, plan, &url, round.every, n))
         .collect::<anyhow::Result<Vec<_>>>()?;
     instances.first().context("no instance")?.apply(plan.lines)?;
+    if !round.is_saturated {
+        spread(&url, plan.lines, round.every).await?;
+    }
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
     let mut running =
         instances.iter().map(Instance::start).collect::<anyhow::Result<Vec<Running>>>()?;
@@ -104,7 +121,10 @@ pub(super) async fn run(carrier: &Carrier, plan: &Plan, round: Round) -> anyhow:
     };
     let (from, before) = (asks.fetch(carrier)?, load());
     let (cpu, server_cpu) = (usage(&running)?, server.cpu_ms()?);
-    tokio::time::sleep(Duration::from_secs(plan.seconds)).await;
+    // Whole intervals at ease: half of one would have more of a wave, or less.
+    let whole = if round.is_saturated { 1 } else { round.every };
+    let seconds = plan.seconds.div_ceil(whole).saturating_mul(whole);
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
     let window = from..asks.fetch(carrier)?;
     let (cpu_now, server_now) = (usage(&running)?, server.cpu_ms()?);
     let load = [before, load()];
