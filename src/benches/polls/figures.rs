@@ -23,6 +23,15 @@ impl Cost {
         Self { done, cpu_us, wall_us: 0 }
     }
 
+    /// Both together.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            done: self.done.saturating_add(other.done),
+            cpu_us: self.cpu_us.saturating_add(other.cpu_us),
+            wall_us: self.wall_us.saturating_add(other.wall_us),
+        }
+    }
+
     /// CPU of this in hundredths of that of `other`, each for one.
     pub(super) fn hundredths_of(self, other: Self) -> Option<u64> {
         let ours = self.cpu_us.checked_mul(100)?.checked_mul(other.done)?;

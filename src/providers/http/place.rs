@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 /// Where in an answer a value stands.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// `/a/b`.
-    Pointer(String),
+    /// `/a/b`, step by step.
+    Pointer(Vec<String>),
     /// `$.a.b`.
     Path(Box<JsonPath>),
     /// The group `(?P<name>…)` of the pattern.
@@ -29,7 +29,8 @@ impl Place {
             };
         }
         if text.starts_with('/') {
-            return Ok(Self::Pointer(text.to_owned()));
+            let step = |step: &str| step.replace("~1", "/").replace("~0", "~");
+            return Ok(Self::Pointer(text.split('/').skip(1).map(step).collect()));
         }
         if text.starts_with('$') {
             return JsonPath::parse(text)
@@ -65,7 +66,7 @@ impl Document {
     /// What stands at `place`; null is nothing.
     pub(super) fn at(&self, place: &Place) -> Option<&Value> {
         let found = match (self, place) {
-            (Self::Json(value), Place::Pointer(pointer)) => value.pointer(pointer),
+            (Self::Json(value), Place::Pointer(steps)) => steps.iter().try_fold(value, step_into),
             // Two values at one place would be a guess.
             (Self::Json(value), Place::Path(path)) => path.query(value).exactly_one().ok(),
             (Self::Text(groups), Place::Group(name)) => groups.get(name),
@@ -94,6 +95,19 @@ impl Document {
     }
 }
 
+/// As RFC 6901 has it: a member, or an item by its number, without a sign and without zeros before it.
+fn step_into<'v>(value: &'v Value, step: &String) -> Option<&'v Value> {
+    match value {
+        Value::Object(members) => members.get(step),
+        Value::Array(items) => {
+            let is_number = step.bytes().all(|b| b.is_ascii_digit());
+            let is_plain = step == "0" || !step.starts_with('0');
+            items.get(step.parse::<usize>().ok().filter(|_| is_number && is_plain)?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,8 +118,7 @@ mod tests {
 
     #[test]
     fn json_places() {
-        let json =
-            r#"{"a":{"b":" 5.10 ","n":5.10,"t":true,"e":"","z":null},"l":[{"k":1},{"k":2}]}"#;
+        let json = r#"{"a":{"b":" 5.10 ","n":5.10,"t":true,"e":"","z":null},"s/l":{"a~b":9},"l":[{"k":1},{"k":2}]}"#;
         for (place, expected) in [
             ("/a/b", Some("5.10")),
             ("$.a.b", Some("5.10")),
@@ -116,6 +129,10 @@ mod tests {
             ("/a", None),
             ("/x", None),
             ("/l/1/k", Some("2")),
+            ("/l/01/k", None),
+            ("/l/+1/k", None),
+            ("/l/-/k", None),
+            ("/s~1l/a~0b", Some("9")),
             ("$.l[0].k", Some("1")),
             ("$.l[?@.k == 2].k", Some("2")),
             ("$.l[*].k", None),
