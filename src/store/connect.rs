@@ -145,14 +145,16 @@ impl Store {
                 "PRAGMA journal_mode = WAL",
                 "PRAGMA synchronous = FULL",
                 "PRAGMA foreign_keys = ON",
+                "PRAGMA cache_size = -4096",
             ],
             1,
         )
         .await
         .map_err(failed)?;
-        // Readers keep little: the pages are in the system's cache anyway, shared by all of them.
+        // Readers keep what a million lines have above the leaves of their trees, and little more: the
+        // pages are in the system's cache anyway, shared by all of them.
         let pragmas: &[&str] =
-            &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -512"];
+            &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -4096"];
         let read = open("rw", pragmas, 2).await.map_err(failed)?;
         let watch = open("rw", pragmas, 1).await.map_err(failed)?;
         Ok(Self {

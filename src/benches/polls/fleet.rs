@@ -23,6 +23,8 @@ pub(super) fn number(n: usize) -> String {
 #[derive(Debug)]
 pub(super) struct Installation {
     folder: tempfile::TempDir,
+    /// Where the rows are, unless in a file of the folder.
+    url: Option<String>,
     /// Settings of the environment, over those of the config.
     over: Vec<(&'static str, String)>,
 }
@@ -31,6 +33,16 @@ impl Installation {
     /// `lines` calm lines at `carrier`, ten to a subscriber, under one rule that may pay.
     pub(super) fn new(carrier: &Carrier, lines: usize) -> anyhow::Result<Self> {
         Self::made(&carrier.base_url(), lines, "6h", "")
+    }
+
+    /// The same with its rows in the database at `url`.
+    pub(super) fn on(carrier: &Carrier, lines: usize, url: &str) -> anyhow::Result<Self> {
+        let (folder, url) = (tempfile::tempdir()?, Some(url.to_owned()));
+        let installation = Self { folder, url, over: Vec::new() };
+        let settings = installation.settings(&carrier.base_url(), "6h");
+        std::fs::write(installation.config(), settings)?;
+        installation.apply(lines)?;
+        Ok(installation)
     }
 
     /// The same at the carrier at `base`, polled every so often, with `more` at the end of its config.
@@ -47,7 +59,7 @@ impl Installation {
         more: &str,
         over: Vec<(&'static str, String)>,
     ) -> anyhow::Result<Self> {
-        let installation = Self { folder: tempfile::tempdir()?, over };
+        let installation = Self { folder: tempfile::tempdir()?, url: None, over };
         let settings = format!("{}{more}", installation.settings(base, every));
         std::fs::write(installation.config(), settings)?;
         Ok(installation)
@@ -73,7 +85,8 @@ impl Installation {
 
     /// The database's URL.
     pub(super) fn database(&self) -> String {
-        format!("sqlite://{}", self.folder.path().join("topupd.db").display())
+        let file = || format!("sqlite://{}", self.folder.path().join("topupd.db").display());
+        self.url.clone().unwrap_or_else(file)
     }
 
     /// The real binary on this installation.

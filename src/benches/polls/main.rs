@@ -6,7 +6,8 @@
 //!
 //! `cargo bench --bench polls -- --only peers` measures it at a steady pace (`--every 10`: each line
 //! every ten seconds), beside what people use today; `--only latency` how long it takes at that pace from
-//! a balance that fell to the order and the mail.
+//! a balance that fell to the order and the mail; `--only postgres` has the rounds with the rows in PostgreSQL,
+//! and what each poll writes into its log.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod carrier;
@@ -20,6 +21,15 @@ mod prometheus;
 mod python;
 mod rest;
 mod rounds;
+#[path = "../../tests/support/postgres.rs"]
+#[expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests' server, as it is"
+)]
+mod server;
+mod wal;
 
 use anyhow::{Context, bail};
 use carrier::Carrier;
@@ -49,6 +59,8 @@ enum Part {
     Peers,
     /// Neither: it looks at single lines.
     Latency,
+    /// Neither: it starts a server.
+    Postgres,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,6 +75,9 @@ fn main() -> anyhow::Result<()> {
     }
     if plan.part == Part::Peers {
         return peers::run(&carrier, plan.lines, &plan.peers);
+    }
+    if plan.part == Part::Postgres {
+        return wal::run(&carrier, plan.lines, plan.rounds);
     }
     let wants = |part| plan.part == Part::All || plan.part == part;
 
@@ -82,7 +97,7 @@ fn main() -> anyhow::Result<()> {
 
     let installation = Installation::new(&carrier, plan.lines)?;
     if wants(Part::Rounds) {
-        let cost = rounds::run(&installation, plan.lines, plan.rounds)?;
+        let cost = rounds::run(&installation, plan.lines, plan.rounds, || async { Ok(()) })?;
         println!("{:<46}{cost}", "b  topupd: claim, read, store, decide");
         if let Some(ratio) = limit.and_then(|limit| cost.hundredths_of(limit)) {
             println!(
@@ -143,8 +158,9 @@ fn arguments(mut args: impl Iterator<Item = String>) -> anyhow::Result<ControlFl
                     "rest" => Part::Rest,
                     "peers" => Part::Peers,
                     "latency" => Part::Latency,
+                    "postgres" => Part::Postgres,
                     _ => bail!(
-                        "--only: found {value:?}; allowed are limit, rounds, rest, peers, latency"
+                        "--only: found {value:?}; allowed are limit, rounds, rest, peers, latency, postgres"
                     ),
                 }
             }

@@ -22,11 +22,12 @@ const DONE: Span = Span::hours(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS: usize = 10_000;
 
-/// One round to warm up, then `rounds` that count.
+/// One round to warm up, then `rounds` that count; `each` is called at the beginning and at the end of those.
 pub(super) fn run(
     installation: &Installation,
     lines: usize,
     rounds: usize,
+    each: impl AsyncFn() -> anyhow::Result<()>,
 ) -> anyhow::Result<Cost> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let faults = |faults: Vec<topupd::input::Fault>| {
@@ -42,7 +43,7 @@ pub(super) fn run(
 
         let mut cost = Cost::of(0, 0);
         for _ in 0..rounds {
-            cost = cost.and(round(&engine, lines).await?);
+            cost = cost.and(round(&engine, lines, &each).await?);
         }
 
         daemon.stop(Span::seconds(10)).await;
@@ -52,13 +53,19 @@ pub(super) fn run(
 }
 
 /// What a round costs; that all lines are made due at once is no part of it.
-async fn round(engine: &Engine, lines: usize) -> anyhow::Result<Cost> {
+async fn round(
+    engine: &Engine,
+    lines: usize,
+    each: &impl AsyncFn() -> anyhow::Result<()>,
+) -> anyhow::Result<Cost> {
     let started = engine.now();
     engine.store().poll_now(&[], started).await?;
+    each().await?;
     let meter = Meter::start();
     engine.wake(Stage::Poll);
     until_done(engine.store(), || engine.now()).await?;
     let cost = meter.stop(lines)?;
+    each().await?;
     let read = engine.store().lines_read(started).await?;
     ensure!(usize::try_from(read) == Ok(lines), "{read} of {lines} lines were read");
     Ok(cost)
