@@ -12,11 +12,33 @@ use crate::failpoint;
 use crate::providers::Answer;
 use crate::store::{Change, Sent, StoreError};
 use crate::telemetry::spans;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use tracing::Instrument as _;
 
 /// From the claim to the call: a process that was paused longer gives up instead of sending.
 const SEND_BUDGET: Span = Span::seconds(5);
+
+/// What came of an order's turn.
+enum Turn {
+    /// It is ours to send, since then.
+    Claimed(Box<Topup>, Span),
+    /// It is not sent now.
+    Unfit,
+    /// The payer's rate allows the next order then.
+    At(Timestamp),
+}
+
+/// Counts a call that ended; the first error is kept.
+fn note(
+    outcome: Result<(), EngineError>,
+    report: &mut StageReport,
+    trouble: &mut Option<EngineError>,
+) {
+    match outcome {
+        Ok(()) => report.done += 1,
+        Err(error) => drop(trouble.get_or_insert(error)),
+    }
+}
 
 impl Engine {
     /// Sends every reserved order at `payer` that is due and allowed.
@@ -38,26 +60,46 @@ impl Engine {
             tracing::debug!(orders = due.len(), "orders wait: {why}");
             return Ok(StageReport { next_at: Some(now.plus(Span::minutes(1))), ..report });
         }
-        let mut calls = Vec::new();
+        // An order is sent as soon as it is claimed, since it has little time from then on; meanwhile the
+        // next one is. Whatever goes wrong, those that are under way are heard out.
+        let (mut calls, mut trouble) = (FuturesUnordered::new(), None);
+        let most = self.settings().flow.concurrency.max(1);
         for topup in due {
             report.seen += 1;
-            if let Some(at) = self.wait_for_turn(payer, now).await? {
-                report.next_at = Some(at);
-                break;
+            while calls.len() >= most
+                && let Some(outcome) = calls.next().await
+            {
+                note(outcome, &mut report, &mut trouble);
             }
             // The claim counts against the payer's rate at once, so claims go one after the other.
-            if self.is_fit(&topup, now).await?
-                && let Some(claimed) = self.claim(&topup, now).await?
-            {
-                calls.push(claimed);
+            let mut turn = std::pin::pin!(self.turn_of(payer, &topup));
+            let turn = loop {
+                tokio::select! {
+                    biased;
+                    turn = &mut turn => break turn,
+                    Some(outcome) = calls.next() => note(outcome, &mut report, &mut trouble),
+                }
+            };
+            match turn {
+                Ok(Turn::Claimed(claimed, started)) => calls.push(self.send(*claimed, started)),
+                Ok(Turn::Unfit) => {}
+                Ok(Turn::At(at)) => {
+                    report.next_at = Some(at);
+                    break;
+                }
+                Err(error) => {
+                    trouble.get_or_insert(error);
+                }
+            }
+            if trouble.is_some() {
+                break;
             }
         }
-        let mut outcomes = futures_util::stream::iter(calls)
-            .map(|(claimed, started)| self.send(claimed, started))
-            .buffer_unordered(self.settings().flow.concurrency);
-        while let Some(outcome) = outcomes.next().await {
-            outcome?;
-            report.done += 1;
+        while let Some(outcome) = calls.next().await {
+            note(outcome, &mut report, &mut trouble);
+        }
+        if let Some(error) = trouble {
+            return Err(error);
         }
         if report.done > 0 {
             for stage in [Stage::Reconcile, Stage::Verify, Stage::Notify, Stage::Decide] {
@@ -65,6 +107,20 @@ impl Engine {
             }
         }
         Ok(report)
+    }
+
+    /// The next order's turn: it is claimed, where it still fits and the payer's rate allows it now.
+    async fn turn_of(&self, payer: &str, topup: &Topup) -> Result<Turn, EngineError> {
+        let now = self.now();
+        if let Some(at) = self.wait_for_turn(payer, now).await? {
+            return Ok(Turn::At(at));
+        }
+        if !self.is_fit(topup, now).await? {
+            return Ok(Turn::Unfit);
+        }
+        let claimed = self.claim(topup, now).await?;
+        let claimed = claimed.map(|(topup, started)| Turn::Claimed(Box::new(topup), started));
+        Ok(claimed.unwrap_or(Turn::Unfit))
     }
 
     /// A last look before the claim. An order that waited so long that its readings grew old waits

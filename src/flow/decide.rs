@@ -52,7 +52,10 @@ impl Engine {
                 }
                 wants_poll |= decision.poll_at.is_some();
                 match self.carry_out(&row, &decision, &policy, claimed, now).await {
-                    Ok(()) => report.done += 1,
+                    Ok(()) => {
+                        report.done += 1;
+                        self.pass_on(&decision);
+                    }
                     // Somebody moved the top-up meanwhile, or a cap was used up: the claim runs
                     // out and the line is judged again by what the rows say then.
                     Err(EngineError::Store(StoreError::Conflict { what })) => {
@@ -72,6 +75,17 @@ impl Engine {
         }
         report.next_at = self.store().next_decision_due().await?;
         Ok(report)
+    }
+
+    /// Others need not wait until all lines of this round are decided about.
+    fn pass_on(&self, decision: &Decision) {
+        let is_order = matches!(decision.order, OrderStep::Reserve { .. });
+        if is_order {
+            self.wake(Stage::Act);
+        }
+        if is_order || !decision.notices.is_empty() {
+            self.wake(Stage::Notify);
+        }
     }
 
     /// Adds earlier readings where a rule counts more of them than come with every snapshot.

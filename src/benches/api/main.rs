@@ -11,6 +11,7 @@ mod carrier;
 #[expect(dead_code, reason = "the other benchmarks need more of it")]
 mod figures;
 #[path = "../polls/fleet.rs"]
+#[expect(dead_code, reason = "the other benchmarks need more of it")]
 mod fleet;
 mod serving;
 
@@ -53,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider().install_default().ok();
     println!("{}; one core to serve, one to ask", Machine::read()?);
     let carrier = Carrier::start()?;
-    let installation = Installation::new(&carrier, lines)?;
+    let installation = Installation::new(&carrier, lines, None)?;
     serving::sit_on(1)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(measure(
         &installation,

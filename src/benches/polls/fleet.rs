@@ -30,14 +30,10 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// `lines` calm lines at `carrier`, ten to a subscriber, under one rule that may pay.
-    pub(super) fn new(carrier: &Carrier, lines: usize) -> anyhow::Result<Self> {
-        Self::made(&carrier.base_url(), lines, "6h", "")
-    }
-
-    /// The same with its rows in the database at `url`.
-    pub(super) fn on(carrier: &Carrier, lines: usize, url: &str) -> anyhow::Result<Self> {
-        let (folder, url) = (tempfile::tempdir()?, Some(url.to_owned()));
+    /// `lines` calm lines at `carrier`, ten to a subscriber, under one rule that may pay; with the rows in
+    /// the database at `url`, else in a file of its own.
+    pub(super) fn new(carrier: &Carrier, lines: usize, url: Option<&str>) -> anyhow::Result<Self> {
+        let (folder, url) = (tempfile::tempdir()?, url.map(str::to_owned));
         let installation = Self { folder, url, over: Vec::new() };
         let settings = installation.settings(&carrier.base_url(), "6h");
         std::fs::write(installation.config(), settings)?;

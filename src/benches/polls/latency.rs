@@ -80,6 +80,7 @@ pub(super) fn run(lines: usize, every: u64) -> anyhow::Result<()> {
 async fn report(installation: &Installation, carrier: &Carrier) -> anyhow::Result<()> {
     let mut db = sqlx::SqliteConnection::connect(&installation.database()).await?;
     let (mut orders, mut mails) = (Vec::new(), Vec::new());
+    let (mut judged, mut claimed, mut sent) = (Vec::new(), Vec::new(), Vec::new());
     for charge in carrier.charges() {
         let confirmed: Option<i64> = sqlx::query_scalar(
             "SELECT MAX(r.at) FROM readings r JOIN topups t ON t.subscription_id = r.subscription_id \
@@ -91,6 +92,18 @@ async fn report(installation: &Installation, carrier: &Carrier) -> anyhow::Resul
         .await?;
         let confirmed = confirmed.context("a charge that no reading led to")?;
         orders.push(charge.at.ms().saturating_sub(confirmed));
+        let steps: Vec<i64> = sqlx::query_scalar(
+            "SELECT MIN(e.at) FROM topup_events e JOIN topups t ON t.id = e.topup_id \
+             WHERE t.reference = $1 AND e.to_state IN ('reserved', 'submitting') GROUP BY e.to_state ORDER BY e.to_state",
+        )
+        .bind(&charge.reference)
+        .fetch_all(&mut db)
+        .await?;
+        if let [reserved, submitting] = steps.as_slice() {
+            judged.push(reserved.saturating_sub(confirmed));
+            claimed.push(submitting.saturating_sub(*reserved));
+            sent.push(charge.at.ms().saturating_sub(*submitting));
+        }
         // The breach is told when it is first seen; the readings after it are as low.
         let told: Option<i64> = sqlx::query_scalar(
             "SELECT MIN(d.at) - MIN(e.first_read_at) FROM topups t JOIN notices n ON n.subscription_id = t.subscription_id \
@@ -105,6 +118,9 @@ async fn report(installation: &Installation, carrier: &Carrier) -> anyhow::Resul
     ensure!(orders.len() >= FALLS / 2, "only {} of {FALLS} falls were paid", orders.len());
     println!("\n{:<46}{:>8}{:>8}{:>8}{:>8}", "ms, at that pace", "of", "p50", "p99", "most");
     print("from the confirming reading to the order", &mut orders);
+    print("   until it is reserved", &mut judged);
+    print("   until it is written that it leaves", &mut claimed);
+    print("   until the carrier has it", &mut sent);
     print("from the first low reading to the mail taken", &mut mails);
     Ok(())
 }

@@ -95,7 +95,7 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
 
-    let installation = Installation::new(&carrier, plan.lines)?;
+    let installation = Installation::new(&carrier, plan.lines, None)?;
     if wants(Part::Rounds) {
         let cost = rounds::run(&installation, plan.lines, plan.rounds, || async { Ok(()) })?;
         println!("{:<46}{cost}", "b  topupd: claim, read, store, decide");

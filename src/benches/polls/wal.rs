@@ -16,7 +16,7 @@ pub(super) fn run(carrier: &Carrier, lines: usize, rounds: usize) -> anyhow::Res
     let runtime = tokio::runtime::Runtime::new()?;
     let url = runtime.block_on(server.database("polls"));
     let limit = limit::one_thread(carrier, lines)?;
-    let installation = Installation::on(carrier, lines, &url)?;
+    let installation = Installation::new(carrier, lines, Some(&url))?;
     let begun = runtime.block_on(written(&url))?;
     rounds::run(&installation, lines, 0, || async { Ok(()) })?;
     let first = runtime.block_on(written(&url))?.saturating_sub(begun);
