@@ -4,6 +4,7 @@
 use super::{Changed, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{Money, Quality, Reading, Subscription, Timestamp};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// A line that is due, claimed for one poll.
 #[derive(Clone, Debug)]
@@ -129,19 +130,6 @@ impl Store {
         let is_rich = |r: &Reading| !r.values.buckets.is_empty() || r.values.next_charge.is_some();
         let (rich, plain): (Vec<&Reading>, Vec<&Reading>) =
             polled.iter().map(|p| &p.reading).partition(|reading| is_rich(reading));
-        let watches = polled.iter().map(|p| {
-            let r = &p.reading;
-            let is_ok = i64::from(r.quality == Quality::Ok);
-            json!([
-                r.subscription.as_str(),
-                is_ok,
-                r.at.ms(),
-                p.next_poll_at.ms(),
-                r.values.service_end_at.map(Timestamp::ms),
-                r.values.number_loss_at.map(Timestamp::ms),
-            ])
-        });
-        let watches = Value::Array(watches.collect()).to_string();
         let of_all = |readings: Vec<&Reading>, row: fn(&Reading) -> Vec<Value>| {
             readings.into_iter().map(row).collect::<Vec<_>>()
         };
@@ -154,9 +142,12 @@ impl Store {
             let rows = json!(rows).to_string();
             sqlx::query(self.sql(statement)).bind(rows).bind(now.ms()).execute(&mut **tx).await?;
         }
-        for statement in [MOVE_ON, MOVE_ENDS, LOOK_AT_PAID] {
-            let query = sqlx::query(self.sql(statement)).bind(&watches).bind(now.ms());
-            query.execute(&mut **tx).await?;
+        for watches in one_of_each(polled) {
+            let watches = Value::Array(watches).to_string();
+            for statement in [MOVE_ON, MOVE_ENDS, LOOK_AT_PAID] {
+                let query = sqlx::query(self.sql(statement)).bind(&watches).bind(now.ms());
+                query.execute(&mut **tx).await?;
+            }
         }
         Ok(())
     }
@@ -203,6 +194,32 @@ const MOVE_ENDS: &str = "UPDATE watches SET service_end_at = n.e, number_loss_at
 const LOOK_AT_PAID: &str = "UPDATE topups SET next_action_at = $2 WHERE state = 'paid' \
      AND (next_action_at IS NULL OR next_action_at > $2) \
      AND subscription_id IN (SELECT n.s FROM {records $1 s text, k bigint} WHERE n.k = 1)";
+
+/// What `MOVE_ON` and those after it take, each line once in a list: which of several changes a statement
+/// makes to one row is for the database to choose. The second reading of a line comes with the second
+/// list.
+fn one_of_each(polled: &[&Polled]) -> Vec<Vec<Value>> {
+    let (mut lists, mut times) = (Vec::<Vec<Value>>::new(), HashMap::<&str, usize>::new());
+    for p in polled {
+        let r = &p.reading;
+        let is_ok = i64::from(r.quality == Quality::Ok);
+        let row = json!([
+            r.subscription.as_str(),
+            is_ok,
+            r.at.ms(),
+            p.next_poll_at.ms(),
+            r.values.service_end_at.map(Timestamp::ms),
+            r.values.number_loss_at.map(Timestamp::ms),
+        ]);
+        let time = times.entry(r.subscription.as_str()).or_default();
+        match lists.get_mut(*time) {
+            Some(list) => list.push(row),
+            None => lists.push(vec![row]),
+        }
+        *time += 1;
+    }
+    lists
+}
 
 /// As `INSERT_PLAIN` has them.
 fn reading_row(r: &Reading) -> Vec<Value> {
