@@ -30,13 +30,7 @@ mod fleet;
 mod instance;
 mod processors;
 mod round;
-#[path = "../../tests/support/postgres.rs"]
-#[expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the tests' server, as it is"
-)]
+#[path = "../server.rs"]
 mod server;
 
 use anyhow::{Context, bail, ensure};

@@ -35,7 +35,12 @@ impl Installation {
     pub(super) fn new(carrier: &Carrier, lines: usize, url: Option<&str>) -> anyhow::Result<Self> {
         let (folder, url) = (tempfile::tempdir()?, url.map(str::to_owned));
         let installation = Self { folder, url, over: Vec::new() };
-        let settings = installation.settings(&carrier.base_url(), "6h");
+        let mut settings = installation.settings(&carrier.base_url(), "6h");
+        if installation.url.is_some() {
+            // It would be beside the rows, and these are in no file.
+            let recorder = installation.folder.path().join("topupd.recorder");
+            write!(settings, "\n[safety]\nrecorder_file = \"{}\"\n", recorder.display())?;
+        }
         std::fs::write(installation.config(), settings)?;
         installation.apply(lines)?;
         Ok(installation)

@@ -21,13 +21,7 @@ mod prometheus;
 mod python;
 mod rest;
 mod rounds;
-#[path = "../../tests/support/postgres.rs"]
-#[expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the tests' server, as it is"
-)]
+#[path = "../server.rs"]
 mod server;
 mod wal;
 

@@ -15,13 +15,7 @@ mod figures;
 mod fill;
 mod place;
 mod rows;
-#[path = "../../tests/support/postgres.rs"]
-#[expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the tests' server, as it is"
-)]
+#[path = "../server.rs"]
 mod server;
 
 use anyhow::{Context, bail, ensure};
