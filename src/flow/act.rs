@@ -65,12 +65,15 @@ impl Engine {
         let (mut calls, mut trouble) = (FuturesUnordered::new(), None);
         let most = self.settings().flow.concurrency.max(1);
         for topup in due {
-            report.seen += 1;
             while calls.len() >= most
                 && let Some(outcome) = calls.next().await
             {
                 note(outcome, &mut report, &mut trouble);
             }
+            if trouble.is_some() {
+                break;
+            }
+            report.seen += 1;
             // The claim counts against the payer's rate at once, so claims go one after the other.
             let mut turn = std::pin::pin!(self.turn_of(payer, &topup));
             let turn = loop {
@@ -90,9 +93,6 @@ impl Engine {
                 Err(error) => {
                     trouble.get_or_insert(error);
                 }
-            }
-            if trouble.is_some() {
-                break;
             }
         }
         while let Some(outcome) = calls.next().await {

@@ -134,8 +134,7 @@ impl Store {
                         Ok(())
                     })
                 });
-            let url = format!("sqlite://{path}?mode={mode}");
-            async move { options.connect(&url).await }
+            options.connect_lazy(&format!("sqlite://{path}?mode={mode}"))
         };
         let failed = |source| StoreError::Open { url: url.to_owned(), source };
         let write = open(
@@ -149,14 +148,15 @@ impl Store {
             ],
             1,
         )
-        .await
         .map_err(failed)?;
+        // It alone makes the file and knows whether it is one; the others come when they are asked.
+        drop(write.acquire().await.map_err(failed)?);
         // Readers keep what a million lines have above the leaves of their trees, and little more: the
         // pages are in the system's cache anyway, shared by all of them.
         let pragmas: &[&str] =
             &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -4096"];
-        let read = open("rw", pragmas, 2).await.map_err(failed)?;
-        let watch = open("rw", pragmas, 1).await.map_err(failed)?;
+        let read = open("rw", pragmas, 2).map_err(failed)?;
+        let watch = open("rw", pragmas, 1).map_err(failed)?;
         Ok(Self {
             read,
             watch,

@@ -4,7 +4,7 @@ use super::{
     chance::{Seeded, live},
     table::Row,
 };
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::time::Instant;
 use topupd::{domain::State, failpoint};
 
@@ -70,10 +70,14 @@ pub(crate) fn lived(first: u64, seeds: u64) -> anyhow::Result<Row> {
 }
 
 /// A life is a talk between two threads, which is twice as quick where both are on one core.
-fn stay_on(core: u64) {
-    let mut cores = CpuSet::new();
-    cores.set(usize::try_from(core).unwrap_or(0) % CpuSet::MAX_CPU);
-    sched_setaffinity(None, &cores).ok();
+fn stay_on(worker: u64) {
+    let Ok(ours) = sched_getaffinity(None) else { return };
+    let worker = usize::try_from(worker).unwrap_or(0);
+    let mut core = CpuSet::new();
+    if let Some(at) = (0..CpuSet::MAX_CPU).filter(|at| ours.is_set(*at)).nth(worker) {
+        core.set(at);
+        sched_setaffinity(None, &core).ok();
+    }
 }
 
 /// R2, R3: every arrow of the state machine was gone, and died before and after its commit. The
