@@ -17,12 +17,11 @@ use std::{
 /// How long it may take until it works.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A config, and a place for its recorder.
+/// A config, and where it answers; what it keeps beside the database is in the folder of the config.
 #[derive(Debug)]
 pub(super) struct Instance {
     installation: Installation,
     base: String,
-    _recorder: tempfile::TempDir,
 }
 
 /// It runs; it is killed when nobody wants it any more.
@@ -43,14 +42,9 @@ impl Instance {
         n: usize,
     ) -> anyhow::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let recorder = tempfile::tempdir()?;
         let over = vec![
             ("TOPUPD__DATABASE__URL", url.to_owned()),
             ("TOPUPD__ADMIN__LISTEN", format!("127.0.0.1:{port}")),
-            (
-                "TOPUPD__SAFETY__RECORDER_FILE",
-                recorder.path().join("recorder").display().to_string(),
-            ),
             // Whoever has more lines than can be asked in time has late readings: no news here.
             ("TOPUPD__FLOW__STALE_AFTER", "1d".to_owned()),
             ("TOPUPD__PROVIDERS__CARRIER__HTTP__CONCURRENCY", plan.concurrency.to_string()),
@@ -62,7 +56,7 @@ impl Instance {
         let installation =
             Installation::empty(&carrier.base_url(), &format!("{every}s"), "", over)?;
         let base = format!("http://127.0.0.1:{port}");
-        Ok(Self { installation, base, _recorder: recorder })
+        Ok(Self { installation, base })
     }
 
     /// Writes the fleet; once for all instances.

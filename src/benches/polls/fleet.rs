@@ -37,7 +37,7 @@ impl Installation {
         let installation = Self { folder, url, over: Vec::new() };
         let mut settings = installation.settings(&carrier.base_url(), "6h");
         if installation.url.is_some() {
-            // It would be beside the rows, and these are in no file.
+            // Beside the rows is in no file: it would be in the working directory, and rounds run in ours.
             let recorder = installation.folder.path().join("topupd.recorder");
             write!(settings, "\n[safety]\nrecorder_file = \"{}\"\n", recorder.display())?;
         }
