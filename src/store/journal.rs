@@ -132,6 +132,20 @@ pub(super) fn hash(before: &str, seq: i64, at: i64, entry: &Entry) -> String {
     sha256_hex(&format!("topupd/journal/v1|{before}|{seq}|{at}|{subject}|{digest}"))
 }
 
+/// Links written by one statement at most.
+const BUNCH: usize = 100;
+
+/// The statement that writes so many links.
+fn insert(links: usize) -> String {
+    let row = |n: usize| {
+        let first = n * 5;
+        let places: Vec<String> = (1..=5).map(|k| format!("${}", first + k)).collect();
+        format!("({})", places.join(", "))
+    };
+    let rows: Vec<String> = (0..links).map(row).collect();
+    format!("INSERT INTO journal (seq, at, subject, digest, hash) VALUES {}", rows.join(", "))
+}
+
 /// Appends links. The head's row is the lock: one transaction at a time has it.
 pub(super) async fn link(tx: &mut Tx, entries: &[Entry], now: Timestamp) -> Result<(), StoreError> {
     let more = i64::try_from(entries.len()).unwrap_or(i64::MAX);
@@ -142,19 +156,16 @@ pub(super) async fn link(tx: &mut Tx, entries: &[Entry], now: Timestamp) -> Resu
             .await?;
     let c = Columns { table: "journal_head", row: &row };
     let (mut seq, mut last) = (c.int("seq")?.saturating_sub(more), c.text("hash")?);
-    for entry in entries {
-        seq = seq.saturating_add(1);
-        last = hash(&last, seq, now.ms(), entry);
-        sqlx::query(
-            "INSERT INTO journal (seq, at, subject, digest, hash) VALUES ($1, $2, $3, $4, $5)",
-        )
-        .bind(seq)
-        .bind(now.ms())
-        .bind(&entry.subject)
-        .bind(&entry.digest)
-        .bind(&last)
-        .execute(&mut **tx)
-        .await?;
+    for bunch in entries.chunks(BUNCH) {
+        let sql = insert(bunch.len());
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for entry in bunch {
+            seq = seq.saturating_add(1);
+            last = hash(&last, seq, now.ms(), entry);
+            let Entry { subject, digest } = entry;
+            query = query.bind(seq).bind(now.ms()).bind(subject).bind(digest).bind(last.clone());
+        }
+        query.execute(&mut **tx).await?;
     }
     sqlx::query("UPDATE journal_head SET hash = $1 WHERE id = 1")
         .bind(last)

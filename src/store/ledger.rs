@@ -26,13 +26,14 @@ pub struct LedgerEntry {
     pub payer: String,
 }
 
-pub(super) async fn append(
+/// Writes a movement of money, and gives back its link, which is the caller's to append.
+pub(super) async fn insert(
     tx: &mut Tx,
     topup: &Topup,
     kind: &str,
     amount: Money,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<journal::Entry, StoreError> {
     let row = sqlx::query(
         "INSERT INTO ledger (topup_id, seq, at, kind, amount_minor, currency, subscription_id, subscriber_id, payer) \
          SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM ledger WHERE topup_id = $1 RETURNING *",
@@ -47,7 +48,7 @@ pub(super) async fn append(
     .bind(&topup.payer)
     .fetch_one(&mut **tx)
     .await?;
-    journal::link(tx, &[journal::Table::Ledger.entry(&row)?], now).await
+    journal::Table::Ledger.entry(&row)
 }
 
 /// Rolling windows end now and are open at the far end, like the calendar never is.

@@ -1,7 +1,7 @@
 //! The outbox's outward side: claims, tries, retries, dead letters.
 
 use super::{Changed, Store, StoreError, StoredNotice, notices, rows};
-use crate::domain::{Severity, Span, Subscriber, Timestamp};
+use crate::domain::{Span, Subscriber, Timestamp};
 
 /// A notice claimed for one try, with its reader.
 #[derive(Clone, Debug)]
@@ -42,8 +42,29 @@ pub enum Tried {
 }
 
 /// Due notices of one severity, in the order of their index.
-pub(super) const NEXT: &str = "SELECT id, subscriber_id FROM notices WHERE severity = $1 AND next_try_at <= $2 \
-    ORDER BY next_try_at, created_at, id LIMIT $3";
+macro_rules! due {
+    ($rank:literal, $severity:literal) => {
+        concat!(
+            "SELECT * FROM (SELECT ",
+            $rank,
+            " AS place, next_try_at, created_at, id, subscriber_id FROM notices WHERE severity = '",
+            $severity,
+            "' AND next_try_at <= $1 ORDER BY next_try_at, created_at, id LIMIT $2) AS ",
+            $severity
+        )
+    };
+}
+
+/// Due notices of every severity, so many of each.
+pub(super) const NEXT: &str = concat!(
+    due!(0, "critical"),
+    " UNION ALL ",
+    due!(1, "high"),
+    " UNION ALL ",
+    due!(2, "warning"),
+    " UNION ALL ",
+    due!(3, "info")
+);
 
 impl Store {
     /// The next due notices, each with who is told: what matters most first, then what has been
@@ -53,20 +74,11 @@ impl Store {
         limit: i64,
         now: Timestamp,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let mut next: Vec<(String, String)> = Vec::new();
-        for severity in Severity::ALL.iter().rev() {
-            let left = limit.saturating_sub(i64::try_from(next.len()).unwrap_or(i64::MAX));
-            if left > 0 {
-                let found = sqlx::query_as(NEXT)
-                    .bind(severity.as_str())
-                    .bind(now.ms())
-                    .bind(left)
-                    .fetch_all(self.reader())
-                    .await?;
-                next.extend(found);
-            }
-        }
-        Ok(next)
+        let mut due: Vec<(i64, i64, i64, String, String)> =
+            sqlx::query_as(NEXT).bind(now.ms()).bind(limit).fetch_all(self.reader()).await?;
+        due.sort_unstable();
+        due.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(due.into_iter().map(|(.., id, subscriber)| (id, subscriber)).collect())
     }
 
     /// Claims up to `limit` due notices for one try each: what matters most first, then what has
@@ -225,5 +237,21 @@ impl NoticesDue {
     /// The earliest of them.
     pub fn next_at(self) -> Option<Timestamp> {
         [self.try_at, self.ask_at, self.remind_at].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Severity;
+
+    #[test]
+    fn every_severity_is_asked_for_in_its_place() {
+        assert_eq!(NEXT.matches("UNION ALL").count() + 1, Severity::ALL.len());
+        for (place, severity) in Severity::ALL.iter().rev().enumerate() {
+            let (place, word) = (format!("SELECT {place} AS place"), severity.as_str());
+            let asked = NEXT.split("UNION ALL").find(|part| part.contains(&place)).unwrap();
+            assert!(asked.contains(&format!("severity = '{word}'")), "{asked}");
+        }
     }
 }

@@ -262,6 +262,7 @@ impl Store {
     }
 }
 
+/// Writes a line of history with its links.
 pub(super) async fn append_event(
     tx: &mut Tx,
     topup: &Topup,
@@ -269,6 +270,22 @@ pub(super) async fn append_event(
     change: &Change,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let event = insert_event(tx, topup, from, change, now).await?;
+    let facts = sqlx::query("SELECT * FROM topups WHERE id = $1")
+        .bind(topup.id.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+    journal::link(tx, &[event, journal::Table::Topups.entry(&facts)?], now).await
+}
+
+/// Writes a line of history, and gives back its link, which is the caller's to append.
+pub(super) async fn insert_event(
+    tx: &mut Tx,
+    topup: &Topup,
+    from: &str,
+    change: &Change,
+    now: Timestamp,
+) -> Result<journal::Entry, StoreError> {
     let event = sqlx::query(
         "INSERT INTO topup_events (topup_id, seq, at, from_state, to_state, actor, why, evidence) \
          SELECT $1, COALESCE(MAX(seq), 0) + 1, $2, $3, $4, $5, $6, $7 FROM topup_events WHERE topup_id = $1 RETURNING *",
@@ -282,10 +299,5 @@ pub(super) async fn append_event(
     .bind(&change.evidence)
     .fetch_one(&mut **tx)
     .await?;
-    let facts = sqlx::query("SELECT * FROM topups WHERE id = $1")
-        .bind(topup.id.as_str())
-        .fetch_one(&mut **tx)
-        .await?;
-    let links = [journal::Table::Events.entry(&event)?, journal::Table::Topups.entry(&facts)?];
-    journal::link(tx, &links, now).await
+    journal::Table::Events.entry(&event)
 }

@@ -1,7 +1,7 @@
 //! The one way a top-up moves: checked against the table of arrows, by compare-and-set, with its
 //! history and its ledger entries in the same transaction.
 
-use super::{Dialect, Store, StoreError, Tx};
+use super::{Dialect, Store, StoreError, Tx, journal, ledger};
 use crate::domain::{FailureClass, Money, NeedOutcome, NoticeDraft, State, Timestamp, Topup};
 use crate::failpoint;
 
@@ -190,7 +190,7 @@ pub(crate) async fn move_in(
         after.paid_at = Some(now);
     }
     let final_at = after.state.is_final().then(|| now.ms());
-    let done = sqlx::query(
+    let moved = sqlx::query(
         "UPDATE topups SET amount_minor = $1, order_hash = $2, state = $3, reason = $4, request = $5, request_sha256 = $6, \
          submit_no = $7, last_sent_at = $8, transaction_id = $9, charged_minor = $10, charged_currency = $11, \
          delivered_minor = $12, delivered_currency = $13, counted_minor = $14, before_balance_minor = $15, \
@@ -200,7 +200,7 @@ pub(crate) async fn move_in(
          paid_at = $26, finalized_at = COALESCE(finalized_at, $27), approved_at = $28, approved_by = $29, \
          updated_at = $25, version = $30, maybe_sent = $31, \
          price_minor = $32, price_currency = $33, failure = $34, sent_by = $35 \
-         WHERE id = $36 AND version = $37 AND state = $38",
+         WHERE id = $36 AND version = $37 AND state = $38 RETURNING *",
     )
     .bind(after.amount.minor())
     .bind(&after.order_hash)
@@ -240,15 +240,19 @@ pub(crate) async fn move_in(
     .bind(after.id.as_str())
     .bind(before.version)
     .bind(before.state.as_str())
-    .execute(&mut **tx)
+    .fetch_optional(&mut **tx)
     .await?;
-    if done.rows_affected() != 1 {
+    let Some(moved) = moved else {
         return Err(StoreError::Conflict { what: format!("top-up {}", before.id) });
-    }
+    };
+    let mut links = Vec::new();
     for (kind, amount) in entries(before, &after) {
-        super::ledger::append(tx, &after, kind, amount, now).await?;
+        links.push(ledger::insert(tx, &after, kind, amount, now).await?);
     }
-    super::topups::append_event(tx, &after, before.state.as_str(), change, now).await?;
+    let from = before.state.as_str();
+    links.push(super::topups::insert_event(tx, &after, from, change, now).await?);
+    links.push(journal::Table::Topups.entry(&moved)?);
+    journal::link(tx, &links, now).await?;
     if after.state == State::Verified {
         super::needs::close_need(tx, &after.need, NeedOutcome::Served, now).await?;
     }
