@@ -4,15 +4,15 @@
 //! while it is on the wire; whatever is not clearly yes or no afterwards is `unknown`.
 
 use super::{
-    Engine, EngineError, Stage, StageReport, answer, decide::order_of, instance::Work, traced,
+    Engine, EngineError, Stage, StageReport, answer, calls::Calls, decide::order_of,
+    instance::Work, traced,
 };
 use crate::clock::since_boot;
-use crate::domain::{Span, State, Timestamp, Topup};
+use crate::domain::{Snapshot, Span, State, Subscription, Timestamp, Topup};
 use crate::failpoint;
 use crate::providers::Answer;
 use crate::store::{Change, Sent, StoreError};
 use crate::telemetry::spans;
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use tracing::Instrument as _;
 
 /// From the claim to the call: a process that was paused longer gives up instead of sending.
@@ -20,93 +20,82 @@ const SEND_BUDGET: Span = Span::seconds(5);
 
 /// What came of an order's turn.
 enum Turn {
-    /// It is ours to send, since then.
-    Claimed(Box<Topup>, Span),
+    /// It is ours to send, for that line, since then.
+    Claimed(Box<Topup>, Box<Subscription>, Span),
     /// It is not sent now.
     Unfit,
     /// The payer's rate allows the next order then.
     At(Timestamp),
 }
 
-/// Counts a call that ended; the first error is kept.
-fn note(
-    outcome: Result<(), EngineError>,
-    report: &mut StageReport,
-    trouble: &mut Option<EngineError>,
-) {
-    match outcome {
-        Ok(()) => report.done += 1,
-        Err(error) => drop(trouble.get_or_insert(error)),
-    }
-}
-
 impl Engine {
-    /// Sends every reserved order at `payer` that is due and allowed.
+    /// Sends every reserved order at `payer` that is due and allowed; also those that become so
+    /// while others are on the wire.
     pub async fn pay_through(&self, payer: &str) -> Result<StageReport, EngineError> {
-        let mut report = StageReport::default();
+        let mut calls = Calls::default();
+        let mut bell = self.0.bells.listen(Stage::Act);
+        loop {
+            bell.mark_unchanged();
+            if let Err(error) = self.send_due(payer, &mut calls).await {
+                calls.note(Err(error));
+            }
+            if calls.is_in_trouble() || !calls.go_on_until(bell.changed()).await {
+                break;
+            }
+            // A round that goes on and on is no stuck loop.
+            self.beats().beat(&format!("act {payer}"), self.now(), None);
+        }
+        calls.end().await
+    }
+
+    /// Claims every order that is due and allowed now. Each is sent as soon as it is claimed, since
+    /// it has little time from then on; meanwhile the next one is claimed.
+    async fn send_due<'a>(&'a self, payer: &str, calls: &mut Calls<'a>) -> Result<(), EngineError> {
+        let (due, wait) = calls.beside(Box::pin(self.look_for_due(payer))).await?;
+        calls.report.next_at = wait;
+        for topup in due {
+            calls.make_room(self.settings().flow.concurrency).await;
+            if calls.is_in_trouble() {
+                break;
+            }
+            calls.report.seen += 1;
+            // The claim counts against the payer's rate at once, so claims go one after the other.
+            match calls.beside(Box::pin(self.turn_of(payer, &topup))).await? {
+                Turn::Claimed(claimed, line, started) => {
+                    calls.begin(self.send(*claimed, *line, started));
+                }
+                Turn::Unfit => {}
+                Turn::At(at) => {
+                    calls.report.next_at = Some(at);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Orders that may be sent now; none, and when to look again, while the switch is off.
+    async fn look_for_due(
+        &self,
+        payer: &str,
+    ) -> Result<(Vec<Topup>, Option<Timestamp>), EngineError> {
         if !self.may_pay() || self.is_stopping() || self.is_idle() {
-            return Ok(report);
+            return Ok((vec![], None));
         }
         let now = self.now();
         self.ask_prices(payer, now).await?;
         let due = self.store().due_orders(payer, 200, now).await?;
         if due.is_empty() {
-            return Ok(report);
+            return Ok((due, None));
         }
         self.recover().await?;
         let switch = self.money_switch(now).await?;
         if let Some((_, why)) = switch.stops().first() {
             // Reserved money waits behind the switch; nothing is lost, nothing is sent.
             tracing::debug!(orders = due.len(), "orders wait: {why}");
-            return Ok(StageReport { next_at: Some(now.plus(Span::minutes(1))), ..report });
+            return Ok((vec![], Some(now.plus(Span::minutes(1)))));
         }
-        // An order is sent as soon as it is claimed, since it has little time from then on; meanwhile the
-        // next one is. Whatever goes wrong, those that are under way are heard out.
-        let (mut calls, mut trouble) = (FuturesUnordered::new(), None);
-        let most = self.settings().flow.concurrency.max(1);
-        for topup in due {
-            while calls.len() >= most
-                && let Some(outcome) = calls.next().await
-            {
-                note(outcome, &mut report, &mut trouble);
-            }
-            if trouble.is_some() {
-                break;
-            }
-            report.seen += 1;
-            // The claim counts against the payer's rate at once, so claims go one after the other.
-            let mut turn = std::pin::pin!(self.turn_of(payer, &topup));
-            let turn = loop {
-                tokio::select! {
-                    biased;
-                    turn = &mut turn => break turn,
-                    Some(outcome) = calls.next() => note(outcome, &mut report, &mut trouble),
-                }
-            };
-            match turn {
-                Ok(Turn::Claimed(claimed, started)) => calls.push(self.send(*claimed, started)),
-                Ok(Turn::Unfit) => {}
-                Ok(Turn::At(at)) => {
-                    report.next_at = Some(at);
-                    break;
-                }
-                Err(error) => {
-                    trouble.get_or_insert(error);
-                }
-            }
-        }
-        while let Some(outcome) = calls.next().await {
-            note(outcome, &mut report, &mut trouble);
-        }
-        if let Some(error) = trouble {
-            return Err(error);
-        }
-        if report.done > 0 {
-            for stage in [Stage::Reconcile, Stage::Verify, Stage::Notify, Stage::Decide] {
-                self.wake(stage);
-            }
-        }
-        Ok(report)
+        Ok((due, None))
     }
 
     /// The next order's turn: it is claimed, where it still fits and the payer's rate allows it now.
@@ -115,22 +104,28 @@ impl Engine {
         if let Some(at) = self.wait_for_turn(payer, now).await? {
             return Ok(Turn::At(at));
         }
-        if !self.is_fit(topup, now).await? {
+        let row = self.store().snapshot(&topup.subscription).await?;
+        if !self.is_fit(topup, &row.snapshot, now).await? {
             return Ok(Turn::Unfit);
         }
+        let line = Box::new(row.snapshot.subscription);
         let claimed = self.claim(topup, now).await?;
-        let claimed = claimed.map(|(topup, started)| Turn::Claimed(Box::new(topup), started));
-        Ok(claimed.unwrap_or(Turn::Unfit))
+        Ok(claimed
+            .map_or(Turn::Unfit, |(topup, started)| Turn::Claimed(Box::new(topup), line, started)))
     }
 
     /// A last look before the claim. An order that waited so long that its readings grew old waits
     /// for a fresh one; one whose frozen request speaks of another number than the line has now is
     /// called off. A second submission changes nothing of the first and needs neither.
-    async fn is_fit(&self, topup: &Topup, now: Timestamp) -> Result<bool, EngineError> {
+    async fn is_fit(
+        &self,
+        topup: &Topup,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<bool, EngineError> {
         if topup.maybe_sent > 0 {
             return Ok(true);
         }
-        let snapshot = self.store().snapshot(&topup.subscription).await?.snapshot;
         let line = &snapshot.subscription;
         let number = line.msisdn.as_ref().map(|m| m.as_str().trim_start_matches('+'));
         let targets = [number, line.iccid.as_ref().map(|i| i.as_str())];
@@ -211,10 +206,14 @@ impl Engine {
         }
     }
 
-    async fn send(&self, claimed: Topup, started: Span) -> Result<(), EngineError> {
+    async fn send(
+        &self,
+        claimed: Topup,
+        line: Subscription,
+        started: Span,
+    ) -> Result<bool, EngineError> {
         let _held = self.holds(Work::Orders, 1);
-        let row = self.store().snapshot(&claimed.subscription).await?;
-        let order = order_of(&row.snapshot, &claimed);
+        let order = order_of(&line, &claimed);
         let answer = match (self.provider(&claimed.payer), &claimed.request) {
             (Some(payer), Some(request)) => match self.record(&claimed, started).await? {
                 Ok(()) => {
@@ -238,7 +237,11 @@ impl Engine {
         // The last possible moment of the send is now, whenever it began.
         let sent = Topup { last_sent_at: Some(now), ..claimed.clone() };
         let after = answer::after_send(&self.pace(&claimed.payer), &sent, &answer, now);
-        self.settle(&claimed, after, answer::change("provider", &answer), now).await
+        self.settle(&claimed, after, answer::change("provider", &answer), now).await?;
+        for stage in [Stage::Reconcile, Stage::Verify, Stage::Notify, Stage::Decide] {
+            self.wake(stage);
+        }
+        Ok(true)
     }
 
     /// Writes the SEND line, and looks at the budget after that. Nothing may leave but after `Ok`.

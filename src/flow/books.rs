@@ -130,7 +130,7 @@ impl Engine {
             if row.is_none() {
                 for topup in ours.iter().filter(|t| !matched.contains(t.id.as_str())) {
                     let snapshot = self.store().snapshot(&topup.subscription).await?.snapshot;
-                    if listed.is_like(&order_of(&snapshot, topup)) {
+                    if listed.is_like(&order_of(&snapshot.subscription, topup)) {
                         row = Some(topup);
                         break;
                     }

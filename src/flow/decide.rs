@@ -4,14 +4,25 @@
 use super::{Engine, EngineError, Stage, StageReport, instance::Work, tell::about_topup};
 use crate::domain::{
     CapLimits, Decision, Money, MoneySwitch, NoticeDraft, NoticeKind, OrderStep, Policy, Rule,
-    Snapshot, SubscriptionId, Timestamp, Topup, cap_currency, decide, explain_gates, is_calm,
-    steady_until,
+    Snapshot, State, Subscription, SubscriptionId, Timestamp, Topup, cap_currency, decide,
+    explain_gates, is_calm, steady_until,
 };
 use crate::providers::Order;
 use crate::store::{CalmLine, Prepared, SnapshotRow, StoreError, order_hash, steady_words};
+use std::collections::BTreeSet;
 
 /// Lines decided about in one go.
 const BATCH: i64 = 200;
+
+/// What came of one round of decisions.
+#[derive(Default)]
+struct Round {
+    report: StageReport,
+    calm: Vec<CalmLine>,
+    wants_poll: bool,
+    /// Readers of lines whose values are in doubt since this round.
+    doubted: BTreeSet<String>,
+}
 
 impl Engine {
     /// Decides about everything that is due.
@@ -30,51 +41,75 @@ impl Engine {
                 break;
             }
             let _held = self.holds(Work::Decisions, ids.len());
-            self.watch_readers(now).await?;
-            let switch = self.money_switch(now).await?;
-            self.note_switch(&switch, now).await?;
-            self.time_payers(now).await?;
-            let rules = self.rules().await?;
-            let policy = self.policy();
-            let (mut calm, mut wants_poll) = (Vec::new(), false);
-            for mut row in self.store().snapshots(&ids).await? {
-                row.snapshot.rules = rules.of(&row.snapshot.subscription);
-                row.snapshot.money = switch.clone();
-                self.look_back(&mut row.snapshot).await?;
-                self.foresee(&mut row.snapshot, now).await?;
-                self.add_prices(&mut row.snapshot, now).await?;
-                self.add_misplaced(&mut row.snapshot, now).await?;
-                let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
-                report.seen += 1;
-                if is_calm(&row.snapshot, &decision) {
-                    calm.push(calm_line(&row.snapshot, decision, now));
-                    continue;
-                }
-                wants_poll |= decision.poll_at.is_some();
-                match self.carry_out(&row, &decision, &policy, claimed, now).await {
-                    Ok(()) => {
-                        report.done += 1;
-                        self.pass_on(&decision);
-                    }
-                    // Somebody moved the top-up meanwhile, or a cap was used up: the claim runs
-                    // out and the line is judged again by what the rows say then.
-                    Err(EngineError::Store(StoreError::Conflict { what })) => {
-                        tracing::info!(subscription.id = %row.snapshot.subscription.id, "decision overtaken: {what}");
-                        report.failed += 1;
-                    }
-                    Err(error) => return Err(error),
-                }
+            let mut round = Round::default();
+            let decided = self.decide_about(&ids, &mut round, claimed, now).await;
+            // Once for all of them, and also where the round was cut short: they are written down.
+            for reader in &round.doubted {
+                self.compare_with_siblings(reader, now).await?;
             }
-            report.done += calm.len();
-            self.store().apply_calm(&calm, claimed).await?;
+            report.add(round.report);
+            decided?;
+            report.done += round.calm.len();
+            self.store().apply_calm(&round.calm, claimed).await?;
             self.wake(Stage::Act);
             self.wake(Stage::Notify);
-            if wants_poll {
+            if round.wants_poll {
                 self.wake(Stage::Poll);
             }
         }
         report.next_at = self.store().next_decision_due().await?;
         Ok(report)
+    }
+
+    /// Decides about claimed lines and carries it out; what changes nothing is left in `round`.
+    async fn decide_about(
+        &self,
+        ids: &[String],
+        round: &mut Round,
+        claimed: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        self.watch_readers(now).await?;
+        let switch = self.money_switch(now).await?;
+        self.note_switch(&switch, now).await?;
+        self.time_payers(now).await?;
+        let rules = self.rules().await?;
+        let policy = self.policy();
+        let mut rows = self.store().snapshots(ids).await?;
+        // Whose order only waits for this round has waited longest.
+        rows.sort_by_key(|row| !is_before_its_order(&row.snapshot));
+        for mut row in rows {
+            row.snapshot.rules = rules.of(&row.snapshot.subscription);
+            row.snapshot.money = switch.clone();
+            self.look_back(&mut row.snapshot).await?;
+            self.foresee(&mut row.snapshot, now).await?;
+            self.add_prices(&mut row.snapshot, now).await?;
+            self.add_misplaced(&mut row.snapshot, now).await?;
+            let decision = self.weigh(&mut row.snapshot, &policy, now).await?;
+            round.report.seen += 1;
+            if is_calm(&row.snapshot, &decision) {
+                round.calm.push(calm_line(&row.snapshot, decision, now));
+                continue;
+            }
+            round.wants_poll |= decision.poll_at.is_some();
+            match self.carry_out(&row, &decision, &policy, claimed, now).await {
+                Ok(()) => {
+                    round.report.done += 1;
+                    if decision.doubt == Some(true) {
+                        round.doubted.insert(row.snapshot.subscription.reader.clone());
+                    }
+                    self.pass_on(&decision);
+                }
+                // Somebody moved the top-up meanwhile, or a cap was used up: the claim runs out and
+                // the line is judged again by what the rows say then.
+                Err(EngineError::Store(StoreError::Conflict { what })) => {
+                    tracing::info!(subscription.id = %row.snapshot.subscription.id, "decision overtaken: {what}");
+                    round.report.failed += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Others need not wait until all lines of this round are decided about.
@@ -156,9 +191,6 @@ impl Engine {
         self.store().apply_decision(row, decision, &prepared, claimed, now).await?;
         let id = &row.snapshot.subscription.id;
         self.store().want_prices(id, &decision.prices, now).await?;
-        if decision.doubt == Some(true) {
-            self.compare_with_siblings(&row.snapshot.subscription.reader, now).await?;
-        }
         match &decision.order {
             OrderStep::Propose { amount, why, .. } => {
                 tracing::info!(subscription.id = %id, %amount, "top-up proposed: {why}");
@@ -211,7 +243,7 @@ impl Engine {
                 {
                     return Err("the line changed after the order was approved".into());
                 }
-                let order = Order { amount: *amount, ..order_of(snapshot, topup) };
+                let order = Order { amount: *amount, ..order_of(&snapshot.subscription, topup) };
                 let payer = self
                     .provider(&topup.payer)
                     .ok_or_else(|| format!("there is no provider named {}", topup.payer))?;
@@ -295,10 +327,16 @@ fn hash_of(snapshot: &Snapshot, topup: &Topup, amount: Money) -> String {
     order_hash(&snapshot.subscription, &topup.payer, product, amount, topup.need.as_str())
 }
 
+/// True where all that is missing to an order is that it is decided about.
+fn is_before_its_order(snapshot: &Snapshot) -> bool {
+    let state = snapshot.topup.as_ref().map(|topup| topup.state);
+    matches!(state, Some(State::Proposed | State::AwaitingApproval))
+}
+
 /// The order as an adapter sees it.
-pub(super) fn order_of(snapshot: &Snapshot, topup: &Topup) -> Order {
+pub(super) fn order_of(line: &Subscription, topup: &Topup) -> Order {
     Order {
-        line: snapshot.subscription.clone(),
+        line: line.clone(),
         reference: topup.reference.clone(),
         amount: topup.amount,
         product: topup.product.clone(),

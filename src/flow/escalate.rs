@@ -1,12 +1,10 @@
-//! A notice that no channel delivered is told to those who look after the installation; one person
-//! is never flooded.
+//! A notice that no channel delivered is told to those who look after the installation.
 
 use super::{Engine, EngineError};
 use crate::domain::{
-    Facts, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, SubscriptionId, Timestamp,
+    Facts, NoticeDraft, NoticeKind, Severity, SubscriberId, SubscriptionId, Timestamp,
 };
-use crate::store::{DueNotice, StoredNotice};
-use std::collections::BTreeMap;
+use crate::store::StoredNotice;
 
 /// Notices that were given up, looked at in one go.
 const BATCH: i64 = 50;
@@ -80,36 +78,5 @@ impl Engine {
             }
         }
         Ok(found)
-    }
-
-    /// Holds back what goes beyond the brake, with all that waits behind it; gives back the rest.
-    pub(super) async fn brake(&self, due: Vec<DueNotice>) -> Result<Vec<DueNotice>, EngineError> {
-        let (now, rate) = (self.now(), self.settings().notices.brake);
-        let since = now.minus(rate.per);
-        let mut queues: BTreeMap<(String, String), Vec<DueNotice>> = BTreeMap::new();
-        let mut free = Vec::with_capacity(due.len());
-        for due in due {
-            let notice = &due.notice;
-            if notice.severity == Severity::Critical || notice.kind == NoticeKind::Test {
-                free.push(due);
-                continue;
-            }
-            let channel = notice.channel.clone().unwrap_or_default();
-            queues.entry((notice.subscriber.clone(), channel)).or_default().push(due);
-        }
-        for ((subscriber, channel), mut queue) in queues {
-            let (sent, first) = self.store().sent_to(&subscriber, &channel, since).await?;
-            let left = i64::from(rate.events).saturating_sub(sent).max(0);
-            let over = queue.split_off(queue.len().min(usize::try_from(left).unwrap_or(0)));
-            free.extend(queue);
-            if !over.is_empty() {
-                let first = first.unwrap_or(now);
-                let until = first.plus(rate.per).max(now.plus(Span::seconds(1)));
-                let ids: Vec<(&str, i64)> =
-                    over.iter().map(|due| (due.notice.id.as_str(), due.notice.attempts)).collect();
-                self.store().hold_back(&ids, &subscriber, &channel, until, now).await?;
-            }
-        }
-        Ok(free)
     }
 }

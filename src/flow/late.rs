@@ -60,7 +60,7 @@ impl Engine {
                     .await;
             }
         };
-        let order = order_of(&row.snapshot, topup);
+        let order = order_of(&row.snapshot.subscription, topup);
         let mut fitting = Vec::new();
         for one in &listed {
             let in_time = one.at.is_none_or(|at| at >= from && at <= to);

@@ -37,6 +37,7 @@ mod pins;
 mod prices;
 mod proof;
 mod act;
+mod calls;
 mod answer;
 mod operators;
 mod orphans;
@@ -53,6 +54,7 @@ mod tally;
 mod tell;
 mod traced;
 mod trial;
+mod brake;
 mod notify;
 mod daemon;
 

@@ -1,28 +1,28 @@
 //! Notify: due notices → sent. The row says what is due; the channel classifies one try; the
 //! outbox remembers and retries.
 
-use super::{Engine, EngineError, Stage, StageReport, instance::Work};
+use super::{
+    Engine, EngineError, Stage, StageReport, brake::Sending, calls::Calls, instance::Work,
+};
 use crate::channels::{Channel, Outcome, Recipient};
 use crate::clock::since_boot;
 use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, Timestamp};
 use crate::store::{DueNotice, Tried};
 use crate::telemetry::spans;
 use crate::words::NoticeText;
-use futures_util::StreamExt;
 use std::sync::Arc;
 use tracing::Instrument as _;
 
 /// Notices claimed in one go, and connections open at once.
-const BATCH: i64 = 16;
+const BATCH: usize = 16;
 /// Tries that may have been accepted, at most.
 const MAX_AMBIGUOUS: i64 = 2;
 
 impl Engine {
     /// Sends every due notice once.
     pub(super) async fn notify_due(&self) -> Result<StageReport, EngineError> {
-        let mut report = StageReport::default();
         if self.is_idle() {
-            return Ok(report);
+            return Ok(StageReport::default());
         }
         self.follow_calendar().await?;
         let due = self.store().notices_due().await?;
@@ -34,35 +34,21 @@ impl Engine {
             self.escalate().await?;
         }
         if !is_due(due.next_at()) && !due.given_up {
-            return Ok(StageReport { next_at: due.next_at(), ..report });
+            return Ok(StageReport { next_at: due.next_at(), ..StageReport::default() });
         }
-        while !self.is_stopping() {
-            self.beats().beat(Stage::Notify.as_str(), self.now(), None);
-            self.store().gather_digests(self.now()).await?;
-            // One try may take this long before somebody else may take the notice over.
-            let (lease, claimed) = (self.lease().times(2), since_boot());
-            let due = self.store().claim_notices(BATCH, lease, self.now()).await?;
-            if due.is_empty() {
+        let sending = Sending::default();
+        let mut calls = Calls::default();
+        let mut bell = self.0.bells.listen(Stage::Notify);
+        loop {
+            bell.mark_unchanged();
+            if let Err(error) = self.send_notices(&sending, &mut calls).await {
+                calls.note(Err(error));
+            }
+            if calls.is_in_trouble() || !calls.go_on_until(bell.changed()).await {
                 break;
             }
-            report.seen += due.len();
-            let due = self.brake(due).await?;
-            let _held = self.holds(Work::Notices, due.len());
-            // A process that was paused meanwhile sends nothing: it may be another's by now.
-            let spent = Span::from_ms(since_boot().ms().saturating_sub(claimed.ms()));
-            if spent >= self.lease() {
-                tracing::warn!(notices = due.len(), "{spent} passed since the claim; not sent");
-                continue;
-            }
-            let tries: Vec<Result<bool, EngineError>> = futures_util::stream::iter(due)
-                .map(|due| self.try_notice(due))
-                .buffer_unordered(usize::try_from(BATCH).unwrap_or(1))
-                .collect()
-                .await;
-            for sent in tries {
-                if sent? { report.done += 1 } else { report.failed += 1 }
-            }
         }
+        let mut report = calls.end().await?;
         // What is to be sent goes first.
         if is_due(due.ask_at) {
             self.ask_deliveries().await?;
@@ -71,7 +57,50 @@ impl Engine {
         Ok(report)
     }
 
+    /// Claims every notice that is due and begins to send it, while others are on their way.
+    async fn send_notices<'a>(
+        &'a self,
+        sending: &'a Sending,
+        calls: &mut Calls<'a>,
+    ) -> Result<(), EngineError> {
+        while !self.is_stopping() && !calls.is_in_trouble() {
+            self.beats().beat(Stage::Notify.as_str(), self.now(), None);
+            // Claims come in bunches: half of the connections are free before the next.
+            calls.make_room(BATCH / 2).await;
+            let room = BATCH.saturating_sub(calls.len());
+            let claimed = since_boot();
+            let due = calls.beside(Box::pin(self.claim_notices(room))).await?;
+            if due.is_empty() {
+                break;
+            }
+            calls.report.seen += due.len();
+            let due = calls.beside(Box::pin(self.brake(due, sending))).await?;
+            // A process that was paused meanwhile sends nothing: it may be another's by now.
+            let spent = Span::from_ms(since_boot().ms().saturating_sub(claimed.ms()));
+            if spent >= self.lease() {
+                tracing::warn!(notices = due.len(), "{spent} passed since the claim; not sent");
+                continue;
+            }
+            for due in due {
+                let on_its_way = sending.begin(&due.notice);
+                calls.begin(async move {
+                    let _on_its_way = on_its_way;
+                    self.try_notice(due).await
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim_notices(&self, most: usize) -> Result<Vec<DueNotice>, EngineError> {
+        self.store().gather_digests(self.now()).await?;
+        // One try may take this long before somebody else may take the notice over.
+        let (most, lease) = (i64::try_from(most).unwrap_or(0), self.lease().times(2));
+        Ok(self.store().claim_notices(most, lease, self.now()).await?)
+    }
+
     async fn try_notice(&self, due: DueNotice) -> Result<bool, EngineError> {
+        let _held = self.holds(Work::Notices, 1);
         let now = self.now();
         if let Some(why) = self.superseded(&due, now).await? {
             self.store().tried(&due, "dropped", Some(&why), &Tried::Dropped, now).await?;

@@ -30,7 +30,7 @@ pub(super) fn round(
 /// Looks a top-up up at its payer.
 pub(super) async fn find(payer: &Arc<dyn Provider>, snapshot: &Snapshot, topup: &Topup) -> Found {
     let span = spans::call(&topup.payer, "find");
-    let found = payer.find(&order_of(snapshot, topup)).instrument(span.clone()).await;
+    let found = payer.find(&order_of(&snapshot.subscription, topup)).instrument(span.clone()).await;
     let (word, is_failed) = match &found {
         Found::One(_) => ("found", false),
         Found::Nothing => ("nothing", false),

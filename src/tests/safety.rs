@@ -78,6 +78,28 @@ async fn a_stop_drains_the_charge_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_order_does_not_wait_for_the_answer_to_another() {
+    let (fake, _mailbox, install) = low_lines(1).await;
+    // The first answer never comes, for longer than a test has patience.
+    install.edit("topupd.toml", "timeout = \"1s\"", "timeout = \"300s\"");
+    install.edit("topupd.toml", "[safety]", "[safety]\nstorm_min = 50\npayer_rate = \"100/s\"");
+    let other = "+12025551000";
+    fake.set_balance(other, 3000);
+    apply_all(&install);
+    fake.set_manner(Manner::ChargeAndHang);
+    let daemon = install.start();
+    install.wait("the first request", || fake.bodies().len() == 1);
+    fake.set_manner(Manner::Done);
+    fake.set_balance(other, 320);
+    install.wait("the second proof", || install.states().contains(&"verified".to_owned()));
+    let mut states = install.states();
+    states.sort();
+    assert_eq!(states, ["submitting", "verified"], "{}", install.log());
+    assert_eq!((fake.bodies().len(), fake.charges().len()), (2, 2));
+    daemon.kill();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_reads_pays_and_is_believed_by_the_next_reading() {
     let (_fake, mailbox, install) = low_lines(0).await;
     install.edit(

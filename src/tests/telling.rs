@@ -2,9 +2,12 @@
 //! the calendar; nobody is flooded.
 
 use super::support::place::Place;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 use topupd::{
     channels::{Message, Outcome},
     domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, SubscriberId, Timestamp},
+    flow::Stage,
 };
 
 fn draft(place: &Place, n: usize, severity: Severity) -> NoticeDraft {
@@ -75,6 +78,42 @@ async fn one_person_is_not_flooded_and_what_is_critical_is_not_held_back() {
     place.clock.advance(Span::minutes(2));
     place.engine.tick().await.unwrap();
     assert_eq!(of(place.mail.took(), NoticeKind::TopupFailed).len(), 41, "none is lost");
+}
+
+/// Waits until so many came to the gate, or were taken.
+async fn until(what: impl Fn() -> usize, n: usize) {
+    let waiting = async {
+        while what() < n {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    assert!(came.is_ok(), "{} instead of {n}", what());
+}
+
+#[tokio::test]
+async fn a_notice_does_not_wait_for_those_on_their_way_and_the_brake_counts_them() {
+    let place = Place::new(calm).await;
+    let gate = Arc::new(Semaphore::new(0));
+    place.mail.waits(Some(gate.clone()));
+    for n in 0..7 {
+        say(&place, n, Severity::High).await;
+    }
+    let engine = place.engine.clone();
+    let round = tokio::spawn(async move { engine.run_stage(Stage::Notify).await });
+    until(|| place.mail.at_the_gate(), 7).await;
+    // Forty more come by a way that is free; what is on its way was sent for all we know.
+    place.mail.waits(None);
+    for n in 7..47 {
+        say(&place, n, Severity::High).await;
+    }
+    place.engine.wake(Stage::Notify);
+    until(|| place.mail.took().len(), 23).await;
+    gate.add_permits(7);
+    let report = round.await.unwrap().unwrap();
+    assert_eq!((report.done, report.failed), (30, 0));
+    place.engine.tick().await.unwrap();
+    assert_eq!(place.mail.took().len(), 30, "the brake is 30/h");
 }
 
 #[tokio::test]

@@ -14,9 +14,8 @@ use topupd::{
     sim::{Carrier, CarrierConfig, Line, mailbox::Mailbox},
 };
 
-/// Lines that fall, and how many in a second.
+/// Lines that fall.
 const FALLS: usize = 300;
-const PER_SECOND: u64 = 15;
 
 /// No brake holds up orders or mails here.
 const NOTHING_HOLDS_UP: &str = r#"
@@ -34,8 +33,12 @@ const SENDER: &str = "from = \"topupd@example.com\"\n";
 /// How long the last of them may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Measures and prints.
-pub(super) fn run(lines: usize, every: u64) -> anyhow::Result<()> {
+/// Measures and prints, `falls` being how many lines fall in a second.
+pub(super) fn run(lines: usize, every: u64, falls: u64) -> anyhow::Result<()> {
+    println!(
+        "\n{lines} lines polled every {every} s, {falls} of them fall in a second ({} a day)",
+        falls.saturating_mul(86_400)
+    );
     tokio::runtime::Runtime::new()?.block_on(async {
         let money = |text: &str| Money::parse(text).map_err(|_| anyhow::anyhow!("no amount"));
         let calm = Line { service_days: 300, ..Line::quiet(money("23.45 USD")?) };
@@ -59,7 +62,7 @@ pub(super) fn run(lines: usize, every: u64) -> anyhow::Result<()> {
                     super::fleet::number(n.saturating_mul(lines / FALLS.min(lines).max(1)));
                 let number = Msisdn::parse(&number).map_err(|_| anyhow::anyhow!("no number"))?;
                 carrier.add_line(&number, low.clone());
-                tokio::time::sleep(Duration::from_millis(1000 / PER_SECOND)).await;
+                tokio::time::sleep(Duration::from_millis(1000 / falls.max(1))).await;
             }
             let started = std::time::Instant::now();
             while carrier.charges().len() < FALLS && started.elapsed() < PATIENCE {
@@ -116,7 +119,7 @@ async fn report(installation: &Installation, carrier: &Carrier) -> anyhow::Resul
         mails.extend(told);
     }
     ensure!(orders.len() >= FALLS / 2, "only {} of {FALLS} falls were paid", orders.len());
-    println!("\n{:<46}{:>8}{:>8}{:>8}{:>8}", "ms, at that pace", "of", "p50", "p99", "most");
+    println!("{:<46}{:>8}{:>8}{:>8}{:>8}", "ms", "of", "p50", "p99", "most");
     print("from the confirming reading to the order", &mut orders);
     print("   until it is reserved", &mut judged);
     print("   until it is written that it leaves", &mut claimed);

@@ -6,7 +6,7 @@
 //!
 //! `cargo bench --bench polls -- --only peers` measures it at a steady pace (`--every 10`: each line
 //! every ten seconds), beside what people use today; `--only latency` how long it takes at that pace from
-//! a balance that fell to the order and the mail; `--only postgres` has the rounds with the rows in PostgreSQL,
+//! a balance that fell to the order and the mail (`--falls 3`: so many fall in a second); `--only postgres` has the rounds with the rows in PostgreSQL,
 //! and what each poll writes into its log.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -38,6 +38,7 @@ struct Plan {
     lines: usize,
     rounds: usize,
     rest_seconds: u64,
+    falls: u64,
     part: Part,
     peers: Peers,
 }
@@ -65,7 +66,7 @@ fn main() -> anyhow::Result<()> {
     let carrier = Carrier::start()?;
     if plan.part == Part::Latency {
         drop(carrier);
-        return latency::run(plan.lines, plan.peers.every);
+        return latency::run(plan.lines, plan.peers.every, plan.falls);
     }
     if plan.part == Part::Peers {
         return peers::run(&carrier, plan.lines, &plan.peers);
@@ -120,6 +121,7 @@ fn arguments(mut args: impl Iterator<Item = String>) -> anyhow::Result<ControlFl
         lines: 10_000,
         rounds: 3,
         rest_seconds: 10,
+        falls: 3,
         part: Part::All,
         peers: Peers { every: 10, seconds: 30, one: None },
     };
@@ -142,6 +144,7 @@ fn arguments(mut args: impl Iterator<Item = String>) -> anyhow::Result<ControlFl
                 plan.rest_seconds =
                     value.parse().with_context(|| format!("--rest: found {value:?}"))?
             }
+            "--falls" => plan.falls = u64::try_from(number()?)?.max(1),
             "--every" => plan.peers.every = u64::try_from(number()?)?.max(1),
             "--seconds" => plan.peers.seconds = u64::try_from(number()?)?.max(1),
             "--peer" => plan.peers.one = Some(value.clone()),
@@ -159,7 +162,7 @@ fn arguments(mut args: impl Iterator<Item = String>) -> anyhow::Result<ControlFl
                 }
             }
             _ => bail!(
-                "found {name}; allowed are --lines, --rounds, --rest, --every, --seconds, --peer, --only"
+                "found {name}; allowed are --lines, --rounds, --rest, --falls, --every, --seconds, --peer, --only"
             ),
         }
     }

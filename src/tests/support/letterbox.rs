@@ -1,7 +1,11 @@
 //! A channel that keeps what it is given, and behaves as told.
 
 use async_trait::async_trait;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::sync::Semaphore;
 use topupd::channels::{Channel, Message, Needs, Outcome, Recipient};
 
 /// What it took, and what it says to the next ones.
@@ -9,12 +13,24 @@ use topupd::channels::{Channel, Message, Needs, Outcome, Recipient};
 pub(crate) struct Letterbox {
     took: Mutex<Vec<Message>>,
     says: Mutex<Option<Outcome>>,
+    gate: Mutex<Option<Arc<Semaphore>>>,
+    at_the_gate: AtomicUsize,
 }
 
 impl Letterbox {
     /// What it took so far.
     pub(crate) fn took(&self) -> Vec<Message> {
         self.took.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on whoever comes waits for a permit; `None`: nobody who comes from now on does.
+    pub(crate) fn waits(&self, gate: Option<Arc<Semaphore>>) {
+        *self.gate.lock().unwrap_or_else(PoisonError::into_inner) = gate;
+    }
+
+    /// How many ever came to a gate.
+    pub(crate) fn at_the_gate(&self) -> usize {
+        self.at_the_gate.load(Ordering::SeqCst)
     }
 
     /// What it says from now on; `None`: it takes everything.
@@ -30,6 +46,11 @@ impl Channel for Letterbox {
     }
 
     async fn send(&self, message: &Message, _: &Recipient) -> Outcome {
+        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(gate) = gate {
+            self.at_the_gate.fetch_add(1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+        }
         let says = self.says.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(outcome) = says {
             return outcome;
