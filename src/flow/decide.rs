@@ -92,12 +92,13 @@ impl Engine {
                 continue;
             }
             round.wants_poll |= decision.poll_at.is_some();
+            // Before it is written down: what goes wrong after that must not hide it.
+            if decision.doubt == Some(true) {
+                round.doubted.insert(row.snapshot.subscription.reader.clone());
+            }
             match self.carry_out(&row, &decision, &policy, claimed, now).await {
                 Ok(()) => {
                     round.report.done += 1;
-                    if decision.doubt == Some(true) {
-                        round.doubted.insert(row.snapshot.subscription.reader.clone());
-                    }
                     self.pass_on(&decision);
                 }
                 // Somebody moved the top-up meanwhile, or a cap was used up: the claim runs out and
