@@ -152,24 +152,36 @@ impl Route {
             Some(sign_in) => Some(sign_in.words().await?),
             None => None,
         };
-        let connection = match self.security {
-            Security::Implicit => self.join_encrypted().await,
+        let failed = |error: Error| classify(Step::Connect, &error);
+        let name = ClientId::default();
+        let mut connection = match self.security {
+            // The library takes no connection of ours under its TLS, so this one has those 40 ms.
+            Security::Implicit => {
+                let (server, limit) = ((self.host.as_str(), self.port), Some(self.timeout));
+                let tls = self.tls.clone();
+                AsyncSmtpConnection::connect_tokio1(server, limit, &name, tls, None).await
+            }
             Security::Plain | Security::Starttls | Security::Opportunistic => {
                 let stream = self.reach().await.map_err(|error| Outcome::Retry {
                     after: None,
                     why: format!("no connection: {error}"),
                 })?;
-                self.join(stream).await
+                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await
             }
+        }
+        .map_err(failed)?;
+        let upgrade = match self.security {
+            Security::Starttls => true,
+            Security::Opportunistic => connection.can_starttls(),
+            Security::Plain | Security::Implicit => false,
         };
-        let sign_in = async {
-            let mut connection = connection?;
-            if let Some((mechanisms, credentials)) = words {
-                connection.auth(mechanisms, &credentials).await?;
-            }
-            Ok(connection)
-        };
-        sign_in.await.map_err(|error: Error| classify(Step::Connect, &error))
+        if let Some(tls) = self.tls.clone().filter(|_| upgrade) {
+            connection.starttls(tls, &name).await.map_err(failed)?;
+        }
+        if let Some((mechanisms, credentials)) = words {
+            connection.auth(mechanisms, &credentials).await.map_err(failed)?;
+        }
+        Ok(connection)
     }
 
     /// A connection that sends at once what it is given. The end of a message is a small write after a
@@ -179,28 +191,6 @@ impl Route {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
-    }
-
-    async fn join(&self, stream: TcpStream) -> Result<AsyncSmtpConnection, Error> {
-        let name = ClientId::default();
-        let mut connection =
-            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await?;
-        let upgrade = match self.security {
-            Security::Starttls => true,
-            Security::Opportunistic => connection.can_starttls(),
-            Security::Plain | Security::Implicit => false,
-        };
-        if let Some(tls) = self.tls.clone().filter(|_| upgrade) {
-            connection.starttls(tls, &name).await?;
-        }
-        Ok(connection)
-    }
-
-    /// The library takes no connection of ours under its TLS, so this one has those 40 ms.
-    async fn join_encrypted(&self) -> Result<AsyncSmtpConnection, Error> {
-        let (name, server) = (ClientId::default(), (self.host.as_str(), self.port));
-        let tls = self.tls.clone();
-        AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &name, tls, None).await
     }
 }
 
