@@ -32,20 +32,15 @@ impl Engine {
     /// Sends every reserved order at `payer` that is due and allowed; also those that become so
     /// while others are on the wire.
     pub async fn pay_through(&self, payer: &str) -> Result<StageReport, EngineError> {
-        let mut calls = Calls::default();
-        let mut bell = self.0.bells.listen(Stage::Act);
+        let mut calls = Calls::hearing(self.0.bells.listen(Stage::Act));
         loop {
-            bell.mark_unchanged();
-            if let Err(error) = self.send_due(payer, &mut calls).await {
-                calls.note(Err(error));
-            }
-            if calls.is_in_trouble() || !calls.go_on_until(bell.changed()).await {
-                break;
+            let looked = self.send_due(payer, &mut calls).await;
+            if !calls.go_on(looked).await {
+                return calls.end().await;
             }
             // A round that goes on and on is no stuck loop.
             self.beats().beat(&format!("act {payer}"), self.now(), None);
         }
-        calls.end().await
     }
 
     /// Claims every order that is due and allowed now. Each is sent as soon as it is claimed, since

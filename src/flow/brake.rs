@@ -11,7 +11,7 @@ use std::{
 /// Whom, and by which channel.
 type Road = (String, String);
 
-fn road(notice: &StoredNotice) -> Road {
+pub(super) fn road(notice: &StoredNotice) -> Road {
     (notice.subscriber.clone(), notice.channel.clone().unwrap_or_default())
 }
 
@@ -21,8 +21,7 @@ pub(super) struct Sending(Mutex<BTreeMap<Road, i64>>);
 
 impl Sending {
     /// One more, until what comes back is dropped.
-    pub(super) fn begin(&self, notice: &StoredNotice) -> OnItsWay<'_> {
-        let road = road(notice);
+    pub(super) fn begin(&self, road: Road) -> OnItsWay<'_> {
         self.add(&road, 1);
         OnItsWay { of: self, road }
     }
@@ -103,11 +102,7 @@ mod tests {
     fn what_is_on_its_way_counts_until_it_has_arrived() {
         let sending = Sending::default();
         let li = ("li".to_owned(), "mail".to_owned());
-        let begin = || {
-            sending.add(&li, 1);
-            OnItsWay { of: &sending, road: li.clone() }
-        };
-        let (first, second) = (begin(), begin());
+        let (first, second) = (sending.begin(li.clone()), sending.begin(li.clone()));
         assert_eq!((sending.on(&li), sending.on(&("li".into(), "sms".into()))), (2, 0));
         drop(first);
         assert_eq!(sending.on(&li), 1);

@@ -2,17 +2,29 @@
 
 use super::{EngineError, StageReport};
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// While calls are under way, what is due by the clock is looked for this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// They go on only while somebody waits through this: everything that takes time and is done
 /// meanwhile goes through [`Calls::beside`].
-#[derive(Default)]
 pub(super) struct Calls<'a> {
+    /// Rings when there may be more to begin.
+    bell: watch::Receiver<u64>,
     under_way: FuturesUnordered<BoxFuture<'a, Result<bool, EngineError>>>,
     pub(super) report: StageReport,
     trouble: Option<EngineError>,
 }
 
 impl<'a> Calls<'a> {
+    /// None yet.
+    pub(super) fn hearing(bell: watch::Receiver<u64>) -> Self {
+        let (under_way, report) = (FuturesUnordered::new(), StageReport::default());
+        Self { bell, under_way, report, trouble: None }
+    }
+
     /// One more; it says whether it moved its row on.
     pub(super) fn begin(
         &mut self,
@@ -61,24 +73,32 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// Waits for calls to end; true when `bell` rang before the last of them did.
-    pub(super) async fn go_on_until<T>(&mut self, bell: impl Future<Output = T>) -> bool {
-        let mut bell = std::pin::pin!(bell);
-        loop {
+    /// After a look for what is due, and what came of it: waits for calls to end; true when another
+    /// look is worth it before the last of them did.
+    pub(super) async fn go_on(&mut self, looked: Result<(), EngineError>) -> bool {
+        if let Err(error) = looked {
+            self.note(Err(error));
+        }
+        let mut later = std::pin::pin!(tokio::time::sleep(LOOK_AGAIN));
+        while !self.is_in_trouble() {
             tokio::select! {
                 biased;
                 ended = self.under_way.next() => match ended {
                     Some(outcome) => self.note(outcome),
                     None => return false,
                 },
-                _ = &mut bell => return true,
+                _ = self.bell.changed() => return true,
+                () = &mut later => return true,
             }
         }
+        false
     }
 
     /// Hears out what is under way, and says what was done, or the first thing that went wrong.
     pub(super) async fn end(mut self) -> Result<StageReport, EngineError> {
-        self.go_on_until(std::future::pending::<()>()).await;
+        while let Some(outcome) = self.under_way.next().await {
+            self.note(outcome);
+        }
         match self.trouble {
             Some(error) => Err(error),
             None => Ok(self.report),

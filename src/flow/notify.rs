@@ -2,12 +2,15 @@
 //! outbox remembers and retries.
 
 use super::{
-    Engine, EngineError, Stage, StageReport, brake::Sending, calls::Calls, instance::Work,
+    Engine, EngineError, Stage, StageReport,
+    brake::{Sending, road},
+    calls::Calls,
+    instance::Work,
 };
 use crate::channels::{Channel, Outcome, Recipient};
 use crate::clock::since_boot;
 use crate::domain::{Facts, NoticeDraft, NoticeKind, Severity, Span, Timestamp};
-use crate::store::{DueNotice, Tried};
+use crate::store::{DueNotice, NoticesDue, Tried};
 use crate::telemetry::spans;
 use crate::words::NoticeText;
 use std::sync::Arc;
@@ -24,37 +27,61 @@ impl Engine {
         if self.is_idle() {
             return Ok(StageReport::default());
         }
+        let mut due = self.look_after_notices().await?;
+        if !self.is_due(due.next_at()) && !due.given_up {
+            return Ok(StageReport { next_at: due.next_at(), ..StageReport::default() });
+        }
+        let sending = Sending::default();
+        let mut calls = Calls::hearing(self.0.bells.listen(Stage::Notify));
+        loop {
+            let looked = self.pass_on_notices(due, &sending, &mut calls).await;
+            if !calls.go_on(looked).await {
+                break;
+            }
+            // Nor do the calendar, reminders and what was given up wait for what is on its way.
+            match calls.beside(Box::pin(self.look_after_notices())).await {
+                Ok(found) => due = found,
+                Err(error) => {
+                    calls.note(Err(error));
+                    break;
+                }
+            }
+        }
+        let mut report = calls.end().await?;
+        report.next_at = self.store().next_notice_due().await?;
+        Ok(report)
+    }
+
+    fn is_due(&self, at: Option<Timestamp>) -> bool {
+        at.is_some_and(|at| at <= self.now())
+    }
+
+    /// Says what the calendar asks for, reminds, and tells others what somebody could not be told;
+    /// gives back what there was to do.
+    async fn look_after_notices(&self) -> Result<NoticesDue, EngineError> {
         self.follow_calendar().await?;
         let due = self.store().notices_due().await?;
-        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= self.now());
-        if is_due(due.remind_at) {
+        if self.is_due(due.remind_at) {
             self.remind_due().await?;
         }
         if due.given_up {
             self.escalate().await?;
         }
-        if !is_due(due.next_at()) && !due.given_up {
-            return Ok(StageReport { next_at: due.next_at(), ..StageReport::default() });
-        }
-        let sending = Sending::default();
-        let mut calls = Calls::default();
-        let mut bell = self.0.bells.listen(Stage::Notify);
-        loop {
-            bell.mark_unchanged();
-            if let Err(error) = self.send_notices(&sending, &mut calls).await {
-                calls.note(Err(error));
-            }
-            if calls.is_in_trouble() || !calls.go_on_until(bell.changed()).await {
-                break;
-            }
-        }
-        let mut report = calls.end().await?;
+        Ok(due)
+    }
+
+    async fn pass_on_notices<'a>(
+        &'a self,
+        due: NoticesDue,
+        sending: &'a Sending,
+        calls: &mut Calls<'a>,
+    ) -> Result<(), EngineError> {
+        self.send_notices(sending, calls).await?;
         // What is to be sent goes first.
-        if is_due(due.ask_at) {
-            self.ask_deliveries().await?;
+        if self.is_due(due.ask_at) {
+            calls.beside(Box::pin(self.ask_deliveries())).await?;
         }
-        report.next_at = self.store().next_notice_due().await?;
-        Ok(report)
+        Ok(())
     }
 
     /// Claims every notice that is due and begins to send it, while others are on their way.
@@ -82,7 +109,7 @@ impl Engine {
                 continue;
             }
             for due in due {
-                let on_its_way = sending.begin(&due.notice);
+                let on_its_way = sending.begin(road(&due.notice));
                 calls.begin(async move {
                     let _on_its_way = on_its_way;
                     self.try_notice(due).await

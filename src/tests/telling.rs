@@ -117,6 +117,28 @@ async fn a_notice_does_not_wait_for_those_on_their_way_and_the_brake_counts_them
 }
 
 #[tokio::test]
+async fn who_looks_after_somebody_is_told_also_while_a_message_is_on_its_way() {
+    let place = Place::new(|fleet| {
+        calm(fleet).replace("name = \"Li\"", "name = \"Li\"\nchannels = [\"mail\"]")
+    })
+    .await;
+    let gate = Arc::new(Semaphore::new(0));
+    place.mail.waits(Some(gate.clone()));
+    say(&place, 1, Severity::High).await;
+    let engine = place.engine.clone();
+    let round = tokio::spawn(async move { engine.run_stage(Stage::Notify).await });
+    until(|| place.mail.at_the_gate(), 1).await;
+    place.mail.waits(None);
+    place.mail.says(Some(Outcome::BadRecipient { why: "550 no such user".into() }));
+    say(&place, 2, Severity::High).await;
+    place.engine.wake(Stage::Notify);
+    until(|| of(place.chat.took(), NoticeKind::Undelivered).len(), 1).await;
+    assert!(!round.is_finished(), "the first message is still on its way");
+    gate.add_permits(1);
+    round.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_stops_no_other() {
     let place = Place::new(calm).await;
     say(&place, 1, Severity::High).await;
