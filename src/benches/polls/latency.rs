@@ -62,7 +62,7 @@ pub(super) fn run(lines: usize, every: u64, falls: u64) -> anyhow::Result<()> {
                     super::fleet::number(n.saturating_mul(lines / FALLS.min(lines).max(1)));
                 let number = Msisdn::parse(&number).map_err(|_| anyhow::anyhow!("no number"))?;
                 carrier.add_line(&number, low.clone());
-                tokio::time::sleep(Duration::from_millis(1000 / falls.max(1))).await;
+                tokio::time::sleep(Duration::from_millis(1000 / falls)).await;
             }
             let started = std::time::Instant::now();
             while carrier.charges().len() < FALLS && started.elapsed() < PATIENCE {

@@ -6,8 +6,8 @@
 //!
 //! `cargo bench --bench polls -- --only peers` measures it at a steady pace (`--every 10`: each line
 //! every ten seconds), beside what people use today; `--only latency` how long it takes at that pace from
-//! a balance that fell to the order and the mail (`--falls 3`: so many fall in a second); `--only postgres` has the rounds with the rows in PostgreSQL,
-//! and what each poll writes into its log.
+//! a balance that fell to the order and the mail (`--falls 3`: so many fall in a second); `--only postgres` has the
+//! rounds with the rows in PostgreSQL, and what each poll writes into its log.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod carrier;

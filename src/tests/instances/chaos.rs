@@ -69,7 +69,7 @@ async fn instances_come_and_go_and_each_need_is_served_once() {
     let url = server.database("chaos").await;
     let several = Several::new(&url, 3, LINES).await;
     let numbers = numbers(LINES);
-    let mut falls = numbers.iter().peekable();
+    let mut falls = numbers.iter();
     let mut daemons: Vec<Option<Daemon>> =
         several.installs.iter().map(|install| Some(install.start())).collect();
     let mut paused = [false; 3];
@@ -77,7 +77,9 @@ async fn instances_come_and_go_and_each_need_is_served_once() {
         several.fake.set_manner(MOODS[usize::try_from(dice.roll(5)).unwrap()]);
         // Each balance falls once: if it fell again after the money came, the top-up would rightly
         // be held.
-        if let Some(number) = falls.next_if(|_| round % 2 == 0) {
+        if round % 2 == 0
+            && let Some(number) = falls.next()
+        {
             several.fake.set_balance(number, 320);
         }
         strike(&several, &mut daemons, &mut paused, &mut dice);
