@@ -31,6 +31,8 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
     println!("\n{:<46}{}", "", Cost::HEADINGS);
     let limit = limit::one_thread(carrier, lines.saturating_mul(3))?;
     println!("{:<46}{limit}", "a bare reqwest loop, as fast as it can");
+    let paced = limit::paced(carrier, usize::try_from(polls)?, plan.seconds)?;
+    println!("{:<46}{paced}", "the same at this pace, ten bunches a second");
     println!("\n{:<46}{}", "", Figures::HEADINGS);
     let wanted = |name: &str| plan.one.as_deref().is_none_or(|one| one == name);
     let mut ours = None;
@@ -40,8 +42,11 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
         let peer = Peer::start(peer::pinned(&installation.topupd(), 1).arg("run"))?;
         let found = measure(carrier, &peer, plan)?;
         println!("{:<46}{found}", "topupd run (SQLite, every reading durable)");
-        if let Some(ratio) = found.hundredths_of(limit) {
-            println!("   {}.{:02} times the CPU of a bare request", ratio / 100, ratio % 100);
+        for (limit, pace) in [(limit, ""), (paced, ", at the same pace")] {
+            if let Some(ratio) = found.hundredths_of(limit) {
+                let (whole, part) = (ratio / 100, ratio % 100);
+                println!("   {whole}.{part:02} times the CPU of a bare request{pace}");
+            }
         }
         ours = Some(found);
     }
