@@ -9,6 +9,7 @@ use crate::domain::{Subscription, Timestamp};
 use crate::providers::Order;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, LazyLock},
@@ -110,7 +111,7 @@ impl fmt::Debug for Template {
 /// What a template may look up.
 #[derive(Clone, Debug)]
 pub(super) struct Variables<'s> {
-    known: BTreeMap<&'static str, String>,
+    known: BTreeMap<&'static str, Cow<'s, str>>,
     secrets: &'s Secrets,
     real: bool,
 }
@@ -126,18 +127,18 @@ impl<'s> Variables<'s> {
         let wanted = |name: &str| tops.iter().any(|top| name.starts_with(top));
         let known = SAMPLES.iter().filter(|(name, _)| wanted(name));
         Self {
-            known: known.map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            known: known.map(|(name, value)| (*name, Cow::Borrowed(*value))).collect(),
             secrets,
             real: true,
         }
     }
 
     /// What is known of a line.
-    pub(super) fn line(line: &Subscription, secrets: &'s Secrets) -> Self {
+    pub(super) fn line(line: &'s Subscription, secrets: &'s Secrets) -> Self {
         let mut known = BTreeMap::new();
-        let mut put = |name, value: Option<&str>| {
+        let mut put = |name, value: Option<&'s str>| {
             if let Some(value) = value {
-                known.insert(name, value.to_owned());
+                known.insert(name, Cow::Borrowed(value));
             }
         };
         put("subscription.id", Some(line.id.as_str()));
@@ -149,18 +150,18 @@ impl<'s> Variables<'s> {
     }
 
     /// What is known of an order.
-    pub(super) fn order(order: &Order, secrets: &'s Secrets) -> Self {
+    pub(super) fn order(order: &'s Order, secrets: &'s Secrets) -> Self {
         let mut variables = Self::line(&order.line, secrets);
-        let mut put = |name, value: Option<String>| {
+        let mut put = |name, value: Option<Cow<'s, str>>| {
             if let Some(value) = value {
                 variables.known.insert(name, value);
             }
         };
-        put("reference", Some(order.reference.clone()));
-        put("amount", Some(order.amount.plain()));
-        put("currency", Some(order.amount.currency().code().to_owned()));
-        put("product", order.product.clone());
-        put("transaction_id", order.transaction_id.clone());
+        put("reference", Some(order.reference.as_str().into()));
+        put("amount", Some(order.amount.plain().into()));
+        put("currency", Some(order.amount.currency().code().into()));
+        put("product", order.product.as_deref().map(Cow::Borrowed));
+        put("transaction_id", order.transaction_id.as_deref().map(Cow::Borrowed));
         variables
     }
 
@@ -172,9 +173,9 @@ impl<'s> Variables<'s> {
         secrets: &'s Secrets,
     ) -> Self {
         let mut variables = Self::none(secrets);
-        variables.known.insert("from", from.rfc3339());
-        variables.known.insert("to", to.rfc3339());
-        variables.known.insert("page", page.to_string());
+        variables.known.insert("from", from.rfc3339().into());
+        variables.known.insert("to", to.rfc3339().into());
+        variables.known.insert("page", page.to_string().into());
         variables
     }
 
@@ -214,23 +215,28 @@ impl<'s> Variables<'s> {
         let mut line: BTreeMap<&str, Value> = BTreeMap::new();
         for (name, value) in self.known.iter().filter(|(name, _)| wants(name)) {
             match name.split_once('.') {
-                Some((_, below)) => line.insert(below, Value::from(value.as_str())),
-                None => root.insert(name, Value::from(value.as_str())),
+                Some((_, below)) => line.insert(below, Value::from(value.as_ref())),
+                None => root.insert(name, Value::from(value.as_ref())),
             };
         }
-        let secrets: BTreeMap<&str, Value> = self
-            .secrets
-            .names()
-            .filter(|name| uses.contains("secret") || uses.contains(&format!("secret.{name}")))
-            .map(|name| {
-                // Already escaped, so it is marked as safe.
-                let real = if self.real { self.secrets.written(name, escape) } else { None };
-                (name, Value::from_safe_string(real.unwrap_or_else(|| format!("{MARK}{name}>"))))
-            })
-            .collect();
         root.insert("subscription", Value::from(line));
-        root.insert("secret", Value::from(secrets));
+        if uses.iter().any(|name| name.starts_with("secret")) {
+            root.insert("secret", self.secrets(escape, uses));
+        }
         Value::from(root)
+    }
+
+    fn secrets(&self, escape: Escape, uses: &BTreeSet<String>) -> Value {
+        let wanted =
+            |name: &&str| uses.contains("secret") || uses.contains(&format!("secret.{name}"));
+        let written = |name| {
+            // Already escaped, so it is marked as safe.
+            let real = if self.real { self.secrets.written(name, escape) } else { None };
+            (name, Value::from_safe_string(real.unwrap_or_else(|| format!("{MARK}{name}>"))))
+        };
+        let secrets: BTreeMap<&str, Value> =
+            self.secrets.names().filter(wanted).map(written).collect();
+        Value::from(secrets)
     }
 }
 
