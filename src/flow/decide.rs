@@ -8,7 +8,7 @@ use crate::domain::{
     explain_gates, is_calm, steady_until,
 };
 use crate::providers::Order;
-use crate::store::{CalmLine, Prepared, SnapshotRow, StoreError, order_hash, steady_words};
+use crate::store::{CalmLine, Prepared, SnapshotRow, StoreError, order_hash, steady_mark};
 use std::collections::BTreeSet;
 
 /// Lines decided about in one go.
@@ -318,8 +318,8 @@ impl Engine {
 /// What is kept of a calm decision.
 fn calm_line(snapshot: &Snapshot, decision: Decision, now: Timestamp) -> CalmLine {
     let until = steady_until(snapshot, &decision, now);
-    let words = snapshot.reading.as_ref().map(steady_words);
-    CalmLine { id: snapshot.subscription.id.clone(), steady: words.zip(until), decision }
+    let mark = snapshot.reading.as_ref().map(steady_mark);
+    CalmLine { id: snapshot.subscription.id.clone(), steady: mark.zip(until), decision }
 }
 
 /// The hash of an order as its line stands now.

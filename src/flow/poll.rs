@@ -4,7 +4,7 @@ use super::{Engine, EngineError, Stage, assess::assess, traced};
 use crate::clock::since_boot;
 use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_poll};
 use crate::providers::Provider;
-use crate::store::{DuePoll, LONGEST_RUN, Polled, SeenAgain, Steady, steady_words};
+use crate::store::{DuePoll, LONGEST_RUN, Polled, SeenAgain, Steady, steady_mark};
 use crate::telemetry::spans;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Engine {
         match poll.steady {
             Some(steady) if says_the_same(&steady, &polled.reading) => Heard::Same(SeenAgain {
                 stale_at: stale_at(&steady, policy.stale_age(), now),
-                words: steady.words,
+                mark: steady.mark,
                 polled,
             }),
             Some(_) | None => Heard::News(polled),
@@ -121,7 +121,7 @@ fn says_the_same(steady: &Steady, reading: &Reading) -> bool {
     reading.quality == Quality::Ok
         && reading.detail.is_none()
         && reading.at.since(steady.since) < LONGEST_RUN
-        && steady_words(reading) == steady.words
+        && steady_mark(reading) == steady.mark
 }
 
 /// When a line that said the same again counts as stale, where that must be written down: its next decision
@@ -151,7 +151,7 @@ mod tests {
         let at = |hours: i64| Timestamp::from_ms(0).plus(Span::hours(hours));
         let moved = |decide_at: Option<i64>, until: Option<i64>| {
             let steady = Steady {
-                words: String::new(),
+                mark: String::new(),
                 since: at(0),
                 decide_at: decide_at.map(at),
                 until: until.map(at),

@@ -3,36 +3,45 @@
 //! query costs.
 
 use super::{Dialect, Store, StoreError, rows::Cells};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, de};
 use sqlx::SqlSafeStr;
-use std::cell::Cell;
+use std::{borrow::Cow, cell::Cell, fmt};
 
 /// Rows that came in one value. Columns go by the name after the dot or after `AS`.
 #[derive(Debug)]
 pub(super) struct Bunch {
     names: Vec<&'static str>,
-    rows: Vec<Vec<Value>>,
-    /// Where the next column is looked for first: they are read in their order.
-    hint: Cell<usize>,
+    text: String,
 }
 
 impl Bunch {
     /// The rows.
-    pub(super) fn rows(&self) -> impl Iterator<Item = BunchRow<'_>> {
-        self.rows.iter().map(|cells| BunchRow { names: &self.names, cells, hint: &self.hint })
+    pub(super) fn rows(&self) -> Result<impl Iterator<Item = BunchRow<'_>>, StoreError> {
+        let rows: Vec<Vec<Value<'_>>> =
+            serde_json::from_str(&self.text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        Ok(rows.into_iter().map(|cells| BunchRow { names: &self.names, cells, hint: Cell::new(0) }))
     }
 }
 
 /// One row of a [`Bunch`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct BunchRow<'a> {
     names: &'a [&'static str],
-    cells: &'a [Value],
-    hint: &'a Cell<usize>,
+    cells: Vec<Value<'a>>,
+    /// Where the next column is looked for first: they are read in their order.
+    hint: Cell<usize>,
+}
+
+/// What a column holds.
+#[derive(Debug)]
+enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
 }
 
 impl BunchRow<'_> {
-    fn cell(&self, column: &str) -> Result<&Value, sqlx::Error> {
+    fn cell(&self, column: &str) -> Result<&Value<'_>, sqlx::Error> {
         let (n, first) = (self.names.len(), self.hint.get());
         let mut places = (first..n).chain(0..first.min(n));
         let place = places.find(|place| self.names.get(*place).is_some_and(|name| *name == column));
@@ -41,31 +50,66 @@ impl BunchRow<'_> {
             .and_then(|place| self.cells.get(place))
             .ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_owned()))
     }
-
-    fn read<T>(
-        &self,
-        column: &str,
-        kind: &str,
-        read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Result<Option<T>, sqlx::Error> {
-        let cell = self.cell(column)?;
-        if cell.is_null() {
-            return Ok(None);
-        }
-        read(cell).map(Some).ok_or_else(|| sqlx::Error::ColumnDecode {
-            index: column.to_owned(),
-            source: format!("found {cell}; allowed is {kind}").into(),
-        })
-    }
 }
 
 impl Cells for BunchRow<'_> {
     fn maybe_text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
-        self.read(column, "text", |cell| cell.as_str().map(str::to_owned))
+        match self.cell(column)? {
+            Value::Null => Ok(None),
+            Value::Text(text) => Ok(Some(text.to_string())),
+            Value::Int(found) => Err(other(column, found, "text")),
+        }
     }
 
     fn maybe_int(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
-        self.read(column, "a whole number", Value::as_i64)
+        match self.cell(column)? {
+            Value::Null => Ok(None),
+            Value::Int(number) => Ok(Some(*number)),
+            Value::Text(found) => Err(other(column, found, "a whole number")),
+        }
+    }
+}
+
+fn other(column: &str, found: impl fmt::Display, allowed: &str) -> sqlx::Error {
+    let source = format!("found {found}; allowed is {allowed}").into();
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+/// Text without escapes stays where it is.
+struct ValueVisitor;
+
+impl<'de> de::Visitor<'de> for ValueVisitor {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("null, a whole number or text")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Value::Int(number))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        let unexpected = de::Unexpected::Unsigned(number);
+        i64::try_from(number).map(Value::Int).map_err(|_| E::invalid_value(unexpected, &self))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Value::Text(Cow::Owned(text.to_owned())))
     }
 }
 
@@ -91,13 +135,8 @@ impl Store {
             .bind(ids)
             .fetch_one(self.reader())
             .await?;
-        let rows =
-            serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(Bunch {
-            names: parts.into_iter().map(|(_, name)| name).collect(),
-            rows,
-            hint: Cell::new(0),
-        })
+        let names = parts.into_iter().map(|(_, name)| name).collect();
+        Ok(Bunch { names, text })
     }
 }
 

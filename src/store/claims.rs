@@ -7,21 +7,33 @@
 
 use super::{Dialect, DuePoll, Polled, SeenAgain, Store, StoreError, Tx, rows, rows::Columns};
 use crate::domain::{Severity, State, SubscriptionId, Timestamp, Topup};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::collections::HashMap;
 
 macro_rules! due {
-    () => {
-        "SELECT subscription_id FROM watches WHERE reader = $1 AND next_poll_at > $2 AND next_poll_at <= $3 \
-         ORDER BY next_poll_at LIMIT $4"
+    ($what:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM watches WHERE reader = $1 AND next_poll_at > $2 AND next_poll_at <= $3 \
+             ORDER BY next_poll_at LIMIT $4"
+        )
     };
 }
 
 /// Due lines of one reader, those that wait longest first.
-pub(super) const DUE: &str = due!();
+pub(super) const DUE: &str = due!("subscription_id");
 
-/// No lines, as a JSON array.
-const NONE: &str = "[]";
+/// The same by their rows in SQLite, which the index has; as one JSON array: rows of a driver cost more
+/// than what is in them.
+pub(super) const DUE_ROWS: &str =
+    concat!("SELECT json_group_array(place) FROM (", due!("rowid AS place"), ")");
+
+/// What the database put into one JSON array.
+fn listed<T: DeserializeOwned>(array: &str) -> Result<Vec<T>, StoreError> {
+    Ok(serde_json::from_str(array).map_err(|error| sqlx::Error::Decode(error.into()))?)
+}
 
 fn alone<T>(claimed: Vec<(T, Timestamp)>) -> Vec<T> {
     claimed.into_iter().map(|(one, _)| one).collect()
@@ -50,11 +62,13 @@ impl Store {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Vec<DuePoll>, StoreError> {
-        let ids = match self.dialect() {
-            Dialect::Sqlite => self.hold_polls(reader, between, limit, until, now).await?,
-            Dialect::Postgres => self.take_polls(reader, between, limit, until).await?,
-        };
-        if ids == NONE { Ok(Vec::new()) } else { self.polls_of(&ids).await }
+        match self.dialect() {
+            Dialect::Sqlite => self.hold_polls(reader, between, limit, until, now).await,
+            Dialect::Postgres => {
+                let ids = self.take_polls(reader, between, limit, until).await?;
+                if ids.is_empty() { Ok(Vec::new()) } else { self.due_polls(&ids).await }
+            }
+        }
     }
 
     /// On SQLite nobody else polls, so that a claim need not be written: it is remembered until the
@@ -66,27 +80,23 @@ impl Store {
         limit: usize,
         until: Timestamp,
         now: Timestamp,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Vec<DuePoll>, StoreError> {
         let held = self.held.count(now);
-        // The ids come as one JSON array: rows of a driver cost more than what is in them. Lines that
-        // are held are still due, and come first.
-        let due: String = sqlx::query_scalar(concat!(
-            "SELECT json_group_array(subscription_id) FROM (",
-            due!(),
-            ")"
-        ))
-        .bind(reader)
-        .bind(after.ms())
-        .bind(by.ms())
-        .bind(i64::try_from(limit.saturating_add(held)).unwrap_or(i64::MAX))
-        .fetch_one(self.reader())
-        .await?;
-        if due == NONE {
-            return Ok(due);
+        // Lines that are held are still due, and come first: their rows are not looked at.
+        let due: String = sqlx::query_scalar(DUE_ROWS)
+            .bind(reader)
+            .bind(after.ms())
+            .bind(by.ms())
+            .bind(i64::try_from(limit.saturating_add(held)).unwrap_or(i64::MAX))
+            .fetch_one(self.reader())
+            .await?;
+        let taken = self.held.take(listed(&due)?, limit, until);
+        if taken.is_empty() {
+            return Ok(Vec::new());
         }
-        let due: Vec<String> =
-            serde_json::from_str(&due).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(json!(self.held.take(due, limit, until)).to_string())
+        let due = self.polls_at(&taken).await?;
+        self.held.name(due.iter().map(|(place, due)| (*place, &due.subscription.id)));
+        Ok(due.into_iter().map(|(_, due)| due).collect())
     }
 
     async fn take_polls(
@@ -95,7 +105,7 @@ impl Store {
         (after, by): (Timestamp, Timestamp),
         limit: usize,
         until: Timestamp,
-    ) -> Result<String, StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let due: Option<i64> = sqlx::query_scalar(
             "SELECT next_poll_at FROM watches WHERE reader = $1 AND next_poll_at > $2 AND next_poll_at <= $3 LIMIT 1",
         )
@@ -105,11 +115,11 @@ impl Store {
         .fetch_optional(self.reader())
         .await?;
         if due.is_none() {
-            return Ok(NONE.to_owned());
+            return Ok(Vec::new());
         }
-        Ok(sqlx::query_scalar(concat!(
+        let taken: String = sqlx::query_scalar(concat!(
             "WITH due AS MATERIALIZED (",
-            due!(),
+            due!("subscription_id"),
             " FOR UPDATE SKIP LOCKED), taken AS (UPDATE watches SET next_poll_at = $5 FROM due \
              WHERE watches.subscription_id = due.subscription_id RETURNING watches.subscription_id) \
              SELECT CAST(COALESCE(json_agg(subscription_id), '[]') AS text) FROM taken"
@@ -120,7 +130,8 @@ impl Store {
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(until.ms())
         .fetch_one(&self.writer())
-        .await?)
+        .await?;
+        listed(&taken)
     }
 
     /// Writes a bunch of readings, news and those that say the same again, each of a line that was

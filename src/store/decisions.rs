@@ -24,7 +24,7 @@ pub struct CalmLine {
     pub id: SubscriptionId,
     /// The decision.
     pub decision: Decision,
-    /// What it said last, and until when saying it again changes nothing.
+    /// The mark of what it said last, and until when saying it again changes nothing.
     pub steady: Option<(String, Timestamp)>,
 }
 
@@ -157,7 +157,7 @@ impl Store {
                     decision.next.at.map(Timestamp::ms),
                     decision.next.what,
                     decision.next.why,
-                    steady.as_ref().map(|(words, _)| words),
+                    steady.as_ref().map(|(mark, _)| mark),
                     steady.as_ref().map(|(_, until)| until.ms()),
                 ])
             })

@@ -1,6 +1,6 @@
 //! Which lines this process is polling, where that need not be written down.
 
-use crate::domain::Timestamp;
+use crate::domain::{SubscriptionId, Timestamp};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,40 +8,58 @@ use std::{
 
 /// Lines that this process has claimed for a poll, each until its lease runs out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct HeldPolls(Arc<Mutex<HashMap<String, i64>>>);
+pub(super) struct HeldPolls(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Rows of `watches`, each with the end of its lease. (Who vacuums the file moves the rows: a line is
+    /// polled twice or later then, once.)
+    until: HashMap<i64, i64>,
+    /// The row of each line.
+    places: HashMap<String, i64>,
+}
 
 impl HeldPolls {
-    fn lines(&self) -> MutexGuard<'_, HashMap<String, i64>> {
+    fn lines(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many are held at `now`.
     pub(super) fn count(&self, now: Timestamp) -> usize {
-        let mut lines = self.lines();
-        lines.retain(|_, until| *until > now.ms());
-        lines.len()
+        let Held { until, places } = &mut *self.lines();
+        until.retain(|_, until| *until > now.ms());
+        places.retain(|_, place| until.contains_key(place));
+        until.len()
     }
 
-    /// Takes up to `limit` of the lines that are `due` and not held.
-    pub(super) fn take(&self, due: Vec<String>, limit: usize, until: Timestamp) -> Vec<String> {
-        let mut lines = self.lines();
-        let free = due.into_iter().filter(|id| !lines.contains_key(id)).take(limit);
-        let taken: Vec<String> = free.collect();
-        lines.extend(taken.iter().map(|id| (id.clone(), until.ms())));
+    /// Takes up to `limit` of the rows that are `due` and not held.
+    pub(super) fn take(&self, due: Vec<i64>, limit: usize, until: Timestamp) -> Vec<i64> {
+        let mut held = self.lines();
+        let free = due.into_iter().filter(|place| !held.until.contains_key(place)).take(limit);
+        let taken: Vec<i64> = free.collect();
+        held.until.extend(taken.iter().map(|place| (*place, until.ms())));
         taken
+    }
+
+    /// Which lines are in rows that were taken: they are released by their names.
+    pub(super) fn name<'a>(&self, lines: impl Iterator<Item = (i64, &'a SubscriptionId)>) {
+        let named = lines.map(|(place, id)| (id.as_str().to_owned(), place));
+        self.lines().places.extend(named);
     }
 
     /// They are written, or given up.
     pub(super) fn release<'a>(&self, ids: impl Iterator<Item = &'a str>) {
-        let mut lines = self.lines();
+        let mut held = self.lines();
         for id in ids {
-            lines.remove(id);
+            if let Some(place) = held.places.remove(id) {
+                held.until.remove(&place);
+            }
         }
     }
 
     /// Gives all of them up: leases mean nothing any more where the clock was set back.
     pub(super) fn forget(&self) {
-        self.lines().clear();
+        *self.lines() = Held::default();
     }
 }
 
@@ -52,14 +70,20 @@ mod tests {
     #[test]
     fn a_line_is_held_once_until_it_is_released_or_its_lease_runs_out() {
         let at = Timestamp::from_ms;
-        let due = || vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let lines = ["a", "b", "c"].map(|id| SubscriptionId::parse(id).unwrap());
         let held = HeldPolls::default();
-        assert_eq!(held.take(due(), 2, at(10)), ["a", "b"]);
-        assert_eq!(held.take(due(), 2, at(20)), ["c"]);
+        let claim = |limit: usize, until: i64| {
+            let places = held.take(vec![1, 2, 3], limit, at(until));
+            let line = |place: &i64| (*place, &lines[usize::try_from(*place).unwrap() - 1]);
+            held.name(places.iter().map(line));
+            places
+        };
+        assert_eq!(claim(2, 10), [1, 2]);
+        assert_eq!(claim(2, 20), [3]);
         held.release(["a"].into_iter());
         assert_eq!(held.count(at(9)), 2);
         assert_eq!(held.count(at(10)), 1, "a lease ran out");
-        assert_eq!(held.take(due(), 9, at(30)), ["a", "b"]);
+        assert_eq!(claim(9, 30), [1, 2]);
         held.forget();
         assert_eq!(held.count(at(0)), 0);
     }

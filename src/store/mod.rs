@@ -105,7 +105,7 @@ pub use retention::{Keep, Retained};
 pub use sessions::Session;
 pub use snapshots::SnapshotRow;
 pub use spending::SpentBy;
-pub use steady::{LONGEST_RUN, SeenAgain, Steady, steady_words};
+pub use steady::{LONGEST_RUN, SeenAgain, Steady, steady_mark};
 pub use tally::{Ends, ReaderFigures, Tally};
 pub use tokens::Token;
 pub use told::{ChannelFigures, Delivery};

@@ -45,10 +45,14 @@ impl Store {
         let (text, number) = (|text: &str| Value::Text(text.to_owned()), Value::Number);
         let now = number(now.ms());
         let first = self.sql(overview::FIRST).as_str().to_owned();
+        let due = match self.dialect() {
+            Dialect::Sqlite => claims::DUE_ROWS,
+            Dialect::Postgres => claims::DUE,
+        };
         let asked: [(&'static str, String, Vec<Value>); 6] = [
             (
                 "claim polls",
-                claims::DUE.to_owned(),
+                due.to_owned(),
                 vec![text(reader), number(0), now.clone(), number(128)],
             ),
             ("the next poll", watches::NEXT_POLL.to_owned(), vec![text(reader)]),

@@ -1,8 +1,10 @@
 //! The hot path: which lines are due, and what was found. Claims and results go through in bunches,
 //! one statement and one commit for many rows.
 
-use super::{Changed, SeenAgain, Steady, Store, StoreError, Tx, rows, rows::Columns};
-use crate::domain::{Money, Quality, Reading, Subscription, Timestamp};
+use super::{
+    Changed, SeenAgain, Steady, Store, StoreError, Tx, bunch::BunchRow, rows, rows::Columns,
+};
+use crate::domain::{Currency, Money, Quality, Reading, Subscription, Timestamp};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -14,7 +16,7 @@ pub struct DuePoll {
     /// Failed polls in a row so far.
     pub failures: i64,
     /// The currency its readings have had, once known.
-    pub currency: Option<crate::domain::Currency>,
+    pub currency: Option<Currency>,
     /// What it said last, while saying it again changes nothing.
     pub steady: Option<Steady>,
 }
@@ -31,44 +33,24 @@ pub struct Polled {
 impl Store {
     /// The named lines, as if they were due.
     pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
-        self.polls_of(&json!(ids).to_string()).await
+        let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1}";
+        let found =
+            self.bunch(&line_columns("NULL AS place"), rest, &json!(ids).to_string()).await?;
+        found.rows()?.map(|row| due_poll(&row)).collect()
     }
 
-    pub(super) async fn polls_of(&self, ids: &str) -> Result<Vec<DuePoll>, StoreError> {
-        let more = [
-            "w.poll_failures",
-            "r.currency",
-            "w.steady",
-            "r.at",
-            "w.next_decide_at",
-            "w.steady_until",
-        ];
-        let columns = [&rows::SUBSCRIPTION[..], &more].concat();
-        let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id \
-                    LEFT JOIN readings r ON r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at) \
-                    WHERE s.id IN {ids $1}";
-        let found = self.bunch(&columns, rest, ids).await?;
+    /// Those in the named rows of SQLite's `watches`, each with its row.
+    pub(super) async fn polls_at(&self, places: &[i64]) -> Result<Vec<(i64, DuePoll)>, StoreError> {
+        // The tables in this order: no index of ids is asked for what is known by its row.
+        let rest = "FROM watches w CROSS JOIN subscriptions s \
+                    WHERE w.rowid IN {ids $1} AND s.id = w.subscription_id";
+        let (columns, places) = (line_columns("w.rowid AS place"), json!(places).to_string());
+        let found = self.bunch(&columns, rest, &places).await?;
         found
-            .rows()
+            .rows()?
             .map(|row| {
                 let c = Columns { table: "watches", row: &row };
-                let subscription = rows::subscription(&row)?;
-                let failures = c.int("poll_failures")?;
-                let currency = c.maybe_text("currency")?;
-                let (words, since) = (c.maybe_text("steady")?, c.maybe_at("at")?);
-                let (decide_at, until) =
-                    (c.maybe_at("next_decide_at")?, c.maybe_at("steady_until")?);
-                Ok(DuePoll {
-                    subscription,
-                    failures,
-                    currency: currency.and_then(|code| crate::domain::Currency::parse(&code).ok()),
-                    steady: words.zip(since).map(|(words, since)| Steady {
-                        words,
-                        since,
-                        decide_at,
-                        until,
-                    }),
-                })
+                Ok((c.int("place")?, due_poll(&row)?))
             })
             .collect()
     }
@@ -151,6 +133,37 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What a poll looks at. The last reading is not looked up where `steady` says enough: it is another two
+/// pages of the database for each line.
+fn line_columns(place: &'static str) -> Vec<&'static str> {
+    let more = [
+        "w.poll_failures",
+        "CASE WHEN w.steady IS NULL THEN (SELECT r.currency FROM readings r \
+         WHERE r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at)) END AS currency",
+        "w.steady",
+        "COALESCE(w.kept_at, w.ok_at) AS since",
+        "w.next_decide_at",
+        "w.steady_until",
+        place,
+    ];
+    [&rows::SUBSCRIPTION[..], &more].concat()
+}
+
+fn due_poll(row: &BunchRow<'_>) -> Result<DuePoll, StoreError> {
+    let c = Columns { table: "watches", row };
+    let subscription = rows::subscription(row)?;
+    let failures = c.int("poll_failures")?;
+    let currency = c.maybe_text("currency")?;
+    let (mark, since) = (c.maybe_text("steady")?, c.maybe_at("since")?);
+    let (decide_at, until) = (c.maybe_at("next_decide_at")?, c.maybe_at("steady_until")?);
+    let steady = mark.zip(since).map(|(mark, since)| Steady { mark, since, decide_at, until });
+    let currency = match &steady {
+        Some(steady) => steady.currency(),
+        None => currency.and_then(|code| Currency::parse(&code).ok()),
+    };
+    Ok(DuePoll { subscription, failures, currency, steady })
 }
 
 /// (SQLite parses ON CONFLICT after a SELECT only where there is a WHERE.)

@@ -60,7 +60,7 @@ impl Store {
                     WHERE s.id IN {ids $1}";
         let lines = self.bunch(&[&rows::SUBSCRIPTION[..], &watch].concat(), rest, &list).await?;
         let mut snapshots: HashMap<String, SnapshotRow> = HashMap::with_capacity(ids.len());
-        for row in lines.rows() {
+        for row in lines.rows()? {
             let c = Columns { table: "watches", row: &row };
             let snapshot = Snapshot {
                 subscription: rows::subscription(&row)?,
@@ -113,7 +113,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let rest = "FROM watches w JOIN readings r ON r.subscription_id = w.subscription_id \
                     AND r.at IN (COALESCE(w.kept_at, w.ok_at), w.newest_at, w.ok_before_at) WHERE w.subscription_id IN {ids $1}";
-        for row in self.bunch(&rows::READING, rest, list).await?.rows() {
+        for row in self.bunch(&rows::READING, rest, list).await?.rows()? {
             let reading = rows::reading(&row)?;
             let Some(entry) = snapshots.get_mut(reading.subscription.as_str()) else { continue };
             let snapshot = &mut entry.snapshot;

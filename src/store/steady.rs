@@ -5,8 +5,10 @@
 //! `sightings` has it with the others. Its row is written when something else is read.
 
 use super::{Polled, Store, StoreError, Tx, buckets};
-use crate::domain::{Money, Reading, Span, Timestamp};
+use crate::domain::{Currency, Money, Reading, Span, Timestamp};
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 /// How long a run of equal readings lasts at most; then the next one begins.
 pub const LONGEST_RUN: Span = Span::days(7);
@@ -14,8 +16,8 @@ pub const LONGEST_RUN: Span = Span::days(7);
 /// What a line said last, while saying it again changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steady {
-    /// The provider and all values, as [`steady_words`] has them.
-    pub words: String,
+    /// The mark of the last reading, as [`steady_mark`] makes it.
+    pub mark: String,
     /// When the run of equal readings began.
     pub since: Timestamp,
     /// When it is decided about next, unless something else is read.
@@ -24,24 +26,34 @@ pub struct Steady {
     pub until: Option<Timestamp>,
 }
 
+impl Steady {
+    /// The currency of the balance, where there is one.
+    pub(super) fn currency(&self) -> Option<Currency> {
+        Currency::parse(self.mark.split_once(' ')?.0).ok()
+    }
+}
+
 /// A reading that says what the last one said.
 #[derive(Clone, Debug)]
 pub struct SeenAgain {
     /// What came of the poll.
     pub polled: Polled,
-    /// What the last reading said, as [`Steady::words`].
-    pub words: String,
+    /// The mark of the last reading, as [`Steady::mark`].
+    pub mark: String,
     /// When the line counts as stale if nothing else is read; none where it may be decided about when it
     /// is due for that anyway, which is before then.
     pub stale_at: Option<Timestamp>,
 }
 
 /// Who read what: equal for readings that say the same of one line, and for no others.
-pub fn steady_words(reading: &Reading) -> String {
+///
+/// It is the currency of the balance and 128 bits of the SHA-256 of all that was said. (A row with all of
+/// it would have half as many neighbours on its page, and every poll writes a page.)
+pub fn steady_mark(reading: &Reading) -> String {
     let v = &reading.values;
     let money = |money: Option<Money>| money.map(|m| (m.minor(), m.currency().code()));
     let times = [v.service_end_at, v.number_loss_at].map(|at| at.map(Timestamp::ms));
-    json!([
+    let said = json!([
         reading.provider,
         money(v.balance),
         v.data_left,
@@ -50,8 +62,11 @@ pub fn steady_words(reading: &Reading) -> String {
         times,
         money(v.next_charge),
         buckets::text(&v.buckets),
-    ])
-    .to_string()
+    ]);
+    let hash = Sha256::digest(said.to_string());
+    let short = hash.get(..16).unwrap_or(&hash);
+    let currency = v.balance.map_or("-", |m| m.currency().code());
+    format!("{currency} {}", BASE64URL_NOPAD.encode(short))
 }
 
 impl Store {
@@ -70,7 +85,7 @@ impl Store {
         let id = |s: &'a SeenAgain| s.polled.reading.subscription.as_str();
         let rows = seen
             .iter()
-            .map(|s| json!([id(s), s.polled.reading.at.ms(), s.polled.next_poll_at.ms(), s.words]));
+            .map(|s| json!([id(s), s.polled.reading.at.ms(), s.polled.next_poll_at.ms(), s.mark]));
         let rows = Value::Array(rows.collect()).to_string();
         let done = sqlx::query(self.sql(COUNT_AGAIN)).bind(&rows).execute(&mut **tx).await?;
         let stale = seen.iter().filter_map(|s| s.stale_at.map(|at| (s, at.ms())));
@@ -132,9 +147,21 @@ mod tests {
     use crate::domain::{Values, fixtures::reading};
 
     #[test]
-    fn only_equal_readings_have_equal_words() {
+    fn the_currency_is_in_the_mark() {
+        let of = |reading: &Reading| {
+            let (mark, since) = (steady_mark(reading), Timestamp::from_ms(0));
+            Steady { mark, since, decide_at: None, until: None }.currency()
+        };
         let first = reading("23.00 USD", 0);
-        assert_eq!(steady_words(&first), steady_words(&reading("23.00 USD", 5)));
+        assert_eq!(of(&first), Currency::parse("USD").ok());
+        let none = Values { balance: None, ..first.values.clone() };
+        assert_eq!(of(&Reading { values: none, ..first }), None);
+    }
+
+    #[test]
+    fn only_equal_readings_have_equal_marks() {
+        let first = reading("23.00 USD", 0);
+        assert_eq!(steady_mark(&first), steady_mark(&reading("23.00 USD", 5)));
         let with = |change: fn(&mut Values)| {
             let mut changed = first.clone();
             change(&mut changed.values);
@@ -152,7 +179,7 @@ mod tests {
             with(|v| v.number_loss_at = v.service_end_at),
             with(|v| v.next_charge = v.balance),
         ] {
-            assert_ne!(steady_words(&first), steady_words(&other));
+            assert_ne!(steady_mark(&first), steady_mark(&other));
         }
     }
 }

@@ -92,7 +92,7 @@ impl Store {
         let list = serde_json::json!(ids).to_string();
         let lines = self.bunch(&[&rows::SUBSCRIPTION[..], &more].concat(), LINES, &list).await?;
         let mut readings: HashMap<String, Vec<Reading>> = HashMap::with_capacity(ids.len());
-        for row in self.bunch(&rows::READING, READINGS, &list).await?.rows() {
+        for row in self.bunch(&rows::READING, READINGS, &list).await?.rows()? {
             let reading = rows::reading(&row)?;
             readings.entry(reading.subscription.to_string()).or_default().push(reading);
         }
@@ -112,7 +112,7 @@ impl Store {
                 subscription,
             })
         };
-        let mut views = lines.rows().map(view).collect::<Result<Vec<_>, StoreError>>()?;
+        let mut views = lines.rows()?.map(view).collect::<Result<Vec<_>, StoreError>>()?;
         views.sort_by(|a, b| a.subscription.id.cmp(&b.subscription.id));
         Ok(views)
     }

@@ -99,4 +99,16 @@ impl Store {
             sqlx::query_scalar(NEXT_POLL).bind(reader).fetch_one(self.reader()).await?;
         Ok(at.map(Timestamp::from_ms))
     }
+
+    /// The earliest poll of `reader` that is due after `now`.
+    pub async fn next_poll_after(
+        &self,
+        reader: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT MIN(next_poll_at) FROM watches WHERE reader = $1 AND next_poll_at > $2";
+        let query = sqlx::query_scalar(sql).bind(reader).bind(now.ms());
+        let at: Option<i64> = query.fetch_one(self.reader()).await?;
+        Ok(at.map(Timestamp::from_ms))
+    }
 }

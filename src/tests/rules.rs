@@ -11,7 +11,7 @@ use topupd::{domain::Span, sim::mailbox::Mailbox};
 const US_LINES: [&str; 2] = ["{ subscription = \"li-tmobile\" }", "{ tag = \"us\" }"];
 
 /// `n` lines more of the same owner under the same rule, with `cents` each.
-fn add_lines(fake: &Fake, install: &Install, n: usize, cents: i64) {
+pub(crate) fn add_lines(fake: &Fake, install: &Install, n: usize, cents: i64) {
     install.edit("fleet.toml", US_LINES[0], US_LINES[1]);
     let mut fleet = std::fs::read_to_string(install.path("fleet.toml")).unwrap();
     for n in 0..n {

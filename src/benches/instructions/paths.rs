@@ -6,7 +6,7 @@ use std::{hint::black_box, path::Path};
 use topupd::{
     app::App,
     domain::{Decision, Quality, Reading, Span, Subscription, Timestamp, decide, steady_until},
-    store::{CalmLine, DuePoll, Polled, SeenAgain, steady_words},
+    store::{CalmLine, DuePoll, Polled, SeenAgain, steady_mark},
 };
 
 /// A path that is counted.
@@ -144,7 +144,7 @@ async fn agains(app: &App, times: u64) -> anyhow::Result<()> {
         .map(|polled| CalmLine {
             id: polled.reading.subscription.clone(),
             decision: decision.clone(),
-            steady: Some((steady_words(&polled.reading), far)),
+            steady: Some((steady_mark(&polled.reading), far)),
         })
         .collect();
     store.apply_calm(&calm, far).await?;
@@ -152,8 +152,8 @@ async fn agains(app: &App, times: u64) -> anyhow::Result<()> {
         let at = begun.plus(Span::minutes(i64::try_from(n)?));
         let seen = |line: &DuePoll| {
             let polled = polled(line, at)?;
-            let words = steady_words(&polled.reading);
-            Ok(SeenAgain { polled, words, stale_at: None })
+            let mark = steady_mark(&polled.reading);
+            Ok(SeenAgain { polled, mark, stale_at: None })
         };
         let seen: anyhow::Result<Vec<SeenAgain>> = lines.iter().map(seen).collect();
         store.apply_round(&[], &seen?, at).await?;

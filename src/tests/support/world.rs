@@ -48,6 +48,11 @@ impl World {
         self.clock.now()
     }
 
+    /// Lets `span` go by with nothing done.
+    pub(crate) fn advance(&self, span: Span) {
+        self.clock.advance(span);
+    }
+
     /// Everything that is due now; returns when the next thing will be.
     pub(crate) async fn tick(&self) -> Option<Timestamp> {
         let reports = self.engine().tick().await.unwrap();
