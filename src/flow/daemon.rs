@@ -1,7 +1,7 @@
 //! The running daemon: one loop per stage (and per reader), a drain at the end.
 
-use super::heartbeat::Heartbeat;
 use super::{Beats, Engine, EngineError, Stage, StageReport, schedule, traced};
+use super::{heartbeat::Heartbeat, polling::BUNCH};
 use crate::clock::since_boot;
 use crate::domain::Span;
 use crate::store::Dialect;
@@ -24,8 +24,6 @@ impl std::fmt::Debug for Daemon {
 /// A loop that found nothing due looks again after this, bell or not: the bells hang on the wall
 /// clock, and fall silent when that is set back.
 const IDLE: Span = Span::seconds(5);
-/// Rounds of polls that nobody rang for are at least this far apart.
-const BUNCH: Span = Span::from_ms(100);
 
 impl Daemon {
     /// Starts every loop. Before the first, claims of a dead process become `unknown`.
@@ -130,7 +128,6 @@ async fn turn<F, Fut>(
     Fut: Future<Output = Result<StageReport, EngineError>>,
 {
     let mut bell = engine.0.bells.listen(stage);
-    // Lines become due one by one; asked in bunches, each costs a fraction.
     let least = if stage == Stage::Poll { BUNCH } else { Span::from_ms(1) };
     while !*stopped.borrow() {
         bell.mark_unchanged();

@@ -21,6 +21,11 @@ const GATHER_SAME: Duration = Duration::from_millis(500);
 /// While some lines have not answered yet, it is looked this often for others that became due.
 const LOOK_AGAIN: Span = Span::from_ms(250);
 
+/// Lines become due one by one; they are asked in bunches at least this far apart, where nobody rang for
+/// them, and each costs a fraction. Larger ones are cheaper still, but what one of them brings waits for
+/// the others.
+pub(super) const BUNCH: Span = Span::from_ms(100);
+
 /// Lines claimed at once, counted in those that can be asked at once.
 const AHEAD: u8 = 4;
 
@@ -130,9 +135,17 @@ impl Engine {
                 under_way.push(asked.map(move |heard| (heard, until)));
             }
             held.set(claimed.len() + under_way.len());
+            let may = claims.is_empty() && writing.is_empty();
+            if may
+                && under_way.is_empty()
+                && let Some(pause) = self.more_soon(reader, &answers).await?
+            {
+                tokio::time::sleep(pause).await;
+                looked = None;
+                continue;
+            }
             let due = answers.due();
             let waited = due.is_some_and(|due| due <= tokio::time::Instant::now());
-            let may = claims.is_empty() && writing.is_empty();
             if may && (answers.len() >= BATCH || under_way.is_empty() || waited) {
                 if answers.len() > 0 {
                     writing.push(self.write(reader, std::mem::take(&mut answers)));
@@ -166,6 +179,24 @@ impl Engine {
             None => self.store().next_poll_due(reader).await?,
         };
         Ok(report)
+    }
+
+    /// While nobody is being asked: how long to wait for lines that become due before `answers` are to be
+    /// written. The more are written at once, the less each costs.
+    async fn more_soon(
+        &self,
+        reader: &str,
+        answers: &Answers,
+    ) -> Result<Option<Duration>, EngineError> {
+        let now = tokio::time::Instant::now();
+        let left = answers.due().map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        let are_few = answers.news.is_empty() && answers.len() < BATCH;
+        if left.is_zero() || !are_few || self.is_stopping() || self.is_idle() {
+            return Ok(None);
+        }
+        let pause = left.min(BUNCH.to_std());
+        let next = self.store().next_poll_after(reader, self.now()).await?;
+        Ok(next.filter(|at| at.since(self.now()).to_std() <= left).map(|_| pause))
     }
 
     /// Claims due lines, each until its lease runs out; after a silence of the daemon those first
