@@ -1,7 +1,7 @@
 //! The fleet, by SQL alone: ten lines to a subscriber, each with a newest reading and a watch row
 //! whose times are spread over the cadence; a queue of notices, and as many that were sent.
 
-use super::{READER, Table, Unit, place::Place};
+use super::{CALM, READER, Table, Unit, place::Place};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 use std::time::Instant;
 use topupd::clock::Clock;
@@ -78,11 +78,11 @@ fn statements(size: i64, now: i64) -> Vec<String> {
             ),
         ),
         each(
-            "watches (subscription_id, reader, watched_since, next_poll_at, next_decide_at, newest_at, ok_at, next_what, next_why, service_end_at)",
+            "watches (subscription_id, reader, watched_since, next_poll_at, next_decide_at, newest_at, ok_at, next_what, next_why, service_end_at, steady, steady_until)",
             size,
             format!(
                 "'line-' || i, '{READER}', {now} - 8640000000, {read_at} + {CADENCE}, {read_at} + 86400000, {read_at}, {read_at}, \
-                 'poll', 'nothing to do', {service_end}"
+                 'poll', 'nothing to do', {service_end}, '{CALM}', {service_end}"
             ),
         ),
         notice("queued", "low_balance", &(now - 60_000).to_string(), "NULL"),

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// The reader's name in the config.
 const READER: &str = "carrier";
+/// The mark of a line that said the same before, as nearly all have it (of no reading that is here).
+const CALM: &str = "USD AAAAAAAAAAAAAAAAAAAAAA";
 
 /// A thing that was measured: its name, whether it must not grow, and what each size gave.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What the stages ask of the rows, each many times in this process, in time of processors.
 
-use super::{READER, Table, place::Place};
+use super::{CALM, READER, Table, place::Place};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use std::time::Duration;
 use topupd::{
@@ -27,7 +27,7 @@ pub(super) async fn measure(place: &Place, size: i64, table: &mut Table) -> anyh
             println!("   plan of {}: {told}", plan.what);
         }
     }
-    polls(&store, table).await?;
+    polls(&store, place, table).await?;
     let mut times = Vec::new();
     for _ in 0..WARM + ROUNDS {
         let began = cpu();
@@ -60,7 +60,8 @@ pub(super) async fn measure(place: &Place, size: i64, table: &mut Table) -> anyh
 
 /// Claims of due lines at an evening when much is due, each followed by what it brought, and what
 /// decisions ask for.
-async fn polls(store: &Store, table: &mut Table) -> anyhow::Result<()> {
+async fn polls(store: &Store, place: &Place, table: &mut Table) -> anyhow::Result<()> {
+    let mut decided = AnyConnection::connect(place.url()).await?;
     let start = Clock::System.now().plus(Span::hours(6));
     let (mut claims, mut writes, mut dues, mut snapshots) = (vec![], vec![], vec![], vec![]);
     for round in 0..WARM + ROUNDS {
@@ -80,7 +81,16 @@ async fn polls(store: &Store, table: &mut Table) -> anyhow::Result<()> {
         let began = cpu();
         store.snapshots(ids.get(..CLAIM).unwrap_or(&ids)).await?;
         snapshots.push(cpu().saturating_sub(began));
+        // Lines on which nothing happens are marked as such, by a decision or by having been so.
+        let names: Vec<String> =
+            polled.iter().map(|p| format!("'{}'", p.reading.subscription)).collect();
+        let calm = format!(
+            "UPDATE watches SET steady = '{CALM}' WHERE subscription_id IN ({})",
+            names.join(", ")
+        );
+        decided.execute(sqlx::AssertSqlSafe(calm)).await?;
     }
+    decided.close().await?;
     for (name, times) in [
         ("claim 128 due lines", &mut claims),
         ("write 128 readings", &mut writes),
