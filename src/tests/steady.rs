@@ -1,4 +1,5 @@
-//! Lines that say the same again and again: part of the store's story, on SQLite and on PostgreSQL.
+//! Lines that say the same again and again: part of the store's story, on SQLite and on PostgreSQL; and
+//! when the daemon writes that down.
 
 use super::rules::add_lines;
 use super::support::{at, calm_decision, line, reading, world::World};
