@@ -55,7 +55,7 @@ impl Store {
                 due.to_owned(),
                 vec![text(reader), number(0), now.clone(), number(128)],
             ),
-            ("the next poll", watches::NEXT_POLL.to_owned(), vec![text(reader)]),
+            ("the next poll", watches::NEXT_POLL.to_owned(), vec![text(reader), number(i64::MIN)]),
             ("due decisions", snapshots::DUE.to_owned(), vec![now.clone(), number(200)]),
             ("due notices", outbox::NEXT.to_owned(), vec![now, number(16)]),
             ("failing lines", figures::FAILING.to_owned(), vec![]),

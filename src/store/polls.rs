@@ -34,8 +34,7 @@ impl Store {
     /// The named lines, as if they were due.
     pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
         let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1}";
-        let found =
-            self.bunch(&line_columns("NULL AS place"), rest, &json!(ids).to_string()).await?;
+        let found = self.bunch(&line_columns(), rest, &json!(ids).to_string()).await?;
         found.rows()?.map(|row| due_poll(&row)).collect()
     }
 
@@ -44,8 +43,8 @@ impl Store {
         // The tables in this order: no index of ids is asked for what is known by its row.
         let rest = "FROM watches w CROSS JOIN subscriptions s \
                     WHERE w.rowid IN {ids $1} AND s.id = w.subscription_id";
-        let (columns, places) = (line_columns("w.rowid AS place"), json!(places).to_string());
-        let found = self.bunch(&columns, rest, &places).await?;
+        let columns = [&line_columns()[..], &["w.rowid AS place"]].concat();
+        let found = self.bunch(&columns, rest, &json!(places).to_string()).await?;
         found
             .rows()?
             .map(|row| {
@@ -137,7 +136,7 @@ impl Store {
 
 /// What a poll looks at. The last reading is not looked up where `steady` says enough: it is another two
 /// pages of the database for each line.
-fn line_columns(place: &'static str) -> Vec<&'static str> {
+fn line_columns() -> Vec<&'static str> {
     let more = [
         "w.poll_failures",
         "CASE WHEN w.steady IS NULL THEN (SELECT r.currency FROM readings r \
@@ -146,7 +145,6 @@ fn line_columns(place: &'static str) -> Vec<&'static str> {
         "COALESCE(w.kept_at, w.ok_at) AS since",
         "w.next_decide_at",
         "w.steady_until",
-        place,
     ];
     [&rows::SUBSCRIPTION[..], &more].concat()
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// When the next poll of a reader is due.
 pub(super) const NEXT_POLL: &str =
-    "SELECT MIN(next_poll_at) FROM watches WHERE reader = $1 AND next_poll_at IS NOT NULL";
+    "SELECT MIN(next_poll_at) FROM watches WHERE reader = $1 AND next_poll_at > $2";
 
 impl Store {
     /// Asks for a reading of `id` at `at`, unless one is due sooner anyway or the line is not polled.
@@ -93,21 +93,18 @@ impl Store {
         Ok(())
     }
 
-    /// The earliest due instants: of polls per reader, of decisions.
+    /// The earliest due poll of `reader`.
     pub async fn next_poll_due(&self, reader: &str) -> Result<Option<Timestamp>, StoreError> {
-        let at: Option<i64> =
-            sqlx::query_scalar(NEXT_POLL).bind(reader).fetch_one(self.reader()).await?;
-        Ok(at.map(Timestamp::from_ms))
+        self.next_poll_after(reader, Timestamp::from_ms(i64::MIN)).await
     }
 
-    /// The earliest poll of `reader` that is due after `now`.
+    /// The earliest poll of `reader` that is due after `after`.
     pub async fn next_poll_after(
         &self,
         reader: &str,
-        now: Timestamp,
+        after: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT MIN(next_poll_at) FROM watches WHERE reader = $1 AND next_poll_at > $2";
-        let query = sqlx::query_scalar(sql).bind(reader).bind(now.ms());
+        let query = sqlx::query_scalar(NEXT_POLL).bind(reader).bind(after.ms());
         let at: Option<i64> = query.fetch_one(self.reader()).await?;
         Ok(at.map(Timestamp::from_ms))
     }
