@@ -2,12 +2,13 @@
 //! later runs find again.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// A Python that has `package` (`NAME==VERSION`, or several with a space between) and can import `module`. Where everything must be
-/// there (`CI`), a missing package is a failure and not a shorter run.
+/// A Python that has `package` (`NAME==VERSION`, or several with a space between) and can import `module`.
+/// Where everything must be there (`CI`), a missing package is a failure and not a shorter run.
 pub(crate) fn python_with(package: &str, module: &str) -> Option<PathBuf> {
     match found(package, module) {
         Ok(python) => Some(python),
@@ -20,10 +21,15 @@ pub(crate) fn python_with(package: &str, module: &str) -> Option<PathBuf> {
 }
 
 fn found(package: &str, module: &str) -> Result<PathBuf, String> {
-    let home =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-").replace(' ', "+"));
-    let python = home.join("bin/python");
-    if run(Command::new(&python).args(["-c", &format!("import {module}")])).is_ok() {
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let home = tmp.join(package.replace("==", "-").replace(' ', "+"));
+    let (python, complete) = (home.join("bin/python"), home.join("complete"));
+    // One at a time: what is still being installed can be imported already, and then fails.
+    let lock =
+        File::create(home.with_added_extension("lock")).map_err(|error| error.to_string())?;
+    lock.lock().map_err(|error| error.to_string())?;
+    let import = format!("import {module}");
+    if complete.exists() && run(Command::new(&python).args(["-c", &import])).is_ok() {
         return Ok(python);
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
@@ -32,6 +38,7 @@ fn found(package: &str, module: &str) -> Result<PathBuf, String> {
         .args(pip)
         .args(["--retries", "2", "--timeout", "20"])
         .args(package.split(' ')))?;
+    File::create(complete).map_err(|error| error.to_string())?;
     Ok(python)
 }
 
