@@ -90,7 +90,9 @@ impl Scene {
         let clock = Clock::fixed(Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap());
         let store = Store::open(&database).await.unwrap();
         store.migrate().await.unwrap();
-        let install_id = store.install_id(clock.now()).await.unwrap();
+        // Lines have their turns from its id: with one of its own a scene would be another each time.
+        store.install_id(clock.now()).await.unwrap();
+        let install_id = format!("scene-{seed}");
         let changes = fleet_changes(&fleet, |_, _| true);
         store.save_fleet(&changes, clock.now()).await.unwrap();
         let oracle = Oracle::new(clock.clone(), seed);
