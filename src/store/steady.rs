@@ -53,8 +53,8 @@ pub fn steady_mark(reading: &Reading) -> String {
     let v = &reading.values;
     let money = |money: Option<Money>| money.map(|m| (m.minor(), m.currency().code()));
     let times = [v.service_end_at, v.number_loss_at].map(|at| at.map(Timestamp::ms));
-    let said = json!([
-        reading.provider,
+    let said = (
+        reading.provider.as_str(),
         money(v.balance),
         v.data_left,
         v.minutes_left,
@@ -62,8 +62,9 @@ pub fn steady_mark(reading: &Reading) -> String {
         times,
         money(v.next_charge),
         buckets::text(&v.buckets),
-    ]);
-    let hash = Sha256::digest(said.to_string());
+    );
+    let text = serde_json::to_string(&said).unwrap_or_else(|_| format!("{said:?}"));
+    let hash = Sha256::digest(text);
     let short = hash.get(..16).unwrap_or(&hash);
     let currency = v.balance.map_or("-", |m| m.currency().code());
     format!("{currency} {}", BASE64URL_NOPAD.encode(short))
@@ -156,6 +157,12 @@ mod tests {
         assert_eq!(of(&first), Currency::parse("USD").ok());
         let none = Values { balance: None, ..first.values.clone() };
         assert_eq!(of(&Reading { values: none, ..first }), None);
+    }
+
+    /// Another mark for the same reading would have every line of every fleet written and judged anew.
+    #[test]
+    fn marks_that_were_stored_before_still_hold() {
+        assert_eq!(steady_mark(&reading("23.00 USD", 0)), "USD suJ8vX-mtK4EQ5VAmoIF8g");
     }
 
     #[test]
