@@ -93,7 +93,7 @@ impl Engine {
         }
         let provider = line.reader.clone();
         let reading = Reading { subscription: id.clone(), provider, at, quality, values, detail };
-        let next_poll_at = self.next_poll(&reading, 0, None, now);
+        let next_poll_at = self.next_poll(&reading, now);
         self.store().apply_polls(&[Polled { reading: reading.clone(), next_poll_at }], now).await?;
         self.wake(Stage::Decide);
         self.wake(Stage::Verify);

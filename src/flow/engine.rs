@@ -18,7 +18,7 @@ use super::{
 use crate::channels::Channel;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::domain::{MoneySwitch, Offer, Policy, Timestamp};
+use crate::domain::{MoneySwitch, Offer, Phase, Policy, Timestamp};
 use crate::input::Fault;
 use crate::providers::Provider;
 use crate::store::{Recorder, Store, StoreError};
@@ -115,6 +115,8 @@ pub(super) struct Inner {
     pub(super) meters: Meters,
     stopping: AtomicBool,
     pub(super) poll_thread: PollThread,
+    /// This installation's own, from which its lines have theirs.
+    pub(super) phase: Phase,
     pub(super) rules: RuleCache,
     pub(super) settle: SettleTimes,
     /// When readers were last looked at.
@@ -151,6 +153,7 @@ impl Engine {
             .collect();
         let meters = Meters::new(&parts.providers, &parts.channels);
         let here = Here::new(parts.clock.now());
+        let phase = Phase::of(&parts.install_id);
         let inner = Inner {
             parts,
             bells: Bells::default(),
@@ -160,6 +163,7 @@ impl Engine {
             meters,
             stopping: AtomicBool::new(false),
             poll_thread: PollThread::default(),
+            phase,
             rules: RuleCache::default(),
             settle: SettleTimes::default(),
             readers_seen: Mutex::new(None),

@@ -132,7 +132,7 @@ impl Engine {
         }
         let (subscription, provider) = (line.id.clone(), line.reader.clone());
         let reading = Reading { subscription, provider, at, quality, values, detail };
-        let next_poll_at = self.next_poll(&reading, 0, None, now);
+        let next_poll_at = self.next_poll(&reading, now);
         let polled = Polled { reading: reading.clone(), next_poll_at };
         if !self.store().apply_message(key.as_deref(), &polled, now).await? {
             return Ok(Heard::Known);

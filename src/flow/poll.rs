@@ -2,7 +2,7 @@
 
 use super::{Engine, EngineError, Stage, assess::assess, traced};
 use crate::clock::since_boot;
-use crate::domain::{Cadence, Policy, Quality, Reading, Span, Timestamp, next_poll};
+use crate::domain::{Cadence, Phase, Policy, Quality, Reading, Span, Timestamp, next_poll};
 use crate::providers::Provider;
 use crate::store::{DuePoll, LONGEST_RUN, Polled, SeenAgain, Steady, steady_mark};
 use crate::telemetry::spans;
@@ -17,6 +17,17 @@ pub(super) enum Heard {
     News(Polled),
     /// The same as before, on a line on which that changes nothing.
     Same(SeenAgain),
+}
+
+/// What else than a reading says when its line is polled next.
+#[derive(Debug, Default)]
+struct Course {
+    /// Its turn, where it has one.
+    phase: Option<Phase>,
+    /// How many polls failed before this one.
+    failures: i64,
+    /// How long the reader wants to be left alone.
+    retry_after: Option<Span>,
 }
 
 impl Engine {
@@ -69,10 +80,11 @@ impl Engine {
             let detail = detail.as_deref().unwrap_or_default();
             tracing::warn!(subscription.id = %poll.subscription.id, provider = reader, %quality, detail, "poll gave no usable reading");
         }
-        let subscription = poll.subscription.id;
-        let reading =
-            Reading { subscription, provider: reader.to_owned(), at: now, quality, values, detail };
-        let next_poll_at = self.paced(policy, &reading, poll.failures, retry_after, now);
+        let phase = Some(self.phase(&poll));
+        let course = Course { phase, failures: poll.failures, retry_after };
+        let (provider, subscription) = (reader.to_owned(), poll.subscription.id);
+        let reading = Reading { subscription, provider, at: now, quality, values, detail };
+        let next_poll_at = self.paced(policy, &reading, &course, now);
         let polled = Polled { reading, next_poll_at };
         match poll.steady {
             Some(steady) if says_the_same(&steady, &polled.reading) => Heard::Same(SeenAgain {
@@ -84,34 +96,36 @@ impl Engine {
         }
     }
 
-    /// The next poll by what this answer alone tells; a decision may ask for one sooner.
-    pub(super) fn next_poll(
-        &self,
-        reading: &Reading,
-        failures: i64,
-        retry_after: Option<Span>,
-        now: Timestamp,
-    ) -> Timestamp {
-        self.paced(&self.policy(), reading, failures, retry_after, now)
+    /// The next poll after a reading that came otherwise, by what it alone tells; a decision may ask for one
+    /// sooner.
+    pub(super) fn next_poll(&self, reading: &Reading, now: Timestamp) -> Timestamp {
+        self.paced(&self.policy(), reading, &Course::default(), now)
+    }
+
+    /// When the line has its turn.
+    fn phase(&self, poll: &DuePoll) -> Phase {
+        match poll.place {
+            Some(place) => self.0.phase.at(place),
+            None => self.0.phase.and(Phase::of(poll.subscription.id.as_str())),
+        }
     }
 
     fn paced(
         &self,
         policy: &Policy,
         reading: &Reading,
-        failures: i64,
-        retry_after: Option<Span>,
+        course: &Course,
         now: Timestamp,
     ) -> Timestamp {
         let pace = calm_pace(policy, reading, now);
         let jitter = fastrand::i64(-100..=100);
         if reading.quality == Quality::Ok {
-            return next_poll(pace, jitter, now);
+            return next_poll(pace, course.phase, jitter, now);
         }
         let first = self.settings().flow.retry_after.min(policy.poll_every);
-        let backed_off = pace.after_failures(first, failures.saturating_add(1));
-        let at = next_poll(backed_off, jitter, now);
-        at.max(now.plus(retry_after.unwrap_or(Span::ZERO).min(Span::days(1))))
+        let backed_off = pace.after_failures(first, course.failures.saturating_add(1));
+        let at = next_poll(backed_off, None, jitter, now);
+        at.max(now.plus(course.retry_after.unwrap_or(Span::ZERO).min(Span::days(1))))
     }
 }
 

@@ -95,8 +95,9 @@ impl Store {
             return Ok(Vec::new());
         }
         let due = self.polls_at(&taken).await?;
-        self.held.name(due.iter().map(|(place, due)| (*place, &due.subscription.id)));
-        Ok(due.into_iter().map(|(_, due)| due).collect())
+        self.held
+            .name(due.iter().filter_map(|due| Some((due.place?.number, &due.subscription.id))));
+        Ok(due)
     }
 
     async fn take_polls(

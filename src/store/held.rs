@@ -14,9 +14,9 @@ pub(super) struct HeldPolls(Arc<Mutex<Held>>);
 struct Held {
     /// Rows of `watches`, each with the end of its lease. (Who vacuums the file moves the rows: a line is
     /// polled twice or later then, once.)
-    until: HashMap<i64, i64>,
+    until: HashMap<u64, i64>,
     /// The row of each line.
-    places: HashMap<String, i64>,
+    places: HashMap<String, u64>,
 }
 
 impl HeldPolls {
@@ -33,16 +33,16 @@ impl HeldPolls {
     }
 
     /// Takes up to `limit` of the rows that are `due` and not held.
-    pub(super) fn take(&self, due: Vec<i64>, limit: usize, until: Timestamp) -> Vec<i64> {
+    pub(super) fn take(&self, due: Vec<u64>, limit: usize, until: Timestamp) -> Vec<u64> {
         let mut held = self.lines();
         let free = due.into_iter().filter(|place| !held.until.contains_key(place)).take(limit);
-        let taken: Vec<i64> = free.collect();
+        let taken: Vec<u64> = free.collect();
         held.until.extend(taken.iter().map(|place| (*place, until.ms())));
         taken
     }
 
     /// Which lines are in rows that were taken: they are released by their names.
-    pub(super) fn name<'a>(&self, lines: impl Iterator<Item = (i64, &'a SubscriptionId)>) {
+    pub(super) fn name<'a>(&self, lines: impl Iterator<Item = (u64, &'a SubscriptionId)>) {
         let named = lines.map(|(place, id)| (id.as_str().to_owned(), place));
         self.lines().places.extend(named);
     }
@@ -74,7 +74,7 @@ mod tests {
         let held = HeldPolls::default();
         let claim = |limit: usize, until: i64| {
             let places = held.take(vec![1, 2, 3], limit, at(until));
-            let line = |place: &i64| (*place, &lines[usize::try_from(*place).unwrap() - 1]);
+            let line = |place: &u64| (*place, &lines[usize::try_from(*place).unwrap() - 1]);
             held.name(places.iter().map(line));
             places
         };

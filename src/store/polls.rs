@@ -2,9 +2,10 @@
 //! one statement and one commit for many rows.
 
 use super::{
-    Changed, SeenAgain, Steady, Store, StoreError, Tx, bunch::BunchRow, rows, rows::Columns,
+    Changed, Dialect, SeenAgain, Steady, Store, StoreError, Tx, bunch::BunchRow, rows,
+    rows::Columns,
 };
-use crate::domain::{Currency, Money, Quality, Reading, Subscription, Timestamp};
+use crate::domain::{Currency, Money, Place, Quality, Reading, Subscription, Timestamp};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -19,6 +20,9 @@ pub struct DuePoll {
     pub currency: Option<Currency>,
     /// What it said last, while saying it again changes nothing.
     pub steady: Option<Steady>,
+    /// Where its row is in `watches`, on SQLite. (PostgreSQL writes rows anew, those that are written
+    /// together side by side.)
+    pub place: Option<Place>,
 }
 
 /// What came of one poll.
@@ -34,24 +38,36 @@ impl Store {
     /// The named lines, as if they were due.
     pub async fn due_polls(&self, ids: &[String]) -> Result<Vec<DuePoll>, StoreError> {
         let rest = "FROM subscriptions s JOIN watches w ON w.subscription_id = s.id WHERE s.id IN {ids $1}";
-        let found = self.bunch(&line_columns(), rest, &json!(ids).to_string()).await?;
+        let found = self.bunch(&self.line_columns(), rest, &json!(ids).to_string()).await?;
         found.rows()?.map(|row| due_poll(&row)).collect()
     }
 
-    /// Those in the named rows of SQLite's `watches`, each with its row.
-    pub(super) async fn polls_at(&self, places: &[i64]) -> Result<Vec<(i64, DuePoll)>, StoreError> {
+    /// Those in the named rows of SQLite's `watches`.
+    pub(super) async fn polls_at(&self, rows: &[u64]) -> Result<Vec<DuePoll>, StoreError> {
         // The tables in this order: no index of ids is asked for what is known by its row.
         let rest = "FROM watches w CROSS JOIN subscriptions s \
                     WHERE w.rowid IN {ids $1} AND s.id = w.subscription_id";
-        let columns = [&line_columns()[..], &["w.rowid AS place"]].concat();
-        let found = self.bunch(&columns, rest, &json!(places).to_string()).await?;
-        found
-            .rows()?
-            .map(|row| {
-                let c = Columns { table: "watches", row: &row };
-                Ok((c.int("place")?, due_poll(&row)?))
-            })
-            .collect()
+        let found = self.bunch(&self.line_columns(), rest, &json!(rows).to_string()).await?;
+        found.rows()?.map(|row| due_poll(&row)).collect()
+    }
+
+    /// What a poll looks at. The last reading is not looked up where `steady` says enough: it is another two
+    /// pages of the database for each line.
+    fn line_columns(&self) -> Vec<&'static str> {
+        let more = [
+            "w.poll_failures",
+            "CASE WHEN w.steady IS NULL THEN (SELECT r.currency FROM readings r \
+             WHERE r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at)) END AS currency",
+            "w.steady",
+            "COALESCE(w.kept_at, w.ok_at) AS since",
+            "w.next_decide_at",
+            "w.steady_until",
+        ];
+        let place: &[&str] = match self.dialect() {
+            Dialect::Sqlite => &["w.rowid AS place", "(SELECT MAX(rowid) FROM watches) AS places"],
+            Dialect::Postgres => &["NULL AS place", "NULL AS places"],
+        };
+        [&rows::SUBSCRIPTION[..], &more, place].concat()
     }
 
     /// Writes a bunch of readings and what follows for each line, in one commit: they are due for
@@ -134,21 +150,6 @@ impl Store {
     }
 }
 
-/// What a poll looks at. The last reading is not looked up where `steady` says enough: it is another two
-/// pages of the database for each line.
-fn line_columns() -> Vec<&'static str> {
-    let more = [
-        "w.poll_failures",
-        "CASE WHEN w.steady IS NULL THEN (SELECT r.currency FROM readings r \
-         WHERE r.subscription_id = s.id AND r.at = COALESCE(w.kept_at, w.ok_at)) END AS currency",
-        "w.steady",
-        "COALESCE(w.kept_at, w.ok_at) AS since",
-        "w.next_decide_at",
-        "w.steady_until",
-    ];
-    [&rows::SUBSCRIPTION[..], &more].concat()
-}
-
 fn due_poll(row: &BunchRow<'_>) -> Result<DuePoll, StoreError> {
     let c = Columns { table: "watches", row };
     let subscription = rows::subscription(row)?;
@@ -161,7 +162,10 @@ fn due_poll(row: &BunchRow<'_>) -> Result<DuePoll, StoreError> {
         Some(steady) => steady.currency(),
         None => currency.and_then(|code| Currency::parse(&code).ok()),
     };
-    Ok(DuePoll { subscription, failures, currency, steady })
+    let counted = |found: Option<i64>| found.and_then(|n| u64::try_from(n).ok());
+    let (number, of) = (counted(c.maybe_int("place")?), counted(c.maybe_int("places")?));
+    let place = number.zip(of).map(|(number, of)| Place { number, of });
+    Ok(DuePoll { subscription, failures, currency, steady, place })
 }
 
 /// (SQLite parses ON CONFLICT after a SELECT only where there is a WHERE.)

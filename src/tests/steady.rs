@@ -170,3 +170,30 @@ async fn what_says_the_same_is_written_with_what_is_due_soon() {
     }
     assert!(seen.contains(&2), "{seen:?}");
 }
+
+/// When each of so many lines is polled next.
+async fn turns(world: &World, lines: usize) -> Vec<i64> {
+    let ids: Vec<String> = (0..lines).map(|n| format!("extra-{n}")).collect();
+    let mut views = world.engine().store().views_of(&ids).await.unwrap();
+    views.sort_by(|a, b| a.subscription.id.as_str().cmp(b.subscription.id.as_str()));
+    views.iter().filter_map(|view| view.next_poll_at).map(Timestamp::ms).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_were_added_together_find_their_turns_and_keep_them() {
+    let world = World::new(|fake, install| add_lines(fake, install, 12, 2000)).await;
+    let (pace, added) = (Span::hours(6).ms(), world.now().ms());
+    world.tick().await;
+    for at in turns(&world, 12).await {
+        assert!((at - added - pace).abs() <= pace / 10, "within a tenth of the pace, not {at}");
+    }
+    world.pass(Span::days(6)).await;
+    let before = turns(&world, 12).await;
+    assert_eq!(before.len(), 12);
+    let spread = before.iter().max().unwrap() - before.iter().min().unwrap();
+    assert!(spread > pace * 3 / 4, "they are spread over their pace: {before:?}");
+    world.pass(Span::hours(6)).await;
+    for (then, now) in before.iter().zip(turns(&world, 12).await) {
+        assert_eq!(now - then, pace, "a turn later, to the millisecond");
+    }
+}
