@@ -17,11 +17,16 @@ use std::time::Duration;
 pub(super) struct Peers {
     /// Seconds between two polls of a line.
     pub(super) every: u64,
-    /// Seconds that are measured, after as many as two rounds of polls take.
+    /// Seconds that are measured, after [`SETTLED`] rounds of polls.
     pub(super) seconds: u64,
     /// One of them alone: `topupd`, `python`, `prometheus`, `blackbox`.
     pub(super) one: Option<String>,
 }
+
+/// After so many rounds of polls nothing new is read. And after so many each of our lines is polled when it
+/// has its turn, as it is from the second day on at a pace of six hours (`domain::Phase`).
+const SETTLED: u64 = 2;
+const IN_TURN: u64 = 12;
 
 /// Measures and prints.
 pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Result<()> {
@@ -40,7 +45,9 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
         let installation =
             Installation::made(&carrier.base_url(), lines, &format!("{}s", plan.every), "")?;
         let peer = Peer::start(peer::pinned(&installation.topupd(), 1).arg("run"))?;
-        let found = measure(carrier, &peer, plan)?;
+        let early = measure(carrier, &peer, plan, SETTLED)?;
+        println!("{:<46}{early}", "topupd run, its lines not in turn yet");
+        let found = measure(carrier, &peer, plan, IN_TURN)?;
         println!("{:<46}{found}", "topupd run (SQLite, every reading durable)");
         for (limit, pace) in [(limit, ""), (paced, ", at the same pace")] {
             if let Some(ratio) = found.hundredths_of(limit) {
@@ -58,7 +65,7 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
     if wanted("python") {
         let folder = tempfile::tempdir()?;
         let peer = python::start(carrier, folder.path(), lines, plan.every)?;
-        let found = measure(carrier, &peer, plan)?;
+        let found = measure(carrier, &peer, plan, SETTLED)?;
         println!("{:<46}{found}", "Python: APScheduler, aiohttp, batched SQLite");
         against(found);
     }
@@ -69,7 +76,7 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
         let folder = tempfile::tempdir()?;
         match prometheus::start(carrier, folder.path(), lines, plan.every, with_exporter) {
             Ok(peer) => {
-                let found = measure(carrier, &peer, plan)?;
+                let found = measure(carrier, &peer, plan, SETTLED)?;
                 let words = if with_exporter {
                     "Prometheus with its blackbox exporter"
                 } else {
@@ -84,9 +91,9 @@ pub(super) fn run(carrier: &Carrier, lines: usize, plan: &Peers) -> anyhow::Resu
     Ok(())
 }
 
-/// Lets a peer settle, then measures it.
-fn measure(carrier: &Carrier, peer: &Peer, plan: &Peers) -> anyhow::Result<Figures> {
-    std::thread::sleep(Duration::from_secs(plan.every.saturating_mul(2).saturating_add(5)));
+/// Lets a peer settle for so many rounds, then measures it.
+fn measure(carrier: &Carrier, peer: &Peer, plan: &Peers, rounds: u64) -> anyhow::Result<Figures> {
+    std::thread::sleep(Duration::from_secs(plan.every.saturating_mul(rounds).saturating_add(5)));
     let (before, asked) = (peer.usage()?, carrier.count()?);
     std::thread::sleep(Duration::from_secs(plan.seconds));
     let (after, answered) = (peer.usage()?, carrier.count()?);

@@ -18,7 +18,7 @@ pub(super) async fn fill(place: &Place, size: i64, table: &mut Table) -> anyhow:
         connection.execute("PRAGMA synchronous = OFF").await?;
     }
     connection.execute("BEGIN").await?;
-    for statement in statements(size, now) {
+    for statement in statements(place, size, now) {
         connection.execute(AssertSqlSafe(statement)).await?;
     }
     connection.execute("COMMIT").await?;
@@ -31,7 +31,23 @@ pub(super) async fn fill(place: &Place, size: i64, table: &mut Table) -> anyhow:
     Ok(())
 }
 
-fn statements(size: i64, now: i64) -> Vec<String> {
+/// When in [`CADENCE`] line `number` has its turn, in SQL: as `domain::Phase` has it on SQLite, where a line's
+/// row stays where it is. PostgreSQL writes rows anew; there, and where lines have not found their turns, any
+/// line may come after any other.
+pub(super) fn turn(place: &Place, size: i64, number: &str) -> String {
+    if place.is_scattered() {
+        return format!("({number} * 7919 % {size} * {CADENCE} / {size})");
+    }
+    let halvings =
+        u32::trailing_zeros(u32::try_from(size / 64 + 1).unwrap_or(1).next_power_of_two());
+    let part = (1_i64 << 26 >> halvings.saturating_sub(1)).max(1);
+    let circle = 1_i64 << 32;
+    format!(
+        "((({number} + 1) / 64 * 2654435769 + ({number} + 1) % 64 * {part}) % {circle} * {CADENCE} / {circle})"
+    )
+}
+
+fn statements(place: &Place, size: i64, now: i64) -> Vec<String> {
     // One row for each number below `most`; the same text on both databases.
     let each = |into: &str, most: i64, values: String| {
         format!(
@@ -39,7 +55,7 @@ fn statements(size: i64, now: i64) -> Vec<String> {
              WHERE i + 1 < {most}) SELECT {values} FROM n"
         )
     };
-    let read_at = format!("{now} - 1 - (i * 7919 % {size}) * {CADENCE} / {size}");
+    let read_at = format!("{now} - 1 - {}", turn(place, size, "i"));
     let service_end = format!("{now} + (i * 7907 % 43200) * 60000 + 3 * 86400000");
     let plan =
         r#"{"price":"15.00 USD","cycle_days":30,"renewal":"fund_balance","number_loss_days":60}"#;

@@ -2,7 +2,8 @@
 //! what claims and looks cost (time of processors), and how long pages, start and stop take, with each.
 //!
 //! `cargo bench --bench scale -- --sizes 1000,10000,100000,1000000`; with `--postgres` on a server
-//! that this program starts. A row is `GROWS` where it takes more than one and a half times what
+//! that this program starts; with `--scattered` with lines that have not found their turns yet (`domain::Phase`),
+//! so that those that are due lie anywhere. A row is `GROWS` where it takes more than one and a half times what
 //! the first size took, and a tenth of a millisecond more.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -99,13 +100,15 @@ fn hundredths(n: u64, by: u64) -> String {
 }
 
 fn main() -> anyhow::Result<()> {
-    let (mut sizes, mut postgres) = (vec![1_000_i64, 10_000, 100_000, 1_000_000], false);
+    let mut sizes = vec![1_000_i64, 10_000, 100_000, 1_000_000];
+    let (mut postgres, mut scattered) = (false, false);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--bench" => {}
             carrier::SERVE => return carrier::serve(),
             "--postgres" => postgres = true,
+            "--scattered" => scattered = true,
             "--sizes" => {
                 let value = args.next().context("--sizes: a list is missing")?;
                 let parse = |word: &str| word.trim().parse::<i64>();
@@ -115,7 +118,7 @@ fn main() -> anyhow::Result<()> {
                     .collect::<Result<_, _>>()
                     .with_context(|| format!("--sizes: found {value:?}"))?;
             }
-            _ => bail!("found {arg}; allowed are --sizes and --postgres"),
+            _ => bail!("found {arg}; allowed are --sizes, --postgres and --scattered"),
         }
     }
     ensure!(sizes.iter().all(|size| *size >= 1000), "--sizes: a thousand lines at least");
@@ -134,7 +137,7 @@ fn main() -> anyhow::Result<()> {
                 Some(server) => Some(server.database(&format!("lines_{size}")).await),
                 None => None,
             };
-            let place = Place::new(&carrier, url)?;
+            let place = Place::new(&carrier, url, scattered)?;
             fill::fill(&place, *size, &mut table).await?;
             rows::measure(&place, *size, &mut table).await?;
             daemon::measure(&place, &mut table).await?;

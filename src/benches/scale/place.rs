@@ -42,16 +42,21 @@ pub(super) struct Place {
     folder: tempfile::TempDir,
     url: String,
     is_postgres: bool,
+    is_scattered: bool,
 }
 
 impl Place {
     /// An empty database with rules; at `url`, else a file in the folder.
-    pub(super) fn new(carrier: &Carrier, url: Option<String>) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        carrier: &Carrier,
+        url: Option<String>,
+        is_scattered: bool,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let is_postgres = url.is_some();
         let file = folder.path().join("topupd.db");
         let url = url.unwrap_or_else(|| format!("sqlite://{}", file.display()));
-        let place = Self { folder, url, is_postgres };
+        let place = Self { folder, url, is_postgres, is_scattered: is_scattered || is_postgres };
         std::fs::write(place.config(), place.settings(carrier))?;
         let fleet = place.folder.path().join("fleet.toml");
         std::fs::write(&fleet, RULES)?;
@@ -68,6 +73,11 @@ impl Place {
     /// The database's URL.
     pub(super) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Whether lines that are due lie anywhere.
+    pub(super) fn is_scattered(&self) -> bool {
+        self.is_scattered
     }
 
     /// True on PostgreSQL.

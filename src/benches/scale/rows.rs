@@ -1,6 +1,6 @@
 //! What the stages ask of the rows, each many times in this process, in time of processors.
 
-use super::{CALM, READER, Table, place::Place};
+use super::{CALM, READER, Table, fill, place::Place};
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use std::time::Duration;
 use topupd::{
@@ -153,11 +153,10 @@ pub(super) fn middle(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Times as a fleet has them that was polled all along; `CADENCE` of `fill.rs` is six hours.
+/// Times as a fleet has them that was polled all along.
 pub(super) async fn spread(place: &Place, size: i64, now: i64) -> anyhow::Result<()> {
     let mut connection = AnyConnection::connect(place.url()).await?;
-    let slot =
-        format!("CAST(SUBSTR(subscription_id, 6) AS BIGINT) * 7919 % {size} * 21600000 / {size}");
+    let slot = fill::turn(place, size, "CAST(SUBSTR(subscription_id, 6) AS BIGINT)");
     let sql = format!(
         "UPDATE watches SET next_poll_at = {now} + {slot}, next_decide_at = {now} + 86400000 + {slot}"
     );
