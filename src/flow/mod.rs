@@ -29,6 +29,7 @@ mod links;
 mod poll;
 mod poll_thread;
 mod polling;
+mod gather;
 mod assess;
 mod decide;
 mod escalate;

@@ -1,22 +1,13 @@
 //! Polling: due lines → readings, bunch by bunch. Each reader has its own loop, so a slow one never
 //! starves others; and within a loop, a line that does not answer holds up no other.
 
-use super::{Engine, EngineError, Stage, StageReport, instance::Work, poll::Heard};
+use super::{Engine, EngineError, Stage, StageReport, gather::Answers, instance::Work};
 use crate::clock::since_boot;
 use crate::domain::{Policy, Quality, Span, Timestamp};
 use crate::providers::Provider;
-use crate::store::{DuePoll, Polled, SeenAgain};
+use crate::store::{DuePoll, Polled};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-
-/// Readings written in one commit at most.
-const BATCH: usize = 512;
-
-/// How long news wait for others to be written with.
-const GATHER: Duration = Duration::from_millis(10);
-
-/// How long a reading waits that only says the same again.
-const GATHER_SAME: Duration = Duration::from_millis(500);
 
 /// While some lines have not answered yet, it is looked this often for others that became due.
 const LOOK_AGAIN: Span = Span::from_ms(250);
@@ -28,42 +19,6 @@ pub(super) const BUNCH: Span = Span::from_ms(100);
 
 /// Lines claimed at once, counted in those that can be asked at once.
 const AHEAD: u8 = 4;
-
-/// Answers that are to be written.
-#[derive(Debug, Default)]
-struct Answers {
-    news: Vec<(Polled, Timestamp)>,
-    same: Vec<(SeenAgain, Timestamp)>,
-    /// When the first of them came.
-    since: Option<tokio::time::Instant>,
-    /// When the first of the news came.
-    news_since: Option<tokio::time::Instant>,
-}
-
-impl Answers {
-    fn len(&self) -> usize {
-        self.news.len() + self.same.len()
-    }
-
-    /// Adds what was heard of a line that is claimed until then.
-    fn add(&mut self, (heard, until): (Heard, Timestamp)) {
-        let now = tokio::time::Instant::now();
-        self.since.get_or_insert(now);
-        match heard {
-            Heard::News(polled) => {
-                self.news_since.get_or_insert(now);
-                self.news.push((polled, until));
-            }
-            Heard::Same(seen) => self.same.push((seen, until)),
-        }
-    }
-
-    /// When they are to be written at the latest.
-    fn due(&self) -> Option<tokio::time::Instant> {
-        let all = self.since? + GATHER_SAME;
-        Some(self.news_since.map_or(all, |news| all.min(news + GATHER)))
-    }
-}
 
 /// What came of a claim of `most` lines.
 struct Claimed {
@@ -146,9 +101,9 @@ impl Engine {
             }
             let due = answers.due();
             let waited = due.is_some_and(|due| due <= tokio::time::Instant::now());
-            if may && (answers.len() >= BATCH || under_way.is_empty() || waited) {
-                if answers.len() > 0 {
-                    writing.push(self.write(reader, std::mem::take(&mut answers)));
+            if may && (answers.is_full() || under_way.is_empty() || waited) {
+                if !answers.is_empty() {
+                    writing.push(self.write(reader, answers.take()));
                 } else if under_way.is_empty() {
                     break;
                 }
@@ -160,7 +115,7 @@ impl Engine {
                 }
             };
             tokio::select! {
-                Some(heard) = under_way.next(), if answers.len() < BATCH => answers.add(heard),
+                Some(heard) = under_way.next(), if !answers.is_full() => answers.add(heard),
                 Some(found) = claims.next() => {
                     let Claimed { due, most, held_back: until } = found?;
                     // Where fewer are due than there is room for, the next look has time.
@@ -190,8 +145,7 @@ impl Engine {
     ) -> Result<Option<Duration>, EngineError> {
         let now = tokio::time::Instant::now();
         let left = answers.due().map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
-        let are_few = answers.news.is_empty() && answers.len() < BATCH;
-        if left.is_zero() || !are_few || self.is_stopping() || self.is_idle() {
+        if left.is_zero() || !answers.may_wait() || self.is_stopping() || self.is_idle() {
             return Ok(None);
         }
         let pause = left.min(BUNCH.to_std());
