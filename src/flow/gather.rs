@@ -9,8 +9,11 @@ use tokio::time::Instant;
 /// Answers written in one commit at most.
 const BATCH: usize = 512;
 
-/// How long news wait for others to be written with.
-const GATHER: Duration = Duration::from_millis(2);
+/// How long news wait for others to be written with, where these come one after the other.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// When so long after news no others came, they wait no more.
+const QUIET: Duration = Duration::from_millis(2);
 
 /// How long a reading waits that only says the same again.
 const GATHER_SAME: Duration = Duration::from_millis(500);
@@ -22,8 +25,8 @@ pub(super) struct Answers {
     pub(super) same: Vec<(SeenAgain, Timestamp)>,
     /// When the first of them came.
     since: Option<Instant>,
-    /// When the first of the news came.
-    news_since: Option<Instant>,
+    /// When the first of the news came, and when the last did.
+    news_came: Option<(Instant, Instant)>,
 }
 
 impl Answers {
@@ -51,7 +54,8 @@ impl Answers {
         self.since.get_or_insert(now);
         match heard {
             Heard::News(polled) => {
-                self.news_since.get_or_insert(now);
+                let first = self.news_came.map_or(now, |(first, _)| first);
+                self.news_came = Some((first, now));
                 self.news.push((polled, until));
             }
             Heard::Same(seen) => self.same.push((seen, until)),
@@ -61,7 +65,8 @@ impl Answers {
     /// When some of them are to be written at the latest.
     pub(super) fn due(&self) -> Option<Instant> {
         let all = self.since? + GATHER_SAME;
-        Some(self.news_since.map_or(all, |news| all.min(news + GATHER)))
+        let news = self.news_came.map(|(first, last)| (first + GATHER).min(last + QUIET));
+        Some(news.map_or(all, |news| all.min(news)))
     }
 
     /// Takes what is to be written now. News go alone while the others have time: so theirs is a short
@@ -71,9 +76,9 @@ impl Answers {
         if self.news.is_empty() || self.is_full() || !has_time {
             return std::mem::take(self);
         }
-        let (news, news_since) = (std::mem::take(&mut self.news), self.news_since.take());
+        self.news_came = None;
         self.since = self.since.filter(|_| !self.same.is_empty());
-        Self { news, news_since, ..Self::default() }
+        Self { news: std::mem::take(&mut self.news), ..Self::default() }
     }
 }
 
@@ -111,6 +116,7 @@ mod tests {
     #[test]
     fn news_go_alone_while_the_others_have_time() {
         let mut answers = heard(2, 3);
+        answers.since = answers.since.map(|since| since + Duration::from_secs(60));
         let soon = answers.due().unwrap();
         assert_eq!((sizes(&answers.take()), sizes(&answers)), ((2, 0), (0, 3)));
         assert!(answers.due().unwrap() > soon, "what is left can wait longer");
@@ -119,6 +125,18 @@ mod tests {
         assert_eq!(answers.due(), None);
         let mut answers = heard(2, 0);
         assert_eq!((sizes(&answers.take()), answers.due()), ((2, 0), None));
+    }
+
+    #[test]
+    fn news_wait_for_others_while_these_keep_coming() {
+        let mut answers = heard(1, 1);
+        let (first, _) = answers.news_came.unwrap();
+        for (last, due) in [(0, 2), (5, 7), (8, 10), (9, 10)] {
+            answers.news_came = Some((first, first + Duration::from_millis(last)));
+            assert_eq!(answers.due(), Some(first + Duration::from_millis(due)), "{last} ms");
+        }
+        answers.since = first.checked_sub(GATHER_SAME);
+        assert_eq!(answers.due(), Some(first), "never longer than the others");
     }
 
     #[test]
