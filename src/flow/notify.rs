@@ -121,9 +121,13 @@ impl Engine {
 
     async fn claim_notices(&self, most: usize) -> Result<Vec<DueNotice>, EngineError> {
         self.store().gather_digests(self.now()).await?;
-        // One try may take this long before somebody else may take the notice over.
-        let (most, lease) = (i64::try_from(most).unwrap_or(0), self.lease().times(2));
-        Ok(self.store().claim_notices(most, lease, self.now()).await?)
+        let most = i64::try_from(most).unwrap_or(0);
+        Ok(self.store().claim_notices(most, self.try_lease(), self.now()).await?)
+    }
+
+    /// One try may take this long before somebody else may take the notice over.
+    pub(super) fn try_lease(&self) -> Span {
+        self.lease().times(2)
     }
 
     async fn try_notice(&self, due: DueNotice) -> Result<bool, EngineError> {

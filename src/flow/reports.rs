@@ -8,6 +8,7 @@ use crate::channels::{Delivery, HookCall, HookError, Report};
 use crate::domain::Span;
 use crate::store::Reported;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 /// Messages asked about in one round, all at once: a vendor that is silent must not hold up what is
 /// to be sent.
@@ -16,6 +17,11 @@ const BATCH: i64 = 16;
 const LIMIT: Span = Span::seconds(10);
 /// Who has no report yet is asked again after these.
 const ASK_AFTER: [Span; 4] = [Span::minutes(2), Span::minutes(15), Span::hours(1), Span::hours(4)];
+
+/// A message may be reported on before its channel's answer is written down: how long a report that
+/// seems to be about nothing is kept, and how often it is looked at.
+const EARLY: Duration = Duration::from_secs(3);
+const EARLY_LOOK: Duration = Duration::from_millis(50);
 
 /// Why a call is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -36,11 +42,29 @@ impl Engine {
     pub async fn hear_reports(&self, channel: &str, call: &HookCall) -> Result<Value, ReportError> {
         let found = self.channels().get(channel);
         let found = found.ok_or_else(|| ReportError::NoChannel(channel.to_owned()))?;
+        let mut reports = found.hear(call)?;
         let mut news = 0;
-        for report in &found.hear(call)? {
-            news += usize::from(self.note_report(channel, report).await?);
+        let come = Instant::now();
+        loop {
+            let mut early = Vec::new();
+            for report in reports {
+                if self.note_report(channel, &report).await? {
+                    news += 1;
+                } else if self.may_be_early(channel, &report).await? {
+                    early.push(report);
+                }
+            }
+            if early.is_empty() || come.elapsed() > EARLY {
+                return Ok(found.answer(news));
+            }
+            tokio::time::sleep(EARLY_LOOK).await;
+            reports = early;
         }
-        Ok(found.answer(news))
+    }
+
+    async fn may_be_early(&self, channel: &str, report: &Report) -> Result<bool, EngineError> {
+        let (lease, now) = (self.try_lease(), self.now());
+        Ok(self.store().may_be_early(channel, &report.message, lease, now).await?)
     }
 
     /// Asks about messages that no report came for.

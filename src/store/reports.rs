@@ -1,7 +1,7 @@
 //! What became of accepted messages.
 
 use super::{Dialect, Store, StoreError, rows, rows::Columns};
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 
 /// A message that somebody has to ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// Writes down what `channel`'s vendor reports of `message` (its own id, or ours). A message
-    /// that failed is queued anew for the reader's next channel.
+    /// that failed is queued anew for the reader's next channel; the try keeps why.
     pub async fn note_report(
         &self,
         channel: &str,
@@ -115,12 +115,12 @@ impl Store {
     ) -> Result<Reported, StoreError> {
         let mut tx = self.begin().await?;
         // Reports come out of order: what is terminal stays.
-        let noted: Option<(String, String)> = sqlx::query_as(
+        let noted: Option<(String, String, i64)> = sqlx::query_as(
             "UPDATE notices SET delivery = $1, delivery_at = $2, \
              delivery_ask_at = CASE WHEN $1 = 'underway' THEN delivery_ask_at END \
              WHERE channel = $3 AND (vendor_id = $4 OR id = $4) AND state = 'sent' \
              AND (delivery IS NULL OR (delivery = 'underway' AND $1 <> 'underway')) \
-             RETURNING id, subscriber_id",
+             RETURNING id, subscriber_id, attempts",
         )
         .bind(delivery)
         .bind(now.ms())
@@ -128,7 +128,7 @@ impl Store {
         .bind(message)
         .fetch_optional(&mut *tx)
         .await?;
-        let Some((notice, subscriber)) = noted else { return Ok(Reported::Known) };
+        let Some((notice, subscriber, attempt)) = noted else { return Ok(Reported::Known) };
         if delivery != "failed" {
             tx.commit().await?;
             return Ok(Reported::Noted);
@@ -140,6 +140,13 @@ impl Store {
         let channels = rows::subscriber(&owner)?.channels;
         let at = channels.iter().position(|name| name == channel);
         let next = at.and_then(|at| channels.get(at.saturating_add(1)));
+        let why = format!("not delivered: {}", why.unwrap_or("no reason was given"));
+        sqlx::query("UPDATE deliveries SET detail = $1 WHERE notice_id = $2 AND attempt = $3")
+            .bind(&why)
+            .bind(&notice)
+            .bind(attempt)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
             "UPDATE notices SET state = $1, channel = COALESCE($2, channel), next_try_at = $3, \
              sent_at = NULL, last_error = $4, vendor_id = NULL, delivery = NULL, delivery_at = NULL \
@@ -148,7 +155,7 @@ impl Store {
         .bind(if next.is_some() { "queued" } else { "dead" })
         .bind(next)
         .bind(next.map(|_| now.ms()))
-        .bind(format!("not delivered: {}", why.unwrap_or("no reason was given")))
+        .bind(&why)
         .bind(&notice)
         .execute(&mut *tx)
         .await?;
@@ -157,5 +164,31 @@ impl Store {
             Some(channel) => Reported::GoesOn { notice, channel: channel.clone() },
             None => Reported::Dead { notice },
         })
+    }
+
+    /// Whether a report that changed nothing may only have come too soon: before the try that it is
+    /// about was written down, which is when the channel has answered.
+    pub async fn may_be_early(
+        &self,
+        channel: &str,
+        message: &str,
+        lease: Span,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        // One statement, one moment: either the try is written down, or its notice is on its way.
+        let found = sqlx::query(
+            "WITH about AS (SELECT delivery FROM notices WHERE channel = $1 AND (vendor_id = $2 OR id = $2) \
+             AND state = 'sent') \
+             SELECT 1 WHERE EXISTS (SELECT 1 FROM about WHERE delivery IS NULL) \
+             OR (NOT EXISTS (SELECT 1 FROM about) AND EXISTS (SELECT 1 FROM notices \
+             WHERE next_try_at > $3 AND next_try_at <= $4 AND state = 'sending' AND channel = $1))",
+        )
+        .bind(channel)
+        .bind(message)
+        .bind(now.ms())
+        .bind(now.plus(lease).ms())
+        .fetch_optional(self.reader())
+        .await?;
+        Ok(found.is_some())
     }
 }

@@ -85,10 +85,19 @@ pub(crate) async fn outbox(store: &Store) {
 pub(crate) async fn reports(store: &Store) {
     store.say(&[draft("reported", Severity::High)]).await.unwrap();
     let due = store.claim_notices(1, Span::minutes(2), at(200)).await.unwrap();
+    // Until the try is written down, nobody knows which message an id means.
+    let early = async |channel: &str, message: &str, minute: i64| {
+        store.may_be_early(channel, message, Span::minutes(2), at(minute)).await.unwrap()
+    };
+    assert!(early("mail", "SM9", 200).await && early("mail", "SM8", 201).await);
+    assert!(!early("pager", "SM9", 200).await, "nothing is on its way there");
+    assert!(!early("mail", "SM9", 202).await, "the try is over");
     let sent =
         Tried::Sent { vendor_id: Some("SM9".into()), ask_at: Some(at(201)), remind_at: None };
     store.tried(&due[0], "accepted", None, &sent, at(200)).await.unwrap();
     let id = due[0].notice.id.clone();
+    assert!(early("mail", "SM9", 200).await, "written down since: it is to be noted now");
+    assert!(!early("mail", "SM8", 200).await, "it is about nothing of ours");
     assert_eq!(store.next_notice_due().await.unwrap(), Some(at(201)));
     let asked = store.deliveries_to_ask(9, at(202), at(201)).await.unwrap();
     assert_eq!((asked[0].notice.as_str(), asked[0].vendor_id.as_str()), (id.as_str(), "SM9"));
@@ -99,6 +108,7 @@ pub(crate) async fn reports(store: &Store) {
     assert_eq!(note("pager", "SM9", "delivered").await, Reported::Known);
     assert_eq!(note("mail", "SM8", "delivered").await, Reported::Known);
     assert_eq!(note("mail", "SM9", "delivered").await, Reported::Noted);
+    assert!(!early("mail", "SM9", 202).await, "it is known");
     for late in ["underway", "failed", "delivered"] {
         assert_eq!(note("mail", "SM9", late).await, Reported::Known, "{late}");
     }
@@ -116,6 +126,8 @@ pub(crate) async fn reports(store: &Store) {
         (dead.state.as_str(), dead.last_error.as_deref()),
         ("dead", Some("not delivered: why"))
     );
+    let tries = store.deliveries(&id).await.unwrap();
+    assert_eq!(tries[0].detail.as_deref(), Some("not delivered: why"));
 }
 
 /// Reminders, what is given up, the calendar's figures, whose a number is: each statement once.

@@ -3,10 +3,11 @@
 
 use super::{calm, say};
 use crate::{prism::client, support::place::Place};
-use axum::{Json, Router, http::Uri};
+use axum::{Json, Router, extract::Query, http::Uri};
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::{self, Receiver};
 use topupd::{admin, domain::Severity, store::StoredNotice};
 
 const SECRET: &str = "0123456789abcdef";
@@ -48,10 +49,39 @@ fn channels(url: &str) -> String {
     )
 }
 
+/// Aliyun, but it reports before it answers: what goes to Ann does not arrive. It tells when a
+/// report was answered.
+async fn hasty(hooks: Hooks) -> (String, Receiver<()>) {
+    let (tell, told) = mpsc::channel(9);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move |Query(asked): Query<BTreeMap<String, String>>| async move {
+        let biz = format!("biz-{}", asked["OutId"]);
+        let report = ali(&biz, asked["PhoneNumbers"] != "13800000001");
+        tokio::spawn(async move {
+            hooks.ali(&json!([ali("biz-of-nobody", true), report])).await;
+            tell.send(()).await.unwrap();
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Json(json!({ "Code": "OK", "BizId": biz }))
+    };
+    let router = Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, told)
+}
+
 /// What is posted to a channel, and what comes back.
+#[derive(Clone)]
 struct Hooks(String);
 
 impl Hooks {
+    /// To be answered by what listens at the address.
+    async fn bind() -> (TcpListener, Self) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, Self(url))
+    }
+
     async fn post(&self, channel: &str, token: &str, body: &Value) -> (u16, String) {
         let url = format!("{}/hooks/channels/{channel}?token={token}", self.0);
         let sent = client().post(url).header("content-type", "application/json");
@@ -90,14 +120,17 @@ fn is(state: &str, channel: &str, delivery: Option<&str>) -> (String, String, Op
     (state.to_owned(), channel.to_owned(), delivery.map(str::to_owned))
 }
 
+fn serve(place: &Place, listener: TcpListener) {
+    let (engine, beats) = (place.engine.clone(), place.engine.beats().clone());
+    tokio::spawn(admin::serve(engine, beats, listener, std::future::pending()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_in_lists_change_only_what_was_sent_there_and_once() {
     let channels = channels(&gateways().await);
     let place = Place::with_notices(|fleet| PEOPLE.to_owned() + &calm(fleet), &channels).await;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let hooks = Hooks(format!("http://{}", listener.local_addr().unwrap()));
-    let (engine, beats) = (place.engine.clone(), place.engine.beats().clone());
-    tokio::spawn(admin::serve(engine, beats, listener, std::future::pending()));
+    let (listener, hooks) = Hooks::bind().await;
+    serve(&place, listener);
 
     say(&place, "wei", Severity::High).await;
     say(&place, "wei", Severity::Critical).await;
@@ -149,4 +182,27 @@ async fn reports_in_lists_change_only_what_was_sent_there_and_once() {
     hooks.ten(&json!([ten(&theirs, "SUCCESS")])).await;
     hooks.ten(&json!([ten(&theirs, "FAIL"), ten(&theirs, "LATER")])).await;
     assert_eq!(now(&place, other).await, is("sent", "ten", Some("delivered")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_comes_before_the_answer_to_its_message_is_not_lost() {
+    let (listener, hooks) = Hooks::bind().await;
+    let (gateway, mut answered) = hasty(hooks).await;
+    let people = PEOPLE.replace("\"ten\"", "\"ali\"");
+    let channels = channels(&gateway);
+    let place = Place::with_notices(|fleet| people.clone() + &calm(fleet), &channels).await;
+    serve(&place, listener);
+    say(&place, "wei", Severity::High).await;
+    say(&place, "ann", Severity::High).await;
+    place.engine.tick().await.unwrap();
+    for _ in 0..2 {
+        answered.recv().await.unwrap();
+    }
+    let of = async |who: &str| place.engine.store().notices(Some(who), 9).await.unwrap().remove(0);
+    let (wei, ann) = (of("wei").await.id, of("ann").await.id);
+    assert_eq!(now(&place, &wei).await, is("sent", "ali", Some("delivered")));
+    place.engine.tick().await.unwrap();
+    assert_eq!(now(&place, &ann).await, is("sent", "zchat", None));
+    let words = ["ali", "zchat"].map(|name| (name.to_owned(), "accepted".to_owned()));
+    assert_eq!(place.tries(&ann).await, words);
 }

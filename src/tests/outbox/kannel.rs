@@ -52,7 +52,9 @@ impl Kannel {
         self.folder.path().join(name)
     }
 
-    /// Starts bearerbox, the fake SMSC and smsbox; they end in the other order.
+    /// Starts bearerbox, the fake SMSC and smsbox; they end in the other order. Each starts once the
+    /// one before can be called, and bearerbox knows the SMSC before a message comes: the fake SMSC
+    /// calls once and ends where nobody listens, and what has no way to go waits for a minute.
     fn start(&self) -> [Running; 3] {
         let log = |name| Stdio::from(File::create(self.path(name)).unwrap());
         let mut bearerbox = command(BEARERBOX);
@@ -61,11 +63,23 @@ impl Kannel {
         let mut fake = command(FAKESMSC);
         fake.args(["-H", "127.0.0.1", "-r", &self.fake.to_string(), "-v", "0", "-m", "0"]);
         fake.arg("100 200 text none").stderr(log("fakesmsc.log")).stdout(Stdio::null());
+        self.says("Start-up done");
         let fake = Running::start(&mut fake);
+        self.says("Fakesmsc client connected");
         let mut smsbox = command(SMSBOX);
         smsbox.arg(self.path("kannel.conf")).stderr(log("smsbox.log"));
         let smsbox = Running::listening(smsbox.stdout(Stdio::null()), self.send);
         [smsbox, fake, bearerbox]
+    }
+
+    /// Waits until bearerbox has said so.
+    fn says(&self, what: &str) {
+        let started = Instant::now();
+        let log = || fs::read_to_string(self.path("bearerbox.log")).unwrap_or_default();
+        while !log().contains(what) {
+            assert!(started.elapsed() < Duration::from_secs(20), "no {what:?}: {}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The texts that arrived at the fake SMSC.
@@ -154,13 +168,14 @@ async fn a_message_arrives_by_kannel_and_what_its_smsc_rejects_goes_another_way(
         told(&place, "ann").await.channel.as_deref() == Some("zchat")
     })
     .await;
-    let why = told(&place, "ann").await.last_error.unwrap_or_default();
-    assert!(why.contains("Not routable"), "{why}");
     place.engine.tick().await.unwrap();
     let row = told(&place, "ann").await;
     assert_eq!((row.state.as_str(), row.ambiguous), ("sent", 0), "{row:?}");
     let words = ["fails", "zchat"].map(|name| (name.to_owned(), "accepted".to_owned()));
     assert_eq!(place.tries(&row.id).await, words);
+    let tries = place.engine.store().deliveries(&row.id).await.unwrap();
+    let why = tries[0].detail.as_deref().unwrap_or_default();
+    assert!(why.starts_with("not delivered: ") && why.contains("Not routable"), "{why}");
     let chat = place.chat.took();
     let told_by_chat = chat.iter().filter(|message| message.kind == NoticeKind::TopupFailed);
     assert_eq!(told_by_chat.map(|message| message.id.as_str()).collect::<Vec<_>>(), [&row.id]);
