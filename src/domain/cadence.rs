@@ -15,7 +15,7 @@ pub struct Cadence {
 const LEAST: Span = Span::minutes(1);
 
 /// How far a poll is from its pace at most, in thousandths of it.
-const MOST: i64 = 100;
+pub const MOST_JITTER: i64 = 100;
 
 impl Cadence {
     /// The pace for a line whose last poll went well.
@@ -61,15 +61,15 @@ impl Cadence {
 }
 
 /// The instant of the next poll: a tenth of the pace sooner or later at most. `jitter` is in thousandths,
-/// -100 to 100.
+/// at most [`MOST_JITTER`] of them.
 ///
 /// A line that has a `phase` comes to its turn, by as much as jitter says at a time, and stays there. Jitter
 /// alone spreads those that have none, and those whose polls fail.
 pub fn next_poll(cadence: Cadence, phase: Option<Phase>, jitter: i64, now: Timestamp) -> Timestamp {
     let (at, thousandth) = (now.plus(cadence.every), cadence.every.divided_by(1000));
-    let jitter = jitter.clamp(-MOST, MOST);
+    let jitter = jitter.clamp(-MOST_JITTER, MOST_JITTER);
     let spread = match phase.map(|phase| phase.from(at, cadence.every)) {
-        Some(there) if there.abs() <= thousandth.times(MOST) => there,
+        Some(there) if there.abs() <= thousandth.times(MOST_JITTER) => there,
         Some(there) => {
             thousandth.times(jitter.saturating_abs().saturating_mul(there.ms().signum()))
         }

@@ -58,7 +58,7 @@ mod notice;
 pub(crate) mod fixtures;
 
 pub use amount::{AmountError, OrderSize, amount_needed};
-pub use cadence::{Cadence, next_poll};
+pub use cadence::{Cadence, MOST_JITTER, next_poll};
 pub use caps::{CapBreach, CapLimits, CapUsage, cap_currency, check_caps};
 pub use day::{DayBalance, ReadingDay, day_of, day_start};
 pub use decide::{decide, is_calm};

@@ -2,7 +2,9 @@
 
 use super::{Engine, EngineError, Stage, assess::assess, traced};
 use crate::clock::since_boot;
-use crate::domain::{Cadence, Phase, Policy, Quality, Reading, Span, Timestamp, next_poll};
+use crate::domain::{
+    Cadence, MOST_JITTER, Phase, Policy, Quality, Reading, Span, Timestamp, next_poll,
+};
 use crate::providers::Provider;
 use crate::store::{DuePoll, LONGEST_RUN, Polled, SeenAgain, Steady, steady_mark};
 use crate::telemetry::spans;
@@ -118,7 +120,7 @@ impl Engine {
         now: Timestamp,
     ) -> Timestamp {
         let pace = calm_pace(policy, reading, now);
-        let jitter = fastrand::i64(-100..=100);
+        let jitter = fastrand::i64(-MOST_JITTER..=MOST_JITTER);
         if reading.quality == Quality::Ok {
             return next_poll(pace, course.phase, jitter, now);
         }
