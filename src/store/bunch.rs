@@ -53,10 +53,10 @@ impl BunchRow<'_> {
 }
 
 impl Cells for BunchRow<'_> {
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+    fn maybe_text(&self, column: &str) -> Result<Option<Cow<'_, str>>, sqlx::Error> {
         match self.cell(column)? {
             Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text.to_string())),
+            Value::Text(text) => Ok(Some(Cow::Borrowed(text))),
             Value::Int(found) => Err(other(column, found, "text")),
         }
     }

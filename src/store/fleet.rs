@@ -1,6 +1,6 @@
 //! What people declared: subscribers, subscriptions, rules. Applied in one transaction.
 
-use super::{Store, StoreError, Tx, acts, decisions, rows, rows::Columns};
+use super::{Store, StoreError, Tx, acts, decisions, rows, rows::Columns, stored_plan};
 use crate::domain::{
     Rule, RuleId, Subscriber, SubscriberId, Subscription, SubscriptionId, SubscriptionStatus,
     Timestamp,
@@ -299,7 +299,7 @@ async fn upsert_subscription(
     .bind(&s.reader)
     .bind(json(&s.payers))
     .bind(json(&s.tags))
-    .bind(s.plan.as_ref().map(rows::plan_json))
+    .bind(s.plan.as_ref().map(stored_plan::text))
     .bind(json(&s.products))
     .bind(document)
     .bind(now.ms())

@@ -19,6 +19,7 @@ mod fleet;
 mod forecasts;
 mod polls;
 mod steady;
+mod stored_plan;
 mod watches;
 mod claims;
 mod held;

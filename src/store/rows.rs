@@ -1,28 +1,26 @@
 //! From rows to domain types. A row this version cannot read is an error that names it.
 
-use super::{StoreError, buckets};
+use super::{StoreError, buckets, stored_plan};
 use crate::domain::{
     Before, Currency, Episode, EpisodeId, FailureClass, Iccid, Money, Msisdn, Need, NeedId,
-    NeedKind, NeedOutcome, Past, Plan, QuietHours, Reading, Renewal, RuleId, State, Subscriber,
-    SubscriberId, Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId,
-    Values,
+    NeedKind, NeedOutcome, Past, QuietHours, Reading, RuleId, State, Subscriber, SubscriberId,
+    Subscription, SubscriptionId, SubscriptionStatus, Timestamp, Topup, TopupId, Values,
 };
-use serde_json::Value as Json;
 use sqlx::{Row, any::AnyRow};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 /// What columns can be read from: a row of the driver's, or one of a [`super::bunch::Bunch`].
 pub(super) trait Cells {
     /// The text in `column`, `None` where it is NULL.
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
+    fn maybe_text(&self, column: &str) -> Result<Option<Cow<'_, str>>, sqlx::Error>;
 
     /// The number in `column`, `None` where it is NULL.
     fn maybe_int(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
 }
 
 impl Cells for AnyRow {
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
-        self.try_get(column)
+    fn maybe_text(&self, column: &str) -> Result<Option<Cow<'_, str>>, sqlx::Error> {
+        Ok(self.try_get::<Option<String>, _>(column)?.map(Cow::Owned))
     }
 
     fn maybe_int(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
@@ -79,7 +77,7 @@ impl<R: Cells> Columns<'_, R> {
     }
 
     pub(super) fn maybe_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        Ok(self.row.maybe_text(column)?)
+        Ok(self.row.maybe_text(column)?.map(Cow::into_owned))
     }
 
     pub(super) fn int(&self, column: &'static str) -> Result<i64, StoreError> {
@@ -107,12 +105,16 @@ impl<R: Cells> Columns<'_, R> {
         column: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, StoreError> {
-        let text = self.text(column)?;
-        parse(&text).ok_or_else(|| self.bad(column, text))
+        self.maybe_parsed(column, parse)?.ok_or_else(|| self.bad(column, "NULL"))
     }
 
-    fn json(&self, column: &'static str) -> Result<Json, StoreError> {
-        self.parsed(column, |text| serde_json::from_str(text).ok())
+    pub(super) fn maybe_parsed<T>(
+        &self,
+        column: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(text) = self.row.maybe_text(column)? else { return Ok(None) };
+        parse(&text).map(Some).ok_or_else(|| self.bad(column, text))
     }
 
     fn texts(&self, column: &'static str) -> Result<Vec<String>, StoreError> {
@@ -158,8 +160,6 @@ pub(super) fn subscriber(row: &AnyRow) -> Result<Subscriber, StoreError> {
 
 pub(super) fn subscription<R: Cells>(row: &R) -> Result<Subscription, StoreError> {
     let c = Columns { table: "subscriptions", row };
-    let products: BTreeMap<String, String> =
-        c.parsed("products", |text| serde_json::from_str(text).ok())?;
     Ok(Subscription {
         id: SubscriptionId::trusted(c.text("id")?),
         subscriber: SubscriberId::trusted(c.text("subscriber_id")?),
@@ -177,48 +177,9 @@ pub(super) fn subscription<R: Cells>(row: &R) -> Result<Subscription, StoreError
         reader: c.text("reader")?,
         payers: c.texts("payers")?,
         tags: c.texts("tags")?,
-        plan: if c.maybe_text("plan")?.is_some() {
-            Some(plan(&c, &c.json("plan")?)?)
-        } else {
-            None
-        },
-        products,
+        plan: stored_plan::read(&c)?,
+        products: c.parsed("products", |text| serde_json::from_str(text).ok())?,
         status: c.parsed("status", SubscriptionStatus::parse)?,
-    })
-}
-
-/// The stored form of a plan.
-pub(super) fn plan_json(plan: &Plan) -> String {
-    serde_json::json!({
-        "price": plan.price.map(|m| m.to_string()),
-        "cycle_days": plan.cycle_days,
-        "renewal": plan.renewal.as_str(),
-        "number_loss_days": plan.number_loss_days,
-        "charge_window": plan.charge_window.map(|window| window.to_string()),
-    })
-    .to_string()
-}
-
-fn plan<R: Cells>(c: &Columns<'_, R>, json: &Json) -> Result<Plan, StoreError> {
-    let text = |key| json.get(key).and_then(Json::as_str);
-    let price = match text("price") {
-        Some(price) => Some(Money::parse(price).map_err(|_| c.bad("plan", price))?),
-        None => None,
-    };
-    let renewal = text("renewal").unwrap_or("unknown");
-    Ok(Plan {
-        price,
-        cycle_days: json.get("cycle_days").and_then(Json::as_i64),
-        renewal: Renewal::WORDS
-            .iter()
-            .find(|(word, _)| *word == renewal)
-            .map(|(_, value)| *value)
-            .ok_or_else(|| c.bad("plan", renewal))?,
-        number_loss_days: json.get("number_loss_days").and_then(Json::as_i64),
-        charge_window: match text("charge_window") {
-            Some(window) => Some(QuietHours::parse(window).ok_or_else(|| c.bad("plan", window))?),
-            None => None,
-        },
     })
 }
 
